@@ -1,0 +1,1 @@
+"""How fast TaskOps is, as ratios measured in one run (`make bench`). Never a test: machines differ."""

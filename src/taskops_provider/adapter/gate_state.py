@@ -1,0 +1,33 @@
+"""Whether the gate is in place in this Airflow: the policy is loaded, its pools have no slots."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from airflow import settings
+from airflow.models.pool import Pool
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+POLICY_MODULE = "taskops_provider.policies"
+
+
+def policy_is_registered() -> bool:
+    """Tell whether Airflow's policy manager has our hook (through the entry point ``airflow.policy``)."""
+    registered = settings.get_policy_plugin_manager().hook.task_instance_mutation_hook.get_hookimpls()
+    return any(impl.plugin_name == POLICY_MODULE or _module_of(impl.plugin) == POLICY_MODULE for impl in registered)
+
+
+def _module_of(plugin: object) -> str | None:
+    return getattr(plugin, "__name__", None)
+
+
+def hook_is_asked() -> bool:
+    """Tell whether Airflow asks the hook when it creates instances, instead of inserting past it."""
+    return getattr(settings.task_instance_mutation_hook, "is_noop", True) is False
+
+
+def slots_of_pools(session: Session, names: Collection[str]) -> dict[str, int]:
+    """Return the slots of those of the pools that exist."""
+    query = select(Pool.pool, Pool.slots).where(Pool.pool.in_(names))
+    return {row.pool: row.slots for row in session.execute(query)}

@@ -1,0 +1,78 @@
+"""The tasks of a Dag as a replenishment needs them: who follows whom, whose results a task takes, setups."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow.models.dag import DagModel
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.serialization.definitions.dag import SerializedDAG
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from taskops_provider.policies.gate import mapping_sources
+
+#: the first argument, or ``task_ids``, of a template's ``xcom_pull``: one id in quotes, or a list of them
+_PULLS = re.compile(r"""xcom_pull\(\s*(?:task_ids\s*=\s*)?(\[[^\]]*\]|\([^)]*\)|'[^']*'|\\?"[^"]*")""")
+_QUOTED = re.compile(r"""['"]([^'"\\]+)\\?['"]""")
+
+
+@dataclass(frozen=True)
+class DagGraph:
+    """A Dag's latest version.
+
+    :param dag: as the scheduler knows it
+    :param downstream: task id -> ids of its direct downstream tasks, for every task
+    :param results_of: task id -> ids of the tasks whose results (XCom) it takes, by being mapped over them, by
+        arguments or by templates that name them
+    :param setups_of: task id -> ids of the setup and teardown tasks that go with it, as Airflow's clearing adds them
+    :param periods: task id -> its own first and last date, where it has them
+    """
+
+    dag: SerializedDAG
+    is_paused: bool
+    downstream: Mapping[str, frozenset[str]]
+    results_of: Mapping[str, frozenset[str]]
+    setups_of: Mapping[str, frozenset[str]]
+    periods: Mapping[str, tuple[datetime | None, datetime | None]]
+
+
+def load_graph(session: Session, dag_id: str) -> DagGraph | None:
+    """Return the graph of a Dag, None where Airflow has none. Two queries."""
+    stored = SerializedDagModel.get(dag_id, session=session)
+    if stored is None:
+        return None
+    is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == dag_id))
+    dag = stored.dag
+    documents = {task["__var"]["task_id"]: task["__var"] for task in (stored.data or {})["dag"]["tasks"]}
+    ids = frozenset(dag.task_dict)
+    has_setups = any(task.is_setup or task.is_teardown for task in dag.task_dict.values())
+    return DagGraph(
+        dag=dag,
+        is_paused=bool(is_paused),
+        downstream={task_id: frozenset(task.downstream_task_ids) & ids for task_id, task in dag.task_dict.items()},
+        results_of={
+            task_id: frozenset({*mapping_sources(task), *_pulled(documents.get(task_id, {}))} & ids - {task_id})
+            for task_id, task in dag.task_dict.items()
+        },
+        setups_of={
+            task_id: frozenset(other.task_id for other in task.get_upstreams_only_setups_and_teardowns()) - {task_id}
+            for task_id, task in dag.task_dict.items()
+            if has_setups
+        },
+        periods={task_id: (task.start_date, task.end_date) for task_id, task in dag.task_dict.items()},
+    )
+
+
+def _pulled(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ids of tasks whose results the templates of a task name."""
+    text = json.dumps(document)
+    if "xcom_pull" not in text:
+        return
+    for argument in _PULLS.findall(text):
+        yield from _QUOTED.findall(argument)

@@ -1,0 +1,102 @@
+"""What Airflow does to single task instances when people ask for it: clear, end, set a state.
+
+The run is locked before its instances, in the order of the scheduler, so that the two never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from airflow.models.dag import DagModel
+from airflow.models.dagbag import DBDagBag
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance as TI
+from airflow.models.taskinstance import clear_task_instances
+from airflow.serialization.definitions.dag import SerializedDAG
+from airflow.utils.sqlalchemy import with_row_locks
+from airflow.utils.state import DagRunState, TaskInstanceState
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter import runs
+
+
+class Ref(NamedTuple):
+    """Which instance of a task; ``map_index`` is -1 where the task is not mapped."""
+
+    run_id: str
+    map_index: int = -1
+
+
+class Found(NamedTuple):
+    """An instance as it is now."""
+
+    instance: TI
+    state: str | None
+    pool: str
+
+
+def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, lock: bool) -> dict[Ref, Found]:
+    """Return those of the instances that exist.
+
+    :param lock: hold them and their runs until the transaction ends
+    """
+    found: dict[Ref, Found] = {}
+    wanted = set(refs)
+    for chunk in runs.chunks(sorted({ref.run_id for ref in refs})):
+        if lock:
+            of_runs = select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(chunk)).order_by(DagRun.id)
+            session.execute(with_row_locks(of_runs, session, of=DagRun)).all()
+        query = select(TI).where(TI.dag_id == dag_id, TI.task_id == task_id, TI.run_id.in_(chunk)).order_by(TI.id)
+        if lock:
+            query = with_row_locks(query, session, of=TI, key_share=False)
+        # what is in the session may be older than the lock
+        for instance in session.scalars(query.execution_options(populate_existing=True)):
+            ref = Ref(instance.run_id, instance.map_index)
+            if ref in wanted:
+                state = instance.state
+                found[ref] = Found(instance, None if state is None else str(state), instance.pool)
+    return found
+
+
+def latest_dag(session: Session, dag_id: str) -> SerializedDAG | None:
+    """Return the latest version of a Dag; None where it has none."""
+    return DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
+
+
+def is_paused(session: Session, dag_id: str) -> bool:
+    """Tell whether the Dag is paused in Airflow: its runs stay queued then."""
+    return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == dag_id)))
+
+
+def rerun(session: Session, instances: Iterable[TI]) -> None:
+    """Clear exactly these instances as Airflow does: finished runs are queued again, what runs is restarted."""
+    clear_task_instances(list(instances), session, dag_run_state=DagRunState.QUEUED)
+
+
+def terminate(session: Session, instances: Iterable[TI], now: datetime) -> None:
+    """End unfinished instances as failed.
+
+    What runs in a worker is told so at its next heartbeat and killed; what has not started never will.
+    """
+    runs.end_all(session, [instance.id for instance in instances], TaskInstanceState.FAILED, now)
+
+
+def set_state(session: Session, dag: SerializedDAG, task_id: str, refs: Iterable[Ref], state: str) -> None:
+    """Set the state of instances as Airflow's own API does: what failed below them is cleared, listeners are told."""
+    # here, for it brings the whole web application with it, which the command line does without
+    from airflow.api_fastapi.core_api.services.public import task_instances as core
+
+    wanted = TaskInstanceState(state)
+    map_indexes: dict[str, list[int]] = {}
+    for ref in refs:
+        map_indexes.setdefault(ref.run_id, []).append(ref.map_index)
+    for run_id, indexes in map_indexes.items():
+        changed = dag.set_task_instance_state(
+            task_id=task_id, run_id=run_id, map_indexes=indexes, state=wanted, commit=True, session=session
+        )
+        if wanted is TaskInstanceState.SUCCESS:
+            core._clear_task_state_store_on_success(changed, session)
+        core._emit_state_listener_hooks(changed, wanted)

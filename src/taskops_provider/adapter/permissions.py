@@ -1,0 +1,111 @@
+"""What a user may do, asked of Airflow's auth manager."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cached_property
+from typing import Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.configuration import conf
+from airflow.models.dag import DagModel
+
+#: auth managers that judge one Dag as all: a Dag that nobody has can be asked for instead of every one
+_SAME_FOR_ALL = frozenset(
+    {
+        "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+    }
+)
+#: the auth manager that keeps its users in Airflow's database (``adapter.users``)
+_HAS_USERS = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+_NOBODYS_DAG = "taskops: no Dag has this name"
+
+
+class UserPermissions:
+    """The permissions of a signed-in user.
+
+    Reading is reading the Dag. A change needs to edit the Dag, deleting a workflow to delete it as well; settings
+    need to edit every Dag (under FAB: the global ``can_edit`` on DAGs). Instances, runs and versions have permissions
+    of their own beside it, as in Airflow (under FAB: ``can_read`` and ``can_edit`` on Task Instances, ``can_read`` on
+    DAG Runs, DAG Versions).
+    """
+
+    def __init__(self, user: Any):
+        self._user = user
+
+    @cached_property
+    def _manager(self) -> Any:
+        return get_auth_manager()
+
+    @cached_property
+    def _by_team(self) -> bool:
+        return conf.getboolean("core", "multi_team", fallback=False)
+
+    def _may(self, method: str, dag_id: str | None = None, entity: DagAccessEntity | None = None) -> bool:
+        team = DagModel.get_team_name(dag_id) if dag_id and self._by_team else None
+        details = DagDetails(id=dag_id, team_name=team) if dag_id else None
+        return bool(
+            self._manager.is_authorized_dag(method=method, access_entity=entity, details=details, user=self._user)
+        )
+
+    def _may_all(self, method: str) -> bool:
+        """Whether the user surely may do so to every Dag, without loading every ``dag_id``.
+
+        Asking without naming a Dag is not it: reading then means "may list Dags", and FabAuthManager says yes to
+        somebody who may read a single one.
+        """
+        return self._kind in _SAME_FOR_ALL and not self._by_team and self._may(method, _NOBODYS_DAG)
+
+    @property
+    def _kind(self) -> str:
+        kind = type(self._manager)
+        return f"{kind.__module__}.{kind.__qualname__}"
+
+    @cached_property
+    def _readable(self) -> frozenset[str] | None:
+        if self._may_all("GET"):
+            return None
+        return frozenset(self._manager.get_authorized_dag_ids(user=self._user, method="GET"))
+
+    def readable(self) -> frozenset[str] | None:
+        return self._readable
+
+    def may_list(self) -> bool:
+        """Whether the user may read any Dag at all."""
+        return self._may("GET")
+
+    def _allowed(self, method: str, dag_ids: Collection[str]) -> set[str]:
+        asked = set(dag_ids)
+        if not asked or self._may_all(method):
+            return asked
+        if self._by_team:
+            return asked & set(self._manager.get_authorized_dag_ids(user=self._user, method=method))
+        return set(self._manager.filter_authorized_dag_ids(dag_ids=asked, user=self._user, method=method))
+
+    def editable(self, dag_ids: Collection[str]) -> set[str]:
+        return self._allowed("PUT", dag_ids)
+
+    def deletable(self, dag_ids: Collection[str]) -> set[str]:
+        return self._allowed("DELETE", dag_ids) & self.editable(dag_ids)
+
+    def may_change_settings(self) -> bool:
+        return self._may("PUT")
+
+    def may_read_instances(self, dag_id: str) -> bool:
+        return self._may("GET", dag_id, DagAccessEntity.TASK_INSTANCE)
+
+    def may_read_runs(self, dag_id: str) -> bool:
+        return self._may("GET", dag_id, DagAccessEntity.RUN)
+
+    def may_read_versions(self, dag_id: str) -> bool:
+        return self._may("GET", dag_id, DagAccessEntity.VERSION)
+
+    def may_read_users(self) -> bool:
+        return self._kind == _HAS_USERS and bool(
+            self._manager.is_authorized_custom_view(method="GET", resource_name="Users", user=self._user)
+        )
+
+    def may_change_instances(self, dag_id: str) -> bool:
+        return self._may("PUT", dag_id, DagAccessEntity.TASK_INSTANCE)

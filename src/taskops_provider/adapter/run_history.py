@@ -1,0 +1,30 @@
+"""The newest runs of a Dag, for reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.models.dagrun import DagRun
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+
+def recent_runs(session: Session, dag_id: str, limit: int) -> list[Any]:
+    """Return rows of a Dag's newest runs, the newest first: one query."""
+    query = (
+        select(
+            DagRun.run_id,
+            DagRun.run_type,
+            DagRun.state,
+            DagRun.logical_date,
+            DagRun.data_interval_start,
+            DagRun.data_interval_end,
+            DagRun.run_after,
+            DagRun.start_date,
+            DagRun.end_date,
+        )
+        .where(DagRun.dag_id == dag_id)
+        .order_by(DagRun.run_after.desc(), DagRun.id.desc())
+        .limit(limit)
+    )
+    return list(session.execute(query))

@@ -1,0 +1,76 @@
+"""The application that Airflow mounts at ``/taskops``: the REST API and its documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import get_user
+from airflow.configuration import conf
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from taskops_provider import __version__
+from taskops_provider.api import description
+from taskops_provider.api.errors import ANYWHERE, add_error_handlers
+from taskops_provider.api.lifespan import lifespan
+from taskops_provider.api.routes import (
+    exports,
+    health,
+    instances,
+    operations,
+    replenishments,
+    settings,
+    tasks,
+    workflows,
+)
+from taskops_provider.api.security import get_actor
+
+_GUARDED = (workflows, tasks, instances, replenishments, operations, exports, settings)
+
+
+def create_app() -> FastAPI:
+    """Return the application."""
+    # FastAPI's own pages about the API answer anyone: ours ask who it is
+    app = FastAPI(
+        title="TaskOps",
+        version=__version__,
+        summary=description.SUMMARY,
+        description=description.DESCRIPTION,
+        openapi_tags=description.TAGS,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.include_router(_routes(), prefix="/v1")
+    app.include_router(health.router, prefix="/v1")
+    add_error_handlers(app)
+    if conf.getboolean("api", "enable_swagger_ui", fallback=True):
+        signed_in = [Depends(get_user)]
+        app.get("/openapi.json", dependencies=signed_in, include_in_schema=False)(_openapi)
+        app.get("/docs", dependencies=signed_in, include_in_schema=False)(_docs)
+    return app
+
+
+def _routes() -> APIRouter:
+    """All routes that need to know who asks, whatever a route itself forgets."""
+    guarded = APIRouter(dependencies=[Depends(get_actor)], responses=ANYWHERE)
+    for module in _GUARDED:
+        guarded.include_router(module.router)
+    return guarded
+
+
+def _mounted_at(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def _openapi(request: Request) -> JSONResponse:
+    schema: dict[str, Any] = {**request.app.openapi(), "servers": [{"url": _mounted_at(request) or "/"}]}
+    return JSONResponse(schema)
+
+
+def _docs(request: Request) -> HTMLResponse:
+    """The pages that try the API out."""
+    return get_swagger_ui_html(openapi_url=f"{_mounted_at(request)}/openapi.json", title="TaskOps API")

@@ -1,0 +1,167 @@
+"""Changes of tasks and workflows: what is asked for, what came of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from taskops_provider.api.datamodels.common import TIME_EXAMPLE, Asked, LongText, Moment, Name
+from taskops_provider.api.datamodels.operations import Counts, TargetOutcome
+from taskops_provider.domain.operations import MAX_TARGETS, OperationOutcome, Options, Request, Scope, Target
+from taskops_provider.domain.states import Downstream, Verb
+
+_HASH = r"^[0-9]{1,18}\.[0-9a-f]{40}$"
+
+
+class TaskTarget(Asked):
+    """A task."""
+
+    dag_id: Name = Field(examples=["orders"])
+    task_id: Name = Field(examples=["clean"])
+
+
+class WorkflowTarget(Asked):
+    """A workflow."""
+
+    dag_id: Name = Field(examples=["orders"])
+
+
+class Change(Asked):
+    """What is chosen with a change. Which verbs take which is said by the table of verbs."""
+
+    reason: LongText | None = Field(None, description="Why; kept with the operation and shown wherever the task is.")
+    ticket: LongText | None = Field(None, description="The ticket that asks for it.", examples=["OPS-4711"])
+    downstream: Downstream | None = Field(
+        None,
+        description="pause, offline, delete: what becomes of the stopped tasks' instances once everything upstream of "
+        "them is done: `skip`, `run` (counts as success), `fail`, `hold` (waits; pause only). `delete` must "
+        "choose `run` or `fail`.",
+    )
+    terminate_instances: StrictBool = Field(False, description="pause, offline: end unfinished instances at once.")
+    resume_at: Moment | None = Field(
+        None,
+        description="pause: start again by itself then; without a zone in Airflow's default zone.",
+        examples=[TIME_EXAMPLE],
+    )
+    held: Literal["run", "skip"] = Field("run", description="start: what becomes of instances that `hold` made wait.")
+    cascade: StrictBool = Field(
+        False, description="offline in strict mode: the selected tasks in waves, the leaves first."
+    )
+    owners: Annotated[list[LongText], Field(max_length=1000)] = Field(
+        default_factory=list, description="set-owners: the new owners."
+    )
+    plan_hash: str | None = Field(
+        None,
+        pattern=_HASH,
+        description="Of a preview: where the state has changed since, nothing is done and the answer is 409.",
+    )
+    dry_run: StrictBool = Field(False, description="Preview: show what would be done and change nothing.")
+
+    def options(self) -> Options:
+        """What was chosen, as the services take it."""
+        return Options(
+            reason=self.reason or None,
+            ticket=self.ticket or None,
+            downstream=self.downstream,
+            terminate_instances=self.terminate_instances,
+            resume_at=self.resume_at,
+            held=self.held,
+            cascade=self.cascade,
+            owners=tuple(self.owners),
+        )
+
+
+class TaskChange(Change):
+    """A change of tasks, of one workflow or of many."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "targets": [{"dag_id": "orders", "task_id": "clean"}],
+                    "reason": "source system is down",
+                    "downstream": "skip",
+                    "dry_run": True,
+                }
+            ]
+        }
+    )
+
+    targets: Annotated[list[TaskTarget], Field(min_length=1, max_length=MAX_TARGETS)]
+
+    def request(self, verb: Verb) -> Request:
+        """The operation that is asked for."""
+        targets = tuple(Target(target.dag_id, target.task_id) for target in self.targets)
+        return Request(verb, Scope.TASK, targets, self.options())
+
+
+class WorkflowChange(Change):
+    """A change of whole workflows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"targets": [{"dag_id": "orders"}], "reason": "migration", "dry_run": True}]}
+    )
+
+    targets: Annotated[list[WorkflowTarget], Field(min_length=1, max_length=MAX_TARGETS)]
+
+    def request(self, verb: Verb) -> Request:
+        """The operation that is asked for."""
+        return Request(verb, Scope.WORKFLOW, tuple(Target(target.dag_id) for target in self.targets), self.options())
+
+
+class Affects(BaseModel):
+    """How far the change reaches, as far as you may see."""
+
+    instances: int = Field(description="Unfinished instances, which `terminate_instances` would end.")
+    downstream_tasks: int
+    downstream_workflows: int
+
+
+class ChangeAnswer(BaseModel):
+    """What was done, or with `dry_run` would be done, target by target."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "operation_id": 7,
+                    "verb": "pause",
+                    "dry_run": False,
+                    "outcome": "part_success",
+                    "counts": {"applied": 1, "left_alone": 1, "blocked": 0},
+                    "items": [
+                        {
+                            "dag_id": "orders",
+                            "task_id": "clean",
+                            "outcome": "applied",
+                            "before": "scheduling",
+                            "after": "paused",
+                            "reason": None,
+                            "blocked_by": [],
+                        },
+                        {
+                            "dag_id": "orders",
+                            "task_id": "load",
+                            "outcome": "left_alone",
+                            "before": "offline",
+                            "after": "offline",
+                            "reason": "is offline; pause applies to tasks that are scheduling",
+                            "blocked_by": [],
+                        },
+                    ],
+                }
+            ]
+        }
+    )
+
+    operation_id: int | None = Field(description="Its record; null for a preview.")
+    verb: str
+    dry_run: bool
+    outcome: OperationOutcome = Field(
+        description="`success`: every target was applied; `part_success`; `refused`: none was."
+    )
+    counts: Counts
+    items: list[TargetOutcome]
+    plan_hash: str | None = Field(None, description="Of a preview: send it along to apply exactly this plan.")
+    affects: Affects | None = Field(None, description="Of a preview.")

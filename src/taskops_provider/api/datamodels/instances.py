@@ -1,0 +1,196 @@
+"""Instances of a task."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from taskops_provider.api.datamodels.changes import ChangeAnswer
+from taskops_provider.api.datamodels.common import Asked, LongText, Moment, Name, Names, PageQuery, Text
+from taskops_provider.api.datamodels.operations import TargetOutcome
+from taskops_provider.domain.instances import InstanceStatus
+from taskops_provider.domain.states import Downstream
+from taskops_provider.services.history import InstanceFilter
+from taskops_provider.services.instance_operations import MAX_INSTANCES, Ref
+
+
+class Instance(BaseModel):
+    """One instance of a task."""
+
+    run_id: str
+    map_index: int = Field(description="-1 where the task is not mapped.")
+    run_type: str
+    logical_date: datetime | None = Field(description="The data time.")
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+    state: str | None = Field(description="Airflow's state; null while it waits for what is upstream.")
+    status: InstanceStatus = Field(description="What it is doing.")
+    try_number: int
+    start_date: datetime | None
+    end_date: datetime | None
+    duration: float | None = Field(description="Seconds.")
+    pool: str
+    gated: bool = Field(description="It does not execute: its task was stopped when its run was made, or ended it.")
+    downstream: Downstream | None = Field(description="Of a gated one: the effect it is gated with.")
+    note: str | None
+
+
+class StatusTotals(BaseModel):
+    """How many instances are doing what, in the ranges that were asked for."""
+
+    waiting_for_upstream: int
+    waiting_for_event: int
+    awaiting_execution: int
+    running: int
+    success: int
+    failed: int
+    skipped: int
+    removed: int
+
+
+class Instances(BaseModel):
+    """A page of instances, those of the newest run first."""
+
+    instances: list[Instance]
+    total_entries: int = Field(description="How many match on all pages.")
+    counts: StatusTotals = Field(description="In the ranges that were asked for, whatever states were.")
+    gated: int = Field(description="How many of these do not execute because their task was stopped.")
+
+
+class InstancesQuery(PageQuery):
+    """Which instances, in which order."""
+
+    order_by: Text = Field(
+        "-run",
+        description="One of run, logical_date, state, try_number, start_date, end_date, duration; descending with a "
+        "`-` in front.",
+    )
+    state: Names = Field(
+        default_factory=list, description="In any of these states of Airflow's; `none`: waits for what is upstream."
+    )
+    status: list[InstanceStatus] = Field(default_factory=list, max_length=50, description="Doing any of these.")
+    gated: bool | None = Field(None, description="Those alone that are gated, or those alone that are not.")
+    logical_date_from: Moment | None = Field(None, description="Data time not before; it has a logical date then.")
+    logical_date_to: Moment | None = Field(None, description="Data time not after.")
+    start_date_from: Moment | None = Field(None, description="Started not before.")
+    start_date_to: Moment | None = Field(None, description="Started not after.")
+
+    def filter(self) -> InstanceFilter:
+        """The filter as the services take it."""
+        return InstanceFilter(
+            states=tuple(self.state),
+            gated=self.gated,
+            logical_from=self.logical_date_from,
+            logical_to=self.logical_date_to,
+            started_from=self.start_date_from,
+            started_to=self.start_date_to,
+        )
+
+
+class Last(IntEnum):
+    """How many instances a curve has."""
+
+    A_FEW = 25
+    MORE = 50
+    MANY = 100
+
+
+class CurveQuery(Asked):
+    """How much of the curve."""
+
+    last: Last = Field(Last.A_FEW, description="The last 25, 50 or 100 instances that executed to their end.")
+
+
+class Point(BaseModel):
+    """One instance of the curve."""
+
+    run_id: str
+    map_index: int
+    logical_date: datetime | None
+    state: str = Field(description="`success` or `failed`.")
+    start_date: datetime
+    end_date: datetime
+    duration: float | None = Field(description="Seconds.")
+
+
+class Curve(BaseModel):
+    """How long a task took, when it started and ended, the oldest instance first."""
+
+    dag_id: str
+    task_id: str
+    points: list[Point]
+
+
+class InstanceTarget(Asked):
+    """An instance of the task."""
+
+    run_id: Name = Field(examples=["scheduled__2026-01-01T00:00:00+00:00"])
+    map_index: int = Field(-1, ge=-1, le=2**31 - 1, description="-1 where the task is not mapped.")
+
+
+class InstanceChange(Asked):
+    """A change of single instances of a task."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "instances": [{"run_id": "scheduled__2026-01-01T00:00:00+00:00", "map_index": -1}],
+                    "reason": "late data",
+                    "dry_run": True,
+                }
+            ]
+        }
+    )
+
+    instances: Annotated[list[InstanceTarget], Field(min_length=1, max_length=MAX_INSTANCES)]
+    reason: LongText | None = Field(None, description="Why; kept with the operation.")
+    ticket: LongText | None = Field(None, description="The ticket that asks for it.")
+    dry_run: StrictBool = Field(False, description="Show what would be done and change nothing.")
+
+    def refs(self) -> list[Ref]:
+        """The instances, as the services take them."""
+        return [Ref(target.run_id, target.map_index) for target in self.instances]
+
+
+class InstanceOutcome(TargetOutcome):
+    """What came, or would come, of it for one instance; `before` and `after` are Airflow's states."""
+
+    run_id: str
+    map_index: int
+
+
+class InstanceChangeAnswer(ChangeAnswer):
+    """What was done, or with `dry_run` would be done, instance by instance."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "operation_id": 8,
+                    "verb": "instances-rerun",
+                    "dry_run": False,
+                    "outcome": "success",
+                    "counts": {"applied": 1, "left_alone": 0, "blocked": 0},
+                    "items": [
+                        {
+                            "dag_id": "orders",
+                            "task_id": "clean",
+                            "outcome": "applied",
+                            "before": "failed",
+                            "after": None,
+                            "reason": None,
+                            "blocked_by": [],
+                            "run_id": "scheduled__2026-01-01T00:00:00+00:00",
+                            "map_index": -1,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    items: list[InstanceOutcome]  # type: ignore[assignment]

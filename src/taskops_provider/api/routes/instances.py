@@ -1,0 +1,102 @@
+"""Instances of a task: history, curve, operations on single ones."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from fastapi import APIRouter, Query
+
+from taskops_provider.api.changing import CHANGING
+from taskops_provider.api.datamodels.common import Name
+from taskops_provider.api.datamodels.instances import (
+    Curve,
+    CurveQuery,
+    InstanceChange,
+    InstanceChangeAnswer,
+    Instances,
+    InstancesQuery,
+)
+from taskops_provider.api.errors import NOT_FOUND
+from taskops_provider.api.security import ActorDep, NowDep
+from taskops_provider.services import instance_operations
+from taskops_provider.services.curve import curve
+from taskops_provider.services.history import page_of_instances
+from taskops_provider.services.instance_operations import InstanceVerb
+
+router = APIRouter(prefix="/tasks/{dag_id}/{task_id}", tags=["Instances"])
+
+
+@router.get("/instances", response_model=Instances, responses=NOT_FOUND)
+def list_instances(
+    dag_id: Name,
+    task_id: Name,
+    query: Annotated[InstancesQuery, Query()],
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+) -> dict[str, Any]:
+    """List the instances of a task, those of the newest run first, and count what they are doing."""
+    page = page_of_instances(
+        session,
+        actor,
+        dag_id,
+        task_id,
+        now,
+        query.filter(),
+        statuses=[status.value for status in query.status],
+        limit=query.limit,
+        offset=query.offset,
+        order_by=query.order_by,
+    )
+    return {
+        "instances": [row.as_json() for row in page.rows],
+        "total_entries": page.total_entries,
+        "counts": page.counts,
+        "gated": page.gated,
+    }
+
+
+@router.get("/curve", response_model=Curve, responses=NOT_FOUND)
+def show_curve(
+    dag_id: Name,
+    task_id: Name,
+    query: Annotated[CurveQuery, Query()],
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+) -> dict[str, Any]:
+    """Show how long the last instances took, when they started and ended, the oldest first."""
+    points = curve(session, actor, dag_id, task_id, now, last=int(query.last))
+    return {"dag_id": dag_id, "task_id": task_id, "points": [point.as_json() for point in points]}
+
+
+@router.post(
+    "/instances/{verb}",
+    response_model=InstanceChangeAnswer,
+    response_model_exclude_unset=True,
+    **CHANGING,
+)
+def change_instances(
+    dag_id: Name,
+    task_id: Name,
+    verb: InstanceVerb,
+    body: InstanceChange,
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+) -> dict[str, Any]:
+    """Rerun or terminate single instances, or set them success or failed.
+
+    - `rerun` clears exactly these: each runs again, and its run with it. What waits because its task was stopped runs.
+    - `terminate` ends those that have not ended, as failed; what runs in a worker is killed.
+    - `set-success` and `set-failed` do what Airflow does: what failed below them is cleared.
+
+    It needs the permission to edit the Dag's task instances.
+    """
+    if body.dry_run:
+        return instance_operations.preview(session, actor, dag_id, task_id, verb, body.refs(), now).as_json()
+    done = instance_operations.apply(
+        session, actor, dag_id, task_id, verb, body.refs(), reason=body.reason or None, ticket=body.ticket or None
+    )
+    return done.as_json()

@@ -1,0 +1,99 @@
+"""``airflow taskops operations ...``"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from taskops_provider.cli import confirm
+from taskops_provider.cli.commands.changes import exit_code
+from taskops_provider.cli.output import STRUCTURED, heading, print_details, print_list, print_object
+from taskops_provider.cli.plans import print_items, print_plan
+from taskops_provider.cli.records import COLUMNS
+from taskops_provider.cli.run import Work, changes, opened, reads
+from taskops_provider.cli.times import parse_time
+from taskops_provider.domain.operations import Plan
+from taskops_provider.exceptions import BadInput
+from taskops_provider.services.paging import MAX_LIMIT
+from taskops_provider.services.records import RecordFilter, get_operation, list_operations
+from taskops_provider.services.undo import preview_undo, undo
+
+
+@reads
+def operations_list(args: Namespace) -> None:
+    """List operations, newest first."""
+    if args.limit < 1 or args.offset < 0:
+        raise BadInput(f"limit is {args.limit} and offset {args.offset}; allowed are 1 and more, 0 and more")
+    with opened() as work:
+        where = _filter(args, work.now)
+        records = _walk(work, where, args)
+        print_list(records, COLUMNS, args.output, as_json=lambda record: record, empty="no operations")
+
+
+def _filter(args: Namespace, now: datetime) -> RecordFilter:
+    since, until = (
+        None if given is None else parse_time(option, given, now, sign="-")
+        for option, given in (("--since", args.since), ("--until", args.until))
+    )
+    return RecordFilter(
+        verbs=tuple(args.verbs or ()),
+        actors=tuple(args.actors or ()),
+        sources=tuple(args.sources or ()),
+        outcomes=tuple(args.outcomes or ()),
+        dag_id=args.in_dag or "",
+        task_id=args.of_task or "",
+        workflow=args.workflow or "",
+        task=args.task or "",
+        ticket=args.ticket or "",
+        since=since,
+        until=until,
+    )
+
+
+def _walk(work: Work, where: RecordFilter, args: Namespace) -> Iterator[dict[str, Any]]:
+    """Yield operations page by page."""
+    left, offset = args.limit, args.offset
+    while left > 0:
+        size = min(left, MAX_LIMIT)
+        page = list_operations(work.session, work.actor, where, limit=size, offset=offset, order_by=args.order_by)
+        yield from page.rows
+        if len(page.rows) < size:
+            return
+        left -= size
+        offset += size
+
+
+@reads
+def operations_show(args: Namespace) -> None:
+    """Show one operation."""
+    with opened() as work:
+        record = get_operation(work.session, work.actor, args.operation_id)
+    if args.output in STRUCTURED:
+        print_object(record, args.output)
+        return
+    items = record.pop("items")
+    print_details(record)
+    if items:
+        heading("targets")
+        print_items(items, args.output, shorten=False)
+
+
+@changes
+def operations_undo(args: Namespace) -> int:
+    """Undo one operation."""
+    plan, seen = (_preview(args), False) if args.dry_run else _undo(args)
+    print_plan(plan, args.output, seen=seen)
+    return exit_code(plan)
+
+
+def _preview(args: Namespace) -> Plan:
+    with opened() as work:
+        return preview_undo(work.session, work.actor, args.operation_id)
+
+
+def _undo(args: Namespace) -> tuple[Plan, bool]:
+    seen = confirm.ask(_preview(args)) if confirm.is_asked(args) else False
+    with opened() as work:
+        return undo(work.session, work.actor, args.operation_id), seen

@@ -1,0 +1,116 @@
+"""Answers on stdout, as a table, JSON, YAML or plain columns.
+
+Airflow's own console turns every number and null into a string, so JSON is written here. Lists are written row by
+row: a hundred thousand rows do not sit in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from taskops_provider.cli import tables
+from taskops_provider.cli.text import cell, iso, out, say
+
+Row = Mapping[str, Any]
+#: heading -> how to get the cell from a row
+Columns = Mapping[str, Callable[[Any], Any]]
+
+STRUCTURED = ("json", "yaml")
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON with datetimes as ISO 8601 in UTC."""
+    return json.dumps(value, default=_default, indent=indent)
+
+
+def print_object(value: Row, output: str) -> None:
+    """Print one object as JSON or YAML."""
+    if output == "json":
+        out(to_json(value, indent=2))
+    else:
+        sys.stdout.write(_yaml(value))
+
+
+def print_rows(rows: Iterable[Row], output: str) -> None:
+    """Print a list as JSON, one object a line, or as YAML, as it comes."""
+    if output == "yaml":
+        _print_yaml_rows(rows)
+        return
+    separator = "[\n"
+    for row in rows:
+        sys.stdout.write(separator + to_json(row))
+        separator = ",\n"
+    out("\n]" if separator != "[\n" else "[]")
+
+
+def _print_yaml_rows(rows: Iterable[Row]) -> None:
+    found = False
+    for row in rows:
+        found = True
+        sys.stdout.write(_yaml([row]))
+    if not found:
+        out("[]")
+
+
+def _yaml(value: Any) -> str:
+    from airflow.utils import yaml
+
+    # by way of JSON: plain types only
+    return yaml.dump(json.loads(to_json(value)), sort_keys=False, allow_unicode=True)
+
+
+def print_table(rows: Iterable[Any], columns: Columns, output: str, *, empty: str) -> int:
+    """Print a list as a table or as plain columns; return how many rows there were.
+
+    :param empty: what to say when there are none
+    """
+    body = [[cell(value(row)) for value in columns.values()] for row in rows]
+    if not body:
+        # plain is for pipes: no rows are no lines
+        (say if output == "plain" else out)(empty)
+        return 0
+    header = list(columns)
+    if output == "table":
+        # programs that read plain columns count them; people are spared the empty ones
+        told = [number for number in range(len(header)) if any(row[number] for row in body)]
+        header, body = [header[n] for n in told], [[row[n] for n in told] for row in body]
+    for line in tables.lines(header, body, ruled=output == "table"):
+        out(line)
+    return len(body)
+
+
+def print_details(details: Mapping[str, Any]) -> None:
+    """Print names and values in two columns; what has no value is left out."""
+    shown = {name: text for name, value in details.items() if (text := cell(value))}
+    width = max(map(len, shown), default=0)
+    for name, text in shown.items():
+        out(f"{name:<{width}}  {text}")
+
+
+def print_list(
+    rows: Iterable[Any], columns: Columns, output: str, *, as_json: Callable[[Any], Row], empty: str
+) -> int | None:
+    """Print a list in the chosen format; return how many rows a table had, None for JSON and YAML."""
+    if output in STRUCTURED:
+        print_rows(map(as_json, rows), output)
+        return None
+    return print_table(rows, columns, output, empty=empty)
+
+
+def heading(text: str, rows: Sequence[Any] | None = None) -> None:
+    """Print a heading, set off by an empty line."""
+    if rows is None or rows:
+        out()
+        out(text)

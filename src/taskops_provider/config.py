@@ -1,0 +1,100 @@
+"""Typed reads of the ``[taskops]`` section. Defaults and descriptions live in ``get_provider_info``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow.configuration import conf
+
+from taskops_provider.domain.states import DOWNSTREAM_ALLOWED, Downstream, Verb
+from taskops_provider.exceptions import BadInput
+from taskops_provider.get_provider_info import get_provider_info
+
+SECTION = "taskops"
+#: in an address: who signs in, and with what
+_USER_INFO = re.compile(r"//[^/@\s]*@")
+
+
+def strict_mode() -> bool:
+    """Whether projects that chose nothing are in strict mode."""
+    return conf.getboolean(SECTION, "strict_mode", fallback=False)
+
+
+def default_downstream() -> Downstream:
+    """The downstream effect of pause and offline where none is chosen.
+
+    :raises BadInput: when the configured value is none of skip, run, fail
+    """
+    value = conf.get(SECTION, "default_downstream", fallback="skip")
+    allowed = DOWNSTREAM_ALLOWED[Verb.OFFLINE]
+    if value not in allowed:
+        raise BadInput(f"[taskops] default_downstream is {value!r}; allowed are {', '.join(allowed)}")
+    return Downstream(value)
+
+
+def monitor_in_api_server() -> bool:
+    """Whether the API server runs the monitor loop in a thread."""
+    return conf.getboolean(SECTION, "monitor_in_api_server", fallback=True)
+
+
+def monitor_interval() -> float:
+    """Seconds between two rounds of the monitor loop."""
+    return conf.getfloat(SECTION, "monitor_interval", fallback=2.0)
+
+
+def page_size() -> int:
+    """Rows on a page."""
+    return conf.getint(SECTION, "page_size", fallback=50)
+
+
+def max_replenishment_cells() -> int:
+    """Cells, task by cycle, that one replenishment has at most."""
+    return conf.getint(SECTION, "max_replenishment_cells", fallback=100_000)
+
+
+def records_retention_days() -> int:
+    """Days for which operation records and closed gate intervals are kept."""
+    return conf.getint(SECTION, "records_retention_days", fallback=180)
+
+
+def exports_url() -> str:
+    """Where prepared downloads are kept: an object storage path; empty: in the metadata database."""
+    return conf.get(SECTION, "exports_url", fallback="").strip()
+
+
+def task_type_resolver() -> str:
+    """Import path of the function that names a task's type; empty: the operator's name."""
+    return conf.get(SECTION, "task_type_resolver", fallback="")
+
+
+def folder_resolver() -> str:
+    """Import path of the function that names a Dag's folder; empty: the directory of its file."""
+    return conf.get(SECTION, "folder_resolver", fallback="")
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option as it is in effect.
+
+    :param default: what it is where nobody sets it
+    """
+
+    name: str
+    value: str
+    default: str
+    description: str
+
+
+def options() -> list[Option]:
+    """Return all options of the section as they are in effect, for people to look at: passwords in addresses hidden."""
+    described = get_provider_info()["config"][SECTION]["options"]
+    return [
+        Option(
+            name=name,
+            value=_USER_INFO.sub("//***@", conf.get(SECTION, name, fallback=option["default"])),
+            default=option["default"],
+            description=" ".join(option["description"].split()),
+        )
+        for name, option in described.items()
+    ]

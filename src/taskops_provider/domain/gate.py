@@ -1,0 +1,107 @@
+"""Which instances are gated, and how a gated instance is told from others (SPEC 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from taskops_provider.domain.states import Downstream
+
+#: One pool without slots per downstream effect. Airflow evaluates the dependencies of an instance in such a pool
+#: as ever and stops it at SCHEDULED; nothing executes, whatever else fails. The name says what it waits for.
+GATE_POOLS: Mapping[Downstream, str] = {effect: f"taskops_{effect.value}" for effect in Downstream}
+EFFECT_OF_POOL: Mapping[str, Downstream] = {pool: effect for effect, pool in GATE_POOLS.items()}
+
+#: the ``task_id`` of a workflow's own gate interval: tasks that have no interval of their own
+ANY_TASK = ""
+
+#: Airflow's state for an instance whose turn has come and that is not to execute; held ones wait instead
+SETTLED_STATE: Mapping[Downstream, str] = {
+    Downstream.SKIP: "skipped",
+    Downstream.RUN: "success",
+    Downstream.FAIL: "failed",
+}
+#: Airflow's state for an instance that had started and was ended: what has begun cannot be held
+ENDED_STATE: Mapping[Downstream, str] = {**SETTLED_STATE, Downstream.HOLD: "failed"}
+
+#: who wrote a note, where Airflow keeps the id of a user; a person who edits the note puts theirs
+NOTE_AUTHOR = "taskops:monitor"
+NOTE_LENGTH = 1000
+
+_EFFECT_IN_WORDS: Mapping[Downstream, str] = {
+    Downstream.SKIP: "skipped without executing once everything upstream is done",
+    Downstream.RUN: "counted as success without executing once everything upstream is done",
+    Downstream.FAIL: "failed without executing once everything upstream is done",
+    Downstream.HOLD: "held without executing until the task is started",
+}
+
+
+#: in a run that a replenishment makes: role of a task -> how it is gated; what executes is not
+EFFECT_OF_ROLE: Mapping[str, Downstream | None] = {
+    "execute": None,
+    "done": Downstream.RUN,
+    "pass": Downstream.RUN,
+    "follow": Downstream.SKIP,
+    "skip": Downstream.SKIP,
+}
+#: of those, what need not wait for its turn: role -> the state it has from the beginning
+STATE_OF_ROLE: Mapping[str, str] = {"done": "success", "skip": "skipped"}
+
+
+def effects(intervals: Iterable[tuple[str, str]]) -> dict[str, Downstream]:
+    """Return the downstream effect by task id from the (task_id, downstream) pairs in force at one moment.
+
+    Of several for a task the last counts. ``ANY_TASK`` may be among the keys: the effect for every task without
+    one of its own. An effect that this version does not know holds: the scheduler asks this, and must neither
+    fail nor execute.
+    """
+    return {task_id: _EFFECTS.get(downstream, Downstream.HOLD) for task_id, downstream in intervals}
+
+
+_EFFECTS: Mapping[str, Downstream] = {effect.value: effect for effect in Downstream}
+
+
+def effect_for(task_id: str, in_force: Mapping[str, Downstream | None]) -> Downstream | None:
+    """Return the effect for a task, or None where it is not gated. A task with None of its own executes."""
+    return in_force[task_id] if task_id in in_force else in_force.get(ANY_TASK)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why an instance is gated: the task's state and, where it is still known, the operation that brought it."""
+
+    state: str | None = None
+    operation_id: int | None = None
+    actor: str | None = None
+    reason: str | None = None
+
+
+def gated_note(cause: Cause, effect: Downstream) -> str:
+    """Return what the note of a gated instance says, before and after it is settled."""
+    return _note(cause.state or "gated", cause, _EFFECT_IN_WORDS[effect])
+
+
+def unselected_note(replenishment_id: int, actor: str, effect: Downstream) -> str:
+    """Return what the note of an instance says that is gated because a replenishment did not select its task."""
+    return f"TaskOps: not part of replenishment {replenishment_id} by {actor}; {_EFFECT_IN_WORDS[effect]}."[
+        :NOTE_LENGTH
+    ]
+
+
+def ended_note(cause: Cause, effect: Downstream) -> str:
+    """Return what the note of an instance says that had started and was ended by an operation."""
+    return _note("terminated", cause, f"ended as {ENDED_STATE[effect]} because the task was {cause.state or 'gated'}")
+
+
+def _note(what: str, cause: Cause, outcome: str) -> str:
+    """``TaskOps: paused by alice (operation 7): reason; outcome.``, the reason cut so that the whole fits."""
+    who = cause.actor or "TaskOps"
+    number = f" (operation {cause.operation_id})" if cause.operation_id is not None else ""
+    head, tail = f"TaskOps: {what} by {who}{number}", f"; {outcome}."
+    reason = " ".join((cause.reason or "").split())
+    if not reason:
+        return head + tail
+    room = NOTE_LENGTH - len(head) - len(": ") - len(tail)
+    if len(reason) > room:
+        reason = reason[: max(room - 1, 0)] + "…"
+    return f"{head}: {reason}{tail}"[:NOTE_LENGTH]

@@ -1,0 +1,1 @@
+"""The HTTP client of the REST API, for code without a database: tasks and triggers."""

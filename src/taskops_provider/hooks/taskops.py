@@ -1,0 +1,215 @@
+"""The hook for tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import httpx
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from taskops_provider.hooks import calls
+from taskops_provider.hooks.client import NO_ANSWER, answer_of, client_options, failure_of, request_options
+from taskops_provider.hooks.conversation import Conversation, Steps
+from taskops_provider.hooks.endpoint import Endpoint
+from taskops_provider.hooks.errors import Stopped, TaskOpsHookError
+from taskops_provider.hooks.targets import TaskTargets, task_targets
+from taskops_provider.hooks.wire import Answer, Failure, Send, Wait
+
+#: a longer wait is taken in such steps, so that a task that is told to end does
+_STEP = 0.2
+
+
+class TaskOpsHook(BaseHook):
+    """TaskOps' REST API over an Airflow connection of type ``taskops``.
+
+    Host, port and schema (``http`` or ``https``) of the connection name Airflow's API server; the host may be a whole
+    address with a path prefix. Login and password are those of an Airflow user; without a login the password (or the
+    extra ``token``) is a bearer token. Extras: ``timeout`` (seconds, 30), ``retries`` (5), ``verify`` (true, false or
+    the path of a CA bundle).
+
+    What reads is repeated on connection errors and 5xx. A change is repeated only where the one before was surely not
+    carried out; otherwise it raises :class:`~taskops_provider.hooks.errors.NoAnswer`.
+
+    Every method raises a :class:`~taskops_provider.hooks.errors.TaskOpsHookError`, with one line that says what
+    is wrong.
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "taskops_default"
+    conn_type = "taskops"
+    hook_name = "TaskOps"
+
+    def __init__(self, conn_id: str = default_conn_name):
+        super().__init__()
+        self.conn_id = conn_id
+        self._stopped = False
+
+    def get_task(self, dag_id: str, task_id: str) -> dict[str, Any]:
+        """Return one task, with at least the fields of ``airflow taskops tasks list --output json``."""
+        return self._run(self._conversation.ask(calls.read_task(dag_id, task_id)))
+
+    def get_tasks(self, targets: TaskTargets) -> list[dict[str, Any]]:
+        """Return several tasks, in the same order."""
+        return self._run(calls.read_each(self._conversation, task_targets(targets)))
+
+    def get_instances(self, dag_id: str, task_id: str, *, limit: int = 25, **filters: Any) -> list[dict[str, Any]]:
+        """Return the newest instances of a task, those of the newest run first.
+
+        :param filters: query parameters of ``GET /taskops/v1/tasks/{dag_id}/{task_id}/instances``
+        """
+        return self._run(calls.read_instances(self._conversation, dag_id, task_id, {"limit": limit, **filters}))
+
+    def get_workflow(self, dag_id: str) -> dict[str, Any]:
+        """Return one workflow, with at least the fields of ``airflow taskops workflows list --output json``."""
+        return self._run(self._conversation.ask(calls.read_workflow(dag_id)))
+
+    def list_tasks(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return all tasks that match, page by page.
+
+        :param filters: query parameters of ``GET /taskops/v1/tasks``
+        """
+        return self._run(calls.list_all(self._conversation, "tasks", filters))
+
+    def list_workflows(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return all workflows that match, page by page.
+
+        :param filters: query parameters of ``GET /taskops/v1/workflows``
+        """
+        return self._run(calls.list_all(self._conversation, "workflows", filters))
+
+    def change_tasks(
+        self,
+        verb: str,
+        targets: TaskTargets,
+        *,
+        reason: str | None = None,
+        ticket: str | None = None,
+        downstream: str | None = None,
+        terminate_instances: bool | None = None,
+        resume_at: datetime | str | None = None,
+        held: str | None = None,
+        cascade: bool | None = None,
+        owners: Iterable[str] | None = None,
+        plan_hash: str | None = None,
+        dry_run: bool | None = None,
+    ) -> dict[str, Any]:
+        """Change tasks; what an operation does not apply to is left alone and said so in the answer.
+
+        :param verb: start, pause, offline, delete, submit or set-owners
+        :param targets: ``(dag_id, task_id)`` pairs, dicts with these keys, or the answer to another change: the
+            tasks that it changed
+        :param plan_hash: of a preview; nothing is done where the state has changed since
+        :param dry_run: only preview
+        :return: ``operation_id, verb, dry_run, outcome, counts, items`` as ``airflow taskops`` prints them; a preview
+            has ``plan_hash`` and ``affects`` besides
+        :raises NoAnswer: when the change may have been carried out and the answer was lost
+        """
+        options = {
+            "reason": reason,
+            "ticket": ticket,
+            "downstream": downstream,
+            "terminate_instances": terminate_instances,
+            "resume_at": resume_at,
+            "held": held,
+            "cascade": cascade,
+            "owners": None if owners is None else list(owners),
+            "plan_hash": plan_hash,
+            "dry_run": dry_run,
+        }
+        return self._run(self._conversation.ask(calls.change_tasks(verb, targets, options)))
+
+    def change_workflows(self, verb: str, dag_ids: Iterable[str], **options: Any) -> dict[str, Any]:
+        """Change whole workflows. Options, answer and errors are those of :meth:`change_tasks`."""
+        return self._run(self._conversation.ask(calls.change_workflows(verb, dag_ids, options)))
+
+    def plan_replenishment(self, **inputs: Any) -> dict[str, Any]:
+        """Return what a replenishment would do: the JSON of ``airflow taskops replenish plan``.
+
+        :param inputs: as :meth:`create_replenishment` takes them
+        """
+        return self._run(self._conversation.ask(calls.plan_replenishment(inputs)))
+
+    def create_replenishment(self, **inputs: Any) -> dict[str, Any]:
+        """Queue a replenishment and return it: the JSON of ``airflow taskops replenish create``.
+
+        :param inputs: fields of the body of ``POST /taskops/v1/replenishments``; ``tasks`` in any form that
+            :meth:`change_tasks` takes, ``ranges`` as ``(from, to)`` pairs too, times as datetimes too
+        :raises NoAnswer: when it may have been created and the answer was lost
+        """
+        return self._run(self._conversation.ask(calls.create_replenishment(inputs)))
+
+    def get_replenishment(self, replenishment_id: int | str) -> dict[str, Any]:
+        """Return one replenishment and its progress."""
+        return self._run(self._conversation.ask(calls.read_replenishment(replenishment_id)))
+
+    def newest_replenishments(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the newest replenishments."""
+        return self._run(calls.newest_replenishments(self._conversation, limit))
+
+    def control_replenishment(self, replenishment_id: int | str, verb: str, **options: Any) -> dict[str, Any]:
+        """Pause, resume, cancel or retry a replenishment and return it.
+
+        :param options: ``reason``; with ``cancel`` also ``terminate_instances``
+        """
+        return self._run(self._conversation.ask(calls.control_replenishment(replenishment_id, verb, options)))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell whether the connection works, for the button in Airflow's UI."""
+        try:
+            # not the health page: that answers anyone, and this shows that the login is good too
+            self._run(self._conversation.ask(calls.look()))
+        except TaskOpsHookError as error:
+            return False, str(error)
+        return True, f"TaskOps answers at {self.endpoint}"
+
+    def stop(self) -> None:
+        """Give up waiting for a server that does not answer: the task was told to end."""
+        self._stopped = True
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """The server that the connection names."""
+        connection = self.get_connection(self.conn_id)
+        return Endpoint.from_connection(self.conn_id, connection, connection.extra_dejson)
+
+    @cached_property
+    def _conversation(self) -> Conversation:
+        # kept as long as the hook: the token is in it
+        return Conversation(self.endpoint)
+
+    @cached_property
+    def _client_options(self) -> dict[str, Any]:
+        return client_options(self.endpoint)
+
+    def _run(self, steps: Steps) -> Any:
+        # one client for one question: a connection kept open until the next one is often closed by the server
+        with httpx.Client(**self._client_options) as client:
+            try:
+                step = next(steps)
+                while True:
+                    step = steps.send(self._do(client, step))
+            except StopIteration as end:
+                return end.value
+
+    def _do(self, client: httpx.Client, step: Send | Wait) -> Answer | Failure | None:
+        if isinstance(step, Wait):
+            self._wait(step.seconds)
+            return None
+        if token := self._conversation.take_fresh_token():
+            mask_secret(token)
+        try:
+            return answer_of(client.request(**request_options(step)))
+        except NO_ANSWER as error:
+            return failure_of(error, self.endpoint)
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stopped:
+                raise Stopped("the task was told to end while it waited for TaskOps to answer")
+            time.sleep(min(left, _STEP))

@@ -1,0 +1,52 @@
+"""The monitor as a thread of the API server. Each of its workers starts one; the lease lets one of them work."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from taskops_provider import config
+from taskops_provider.monitor.loop import Monitor
+
+#: seconds the API server waits for a round to end when it stops
+_PATIENCE = 10.0
+
+
+def start_in_thread() -> Callable[[], None]:
+    """Start the monitor in a daemon thread; return what stops it.
+
+    While our tables are missing it looks for them once a round and does nothing else.
+    """
+    stop = threading.Event()
+    thread = threading.Thread(target=_run, args=(stop,), name="taskops-monitor", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join(_PATIENCE)
+
+    return end
+
+
+def _run(stop: threading.Event) -> None:
+    Monitor().run_forever(stop)
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """Run the monitor while the API server runs, unless ``[taskops] monitor_in_api_server`` says no.
+
+    :param app: the FastAPI app whose lifespan this is
+    """
+    if not config.monitor_in_api_server():
+        yield
+        return
+    end = start_in_thread()
+    try:
+        yield
+    finally:
+        # in a thread: a round that is under way must not hold up the event loop
+        await asyncio.to_thread(end)

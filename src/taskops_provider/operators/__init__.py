@@ -1,0 +1,1 @@
+"""Operators: changes that a Dag asks for, through the REST API."""

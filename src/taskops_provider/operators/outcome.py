@@ -1,0 +1,107 @@
+"""What the answer to a change means to a Dag: what is as wanted, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from taskops_provider.domain.operations import OperationOutcome, Outcome
+from taskops_provider.domain.states import BECOMES, Verb, WorkflowStatus
+
+#: how many targets a message names
+_NAMED = 10
+
+_WORKFLOW_BECOMES: Mapping[Verb, WorkflowStatus] = {
+    Verb.START: WorkflowStatus.ALL_SCHEDULING,
+    Verb.PAUSE: WorkflowStatus.ALL_PAUSED,
+    Verb.OFFLINE: WorkflowStatus.ALL_OFFLINE,
+    Verb.SUBMIT: WorkflowStatus.ALL_SCHEDULING,
+}
+
+
+def is_so_already(verb: Verb, item: Mapping[str, Any]) -> bool:
+    """Whether a target was left alone because it is what the change would make of it.
+
+    A Dag run is cleared, a task tried again: asking twice for the same must succeed twice.
+    """
+    wanted = BECOMES[verb] if item["task_id"] else _WORKFLOW_BECOMES[verb]
+    return item["outcome"] == Outcome.LEFT_ALONE and item["before"] == wanted
+
+
+def refused(verb: Verb, items: Iterable[Mapping[str, Any]], *, whole_workflows: bool) -> list[Mapping[str, Any]]:
+    """Return the targets that will not be as wanted.
+
+    :param whole_workflows: the tasks that this form leaves alone are none: it asks for those that it applies to
+    """
+    return [
+        item
+        for item in items
+        if item["outcome"] == Outcome.BLOCKED
+        or (
+            item["outcome"] == Outcome.LEFT_ALONE
+            and not is_so_already(verb, item)
+            and not (whole_workflows and item["task_id"])
+        )
+    ]
+
+
+def is_forbidden(item: Mapping[str, Any]) -> bool:
+    """Whether it is the permission that is missing: what strict mode blocks comes with the tasks that block it."""
+    return item["outcome"] == Outcome.BLOCKED and not item["blocked_by"]
+
+
+def result(
+    verb: Verb, answer: Mapping[str, Any], earlier: set[tuple[str, str]], *, whole_workflows: bool
+) -> dict[str, Any]:
+    """Return what the task pushes: the answer to a change, in the words of the Dag that asked.
+
+    Its ``outcome`` is ``success`` also where all was so already.
+
+    :param earlier: ``(dag_id, task_id)`` of tasks that an earlier try of the same change had already changed
+    """
+    items = [_as_changed(item) if _key(item) in earlier else dict(item) for item in answer["items"]]
+    outcomes = [item["outcome"] for item in items]
+    outcome = OperationOutcome.SUCCESS
+    if refused(verb, items, whole_workflows=whole_workflows):
+        some = Outcome.APPLIED in outcomes
+        outcome = OperationOutcome.PART_SUCCESS if some else OperationOutcome.REFUSED
+    return {
+        "operation_id": answer["operation_id"],
+        "verb": answer["verb"],
+        "dry_run": False,
+        "outcome": outcome.value,
+        "counts": {name: outcomes.count(name) for name in answer["counts"]},
+        "items": items,
+    }
+
+
+def _key(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["dag_id"], item["task_id"] or ""
+
+
+def _as_changed(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {**item, "outcome": Outcome.APPLIED.value, "reason": "changed by an earlier try of this task"}
+
+
+def named(items: Iterable[Mapping[str, Any]], *, why: bool = False) -> str:
+    """Name targets for a log line.
+
+    :param why: with the reason of each
+    """
+    texts = [f"{_name(item)}: {_reason(item)}" if why else _name(item) for item in items]
+    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    return ("; " if why else ", ").join(texts[:_NAMED]) + more
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (item["dag_id"], item["task_id"])))
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    reason = item["reason"] or item["outcome"]
+    if not item["blocked_by"]:
+        return str(reason)
+    # the ids are None where the user may not see the task
+    blockers = [_name(blocker) or "a task that this user may not see" for blocker in item["blocked_by"]]
+    more = f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
+    return f"{reason} (by {', '.join(blockers[:3])}{more})"

@@ -1,0 +1,189 @@
+"""Replenish data from a Dag."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, conf
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from taskops_provider.hooks.errors import NoAnswer, TaskOpsHookError
+from taskops_provider.hooks.progress import check, told
+from taskops_provider.hooks.targets import TaskTargets
+from taskops_provider.hooks.taskops import TaskOpsHook
+from taskops_provider.operators.base import reason_of
+from taskops_provider.triggers.replenishment import ReplenishmentTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+#: inputs that are sent as they are
+_INPUTS = (
+    *("workflows", "tasks", "ranges", "cells", "upstream", "downstream"),
+    *("max_active_runs", "newest_first", "window", "name"),
+)
+
+
+class DataReplenishmentOperator(BaseOperator):
+    """Execute missing and failed cycles of tasks and workflows, and wait until that is done.
+
+    Where nothing is to be done, the task succeeds. One that is tried again takes up the replenishment that its earlier
+    try left going on.
+
+    :param workflows: Dag ids of which every task is wanted (templated)
+    :param tasks: single tasks, as ``(dag_id, task_id)`` (templated)
+    :param ranges: logical dates as ``(from, to)``, both included (templated)
+    :param cells: ``missing``, ``failed`` or both, or ``all``; default: missing and failed (templated)
+    :param upstream: add so many steps upstream of the tasks, across workflows
+    :param downstream: add so many steps downstream
+    :param max_active_runs: runs of a workflow at a time
+    :param newest_first: begin with the newest cycle
+    :param window: when runs may start, UTC, as ``22:00-06:00`` (templated)
+    :param run_conf: conf of the runs that are made (templated)
+    :param name: a name for it (templated)
+    :param reason: recorded; what Dag, task and run asked is added (templated)
+    :param wait_for_completion: False: succeed as soon as it is queued
+    :param part_success: it will do that some cells succeeded
+    :param poke_interval: seconds between two looks
+    :param deferrable: wait in the triggerer, without occupying a worker; default ``[operators] default_deferrable``
+    :param taskops_conn_id: the connection to Airflow's API server (templated)
+    :return: pushed as XCom: the replenishment, as ``airflow taskops replenish show`` prints it; None where nothing is
+        to be done
+    """
+
+    template_fields: Sequence[str] = (
+        *("workflows", "tasks", "ranges", "cells", "window", "run_conf", "name", "reason", "taskops_conn_id"),
+    )
+    template_fields_renderers = {"run_conf": "json"}
+    ui_color = "#d7e8ee"
+
+    def __init__(
+        self,
+        *,
+        workflows: Iterable[str] | None = None,
+        tasks: TaskTargets | None = None,
+        ranges: Iterable[Sequence[Any] | Mapping[str, Any]],
+        cells: str | Iterable[str] | None = None,
+        upstream: int = 0,
+        downstream: int = 0,
+        max_active_runs: int = 1,
+        newest_first: bool = False,
+        window: str | None = None,
+        run_conf: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        reason: str | None = None,
+        wait_for_completion: bool = True,
+        part_success: bool = False,
+        poke_interval: float = 10,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        taskops_conn_id: str = TaskOpsHook.default_conn_name,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.workflows = workflows
+        self.tasks = tasks
+        self.ranges = ranges
+        self.cells = cells
+        self.upstream = upstream
+        self.downstream = downstream
+        self.max_active_runs = max_active_runs
+        self.newest_first = newest_first
+        self.window = window
+        self.run_conf = run_conf
+        self.name = name
+        self.reason = reason
+        self.wait_for_completion = wait_for_completion
+        self.part_success = part_success
+        self.poke_interval = poke_interval
+        self.deferrable = deferrable
+        self.taskops_conn_id = taskops_conn_id
+        self._number: int | None = None
+        if workflows is None and tasks is None:
+            raise ValueError(f"{type(self).__name__} needs workflows or tasks")
+
+    @cached_property
+    def hook(self) -> TaskOpsHook:
+        """The client, with its token."""
+        return TaskOpsHook(self.taskops_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        """Create the replenishment, wait for its end, and return it."""
+        shown = self._start(context)
+        if shown is None or not self.wait_for_completion:
+            return shown
+        self._number = shown["replenishment_id"]
+        if self.deferrable:
+            self.log.info(told(shown))
+            self.defer(
+                trigger=ReplenishmentTrigger(
+                    taskops_conn_id=self.taskops_conn_id,
+                    replenishment_id=shown["replenishment_id"],
+                    poke_interval=self.poke_interval,
+                    go_on=True,
+                    cancel_on_kill=True,
+                ),
+                method_name=self.execute_complete.__name__,
+            )
+        return self._wait(shown)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
+        """Say what the trigger found."""
+        if event["status"] == "over":
+            check(event["replenishment"], part_success=self.part_success)
+            return event["replenishment"]
+        raise (AirflowFailException if event["permanent"] else AirflowException)(event["message"])
+
+    def on_kill(self) -> None:
+        """Cancel the replenishment; what runs of it goes on to its end."""
+        self.hook.stop()
+        if self._number is None:
+            return
+        try:
+            self.hook.control_replenishment(self._number, "cancel", reason="the task that waited for it was ended")
+        except TaskOpsHookError as error:
+            self.log.warning("replenishment %s was not cancelled: %s", self._number, error)
+        else:
+            self.log.info("replenishment %s is cancelled", self._number)
+
+    def _start(self, context: Context) -> dict[str, Any] | None:
+        reason = reason_of(context, self.reason)
+        if context["ti"].try_number > 1 and (found := self._mine(reason)):
+            self.log.info("an earlier try of this task has left replenishment %s", found["replenishment_id"])
+            return found
+        inputs = {name: getattr(self, name) for name in _INPUTS} | {"conf": self.run_conf, "reason": reason}
+        plan = self.hook.plan_replenishment(**inputs)
+        for warning in plan["warnings"]:
+            self.log.info("note: %s", warning)
+        if not plan["counts"]["execute"]:
+            self.log.info("none of %s cells is to execute: nothing to do", plan["cells"])
+            return None
+        try:
+            return self.hook.create_replenishment(**inputs)
+        except NoAnswer as error:
+            self.log.warning("%s; looking whether it was", error)
+            found = self._mine(reason)
+            if found is None:
+                raise
+            return found
+
+    def _mine(self, reason: str) -> dict[str, Any] | None:
+        """Return the replenishment that this task instance has created and that goes on: its reason tells."""
+        for shown in self.hook.newest_replenishments():
+            if shown["inputs"].get("reason") == reason and not shown["ended_at"]:
+                return shown
+        return None
+
+    def _wait(self, shown: dict[str, Any]) -> dict[str, Any]:
+        said = ""
+        while True:
+            if (line := told(shown)) != said:
+                said = line
+                self.log.info(line)
+            if shown["ended_at"]:
+                check(shown, part_success=self.part_success)
+                return shown
+            time.sleep(self.poke_interval)
+            shown = self.hook.get_replenishment(shown["replenishment_id"])

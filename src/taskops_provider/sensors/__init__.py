@@ -1,0 +1,1 @@
+"""Sensors: a Dag waits for a status, through the REST API."""

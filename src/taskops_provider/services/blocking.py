@@ -1,0 +1,146 @@
+"""Strict mode applied to a plan (SPEC 4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from taskops_provider.domain.operations import Blocker, Item, Outcome, Request, Scope
+from taskops_provider.domain.states import Verb
+from taskops_provider.domain.strict_mode import blockers, waves
+from taskops_provider.models import Owner, Task, Workflow
+from taskops_provider.services.actor import Actor
+from taskops_provider.services.known import BLOCKER_COLUMNS
+from taskops_provider.services.lineage import MANY_DAGS, DownstreamLinks
+from taskops_provider.services.pairs import Pair
+from taskops_provider.services.rows import plain_rows
+from taskops_provider.services.strict_mode import strict_projects
+
+REASON = "strict mode: has downstream tasks that are not offline"
+WORKFLOW_REASON = "strict mode: tasks of other workflows depend on it"
+HIDDEN = {"dag_id": None, "task_id": None, "name": "a task that you may not see"}
+
+
+class Blocking:
+    """Finds what blocks the items of a plan and marks them."""
+
+    def __init__(self, session: Session, actor: Actor, links: DownstreamLinks, known: dict[Pair, Any]):
+        """Keep what is at hand.
+
+        :param known: rows of ``known.BLOCKER_COLUMNS``; those of other tasks are added where they are needed
+        """
+        self._session = session
+        self._actor = actor
+        self._links = links
+        self._known = known
+
+    def apply(self, request: Request, items: list[Item], project_of: Mapping[str, str]) -> list[str]:
+        """Mark blocked items; with ``cascade``, number the waves of the others. Changes ``items`` in place.
+
+        :return: the projects in strict mode
+        """
+        strict = strict_projects(self._session, set(project_of.values()))
+        self._mark(request, items, project_of, strict)
+        return sorted(project for project, is_on in strict.items() if is_on)
+
+    def _mark(
+        self, request: Request, items: list[Item], project_of: Mapping[str, str], strict: Mapping[str, bool]
+    ) -> None:
+        guarded = [
+            item
+            for item in items
+            if item.outcome is Outcome.APPLIED and item.task_id and strict[project_of[item.dag_id]]
+        ]
+        if not guarded:
+            return
+        by_node = {(item.dag_id, item.task_id): item for item in guarded}
+        self._links.load({item.dag_id for item in guarded})
+        below = self._links.below
+        is_live = self._live({down for node in by_node for down in below(node)}).__contains__
+        if request.options.cascade:
+            planned, blocked = waves(by_node, below, is_live)
+            for number, wave in enumerate(planned, start=1):
+                for node in wave:
+                    by_node[node].wave = number
+        else:
+            blocked = {n: by for n, by in blockers(by_node, below, is_live).items() if by}
+        shown = self._shown({blocker for by in blocked.values() for blocker in by})
+        if request.verb is Verb.DELETE and request.scope is Scope.WORKFLOW:
+            _refuse_workflows(items, blocked, shown)
+            return
+        for node, by in blocked.items():
+            _block(by_node[node], REASON, by, shown)
+
+    def _live(self, nodes: set[Pair]) -> set[Pair]:
+        """Tasks that are in their Dag and neither offline nor deleted, all such nodes among them: one query at most."""
+        missing = nodes - self._known.keys()
+        if missing:
+            dag_ids = {dag_id for dag_id, _ in missing}
+            query = select(*BLOCKER_COLUMNS).join(Workflow, Workflow.dag_id == Task.dag_id)
+            if len(dag_ids) <= MANY_DAGS:
+                query = query.where(Task.dag_id.in_(dag_ids))
+            found = (((row.dag_id, row.task_id), row) for row in plain_rows(self._session, query))
+            self._known |= {node: row for node, row in found if node in missing}
+        return {node for node, row in self._known.items() if row.may_block}
+
+    def _shown(self, nodes: set[Pair]) -> Shown:
+        dag_ids = {dag_id for dag_id, _ in nodes}
+        return Shown(self._known, self._owners(dag_ids), {d for d in dag_ids if self._actor.may_read(d)})
+
+    def _owners(self, dag_ids: set[str]) -> dict[Pair, list[str]]:
+        """Owners of the tasks of some Dags, sorted."""
+        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(Owner.task_id != "")
+        if len(dag_ids) <= MANY_DAGS:
+            query = query.where(Owner.dag_id.in_(dag_ids))
+        # by the whole key: an order that the table has already
+        owners: dict[Pair, list[str]] = defaultdict(list)
+        for dag_id, task_id, owner in plain_rows(self._session, query.order_by(*Owner.__table__.primary_key)):
+            owners[dag_id, task_id].append(owner)
+        return owners
+
+
+class Shown:
+    """What may be shown of blocking tasks: name, type, period, owners, workflow (the Dag)."""
+
+    def __init__(self, rows: Mapping[Pair, Any], owners: Mapping[Pair, list[str]], readable: set[str]):
+        self._rows = rows
+        self._owners = owners
+        self._readable = readable
+
+    def blockers(self, nodes: Iterable[Pair]) -> list[Blocker]:
+        """The same nodes, those that may not be seen without their names."""
+        return [node if node[0] in self._readable else (None, None) for node in nodes]
+
+    def describe(self, blocker: Blocker) -> dict[str, Any]:
+        """One of them as it is shown."""
+        dag_id, task_id = blocker
+        if dag_id is None or task_id is None:
+            return HIDDEN
+        row = self._rows[dag_id, task_id]
+        return {
+            "dag_id": dag_id,
+            "task_id": task_id,
+            "name": row.display_name,
+            "task_type": row.task_type,
+            "period": row.period,
+            "owners": self._owners.get((dag_id, task_id), []),
+        }
+
+
+def _refuse_workflows(items: list[Item], blocked: Mapping[Pair, list[Pair]], shown: Shown) -> None:
+    """A workflow on which others depend is deleted as a whole or not at all."""
+    by_dag: dict[str, set[Pair]] = defaultdict(set)
+    for (dag_id, _), by in blocked.items():
+        by_dag[dag_id].update(by)
+    for item in items:
+        if item.dag_id in by_dag and item.outcome is Outcome.APPLIED:
+            _block(item, WORKFLOW_REASON, sorted(by_dag[item.dag_id]), shown)
+
+
+def _block(item: Item, reason: str, by: list[Pair], shown: Shown) -> None:
+    item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, reason
+    item.blockers, item.describe = shown.blockers(by), shown.describe

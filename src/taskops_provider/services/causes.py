@@ -1,0 +1,102 @@
+"""Why an instance is gated: the gate interval in force when its run was made, and the operation behind it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter.runs import Run
+from taskops_provider.domain.gate import ANY_TASK, Cause
+from taskops_provider.models import GateInterval, Operation, Replenishment, ReplenishmentRun
+
+#: Dags in one query
+CHUNK = 500
+
+
+class Moment(NamedTuple):
+    """A task at a moment."""
+
+    dag_id: str
+    task_id: str
+    at: datetime
+
+
+def causes(session: Session, moments: Iterable[Moment]) -> dict[Moment, Cause]:
+    """Return why each task was gated at its moment; an empty cause where that is not known any more.
+
+    One query for each 500 Dags.
+    """
+    wanted = set(moments)
+    if not wanted:
+        return {}
+    intervals = _intervals(session, wanted)
+    return {moment: _cause(moment, intervals) for moment in wanted}
+
+
+def replenished(session: Session, found: Iterable[Run]) -> dict[Run, tuple[int, str]]:
+    """Return which replenishment made each run, and who asked for it; other runs are missing.
+
+    One query for each 500 runs that a backfill may have made, none where there are none.
+    """
+    by_dag: dict[str, list[str]] = defaultdict(list)
+    for dag_id, run_id in found:
+        if run_id.startswith("backfill__"):
+            by_dag[dag_id].append(run_id)
+    made: dict[Run, tuple[int, str]] = {}
+    for dag_id, run_ids in by_dag.items():
+        for start in range(0, len(run_ids), CHUNK):
+            query = (
+                select(ReplenishmentRun.run_id, Replenishment.id, Replenishment.actor)
+                .join(Replenishment, Replenishment.id == ReplenishmentRun.replenishment_id)
+                .where(
+                    ReplenishmentRun.dag_id == dag_id,
+                    ReplenishmentRun.run_id.in_(run_ids[start : start + CHUNK]),
+                    ReplenishmentRun.backfill_id.is_not(None),
+                )
+            )
+            made.update({Run(dag_id, run_id or ""): (key, actor) for run_id, key, actor in session.execute(query)})
+    return made
+
+
+def _intervals(session: Session, moments: set[Moment]) -> dict[tuple[str, str], list[Any]]:
+    """The intervals that may cover a moment, by (dag_id, task_id), the newest last."""
+    dag_ids = sorted({moment.dag_id for moment in moments})
+    first, last = min(moment.at for moment in moments), max(moment.at for moment in moments)
+    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for start in range(0, len(dag_ids), CHUNK):
+        query = (
+            select(
+                GateInterval.dag_id,
+                GateInterval.task_id,
+                GateInterval.state,
+                GateInterval.from_at,
+                GateInterval.to_at,
+                GateInterval.operation_id,
+                Operation.actor,
+                Operation.reason,
+            )
+            .outerjoin(Operation, Operation.id == GateInterval.operation_id)
+            .where(
+                GateInterval.dag_id.in_(dag_ids[start : start + CHUNK]),
+                GateInterval.from_at <= last,
+                or_(GateInterval.to_at.is_(None), GateInterval.to_at > first),
+            )
+            .order_by(GateInterval.from_at, GateInterval.id)
+        )
+        for row in session.execute(query):
+            found[row.dag_id, row.task_id].append(row)
+    return found
+
+
+def _cause(moment: Moment, intervals: dict[tuple[str, str], list[Any]]) -> Cause:
+    for task_id in (moment.task_id, ANY_TASK):
+        for row in reversed(intervals.get((moment.dag_id, task_id), [])):
+            if row.from_at <= moment.at and (row.to_at is None or row.to_at > moment.at):
+                known = row.actor is not None
+                return Cause(row.state, row.operation_id if known else None, row.actor, row.reason)
+    return Cause()

@@ -1,0 +1,95 @@
+"""The monitor's part of draining: pause the Dag once its last run has ended (SPEC 2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter import audit, dag_state
+from taskops_provider.domain.gate import GATE_POOLS
+from taskops_provider.domain.states import Downstream, TaskState
+from taskops_provider.models import Task, Workflow
+from taskops_provider.services.actor import MONITOR
+from taskops_provider.services.follow import follow, stop_draining
+from taskops_provider.services.locks import take_writer_lock
+
+
+def step(session: Session, now: datetime) -> bool:
+    """Bring draining forward; tell whether anything changed. The caller commits."""
+    if not _draining(session) and not _idle_but_unpaused(session, now):
+        return False
+    take_writer_lock(session, MONITOR.name)
+    idle = _idle_but_unpaused(session, now)
+    if idle:
+        follow(session, idle, now)
+    return bool(idle) | _end_draining(session, now)
+
+
+def _draining(session: Session) -> list[str]:
+    return list(session.scalars(select(Workflow.dag_id).where(Workflow.draining_since.is_not(None))))
+
+
+def _idle_but_unpaused(session: Session, now: datetime) -> list[str]:
+    """Workflows that were stopped here, have nothing scheduling, and whose Dag is not paused.
+
+    Someone unpaused it in Airflow, or the last scheduling task expired. Its runs would hold gated instances only.
+    """
+    dag = dag_state.dag_table()
+    stopped = exists().where(
+        Task.dag_id == Workflow.dag_id, Task.is_present.is_(True), Task.state != TaskState.SCHEDULING.value
+    )
+    scheduling = exists().where(
+        Task.dag_id == Workflow.dag_id,
+        Task.is_present.is_(True),
+        Task.state == TaskState.SCHEDULING.value,
+        or_(Task.effective_to.is_(None), Task.effective_to >= now),
+    )
+    query = (
+        select(Workflow.dag_id)
+        .join(dag, dag.c.dag_id == Workflow.dag_id)
+        .where(
+            # led by the few tasks that are stopped, from their index
+            Workflow.dag_id.in_(select(Task.dag_id).where(Task.state != TaskState.SCHEDULING.value)),
+            Workflow.is_present.is_(True),
+            Workflow.draining_since.is_(None),
+            dag.c.is_paused.is_(False),
+            stopped,
+            ~scheduling,
+        )
+    )
+    return list(session.scalars(query))
+
+
+def _end_draining(session: Session, now: datetime) -> bool:
+    rows = session.execute(
+        select(Workflow.dag_id, Workflow.saved_create_after).where(Workflow.draining_since.is_not(None))
+    ).all()
+    if not rows:
+        return False
+    dag_ids = [row.dag_id for row in rows]
+    _hold_back_new_runs(session, dag_ids)
+    paused_already = dag_state.paused_dags(session, dag_ids)
+    moving = dag_state.dags_with_moving_runs(session, dag_ids, held_pool=GATE_POOLS[Downstream.HOLD], now=now)
+    drained = [dag_id for dag_id in dag_ids if dag_id not in moving and dag_id not in paused_already]
+    ended = [row for row in rows if row.dag_id in paused_already or row.dag_id in drained]
+    if drained:
+        dag_state.set_paused(session, drained, True)
+        audit.write(
+            session,
+            event="taskops.drained",
+            actor=MONITOR.name,
+            at=now,
+            entries=((dag_id, None, {"is_paused": True}) for dag_id in drained),
+        )
+    stop_draining(session, ended)
+    return bool(ended)
+
+
+def _hold_back_new_runs(session: Session, dag_ids: list[str]) -> None:
+    """The dag-processor works out the next run each time it parses; take it away again and keep the newest."""
+    planned = dag_state.planned_runs(session, dag_ids)
+    if planned:
+        dag_state.stop_planned_runs(session, list(planned))
+        session.execute(update(Workflow), [{"dag_id": d, "saved_create_after": at} for d, at in planned.items()])

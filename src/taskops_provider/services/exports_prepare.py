@@ -1,0 +1,172 @@
+"""Preparing downloads, a slice at a time: bounded memory, short transactions, and nothing lost when it is killed.
+
+What is committed stays; the next slice, of whatever process, begins behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from taskops_provider import config
+from taskops_provider.models import Export, Operation
+from taskops_provider.services.actor import Actor
+from taskops_provider.services.exports_filter import task_filter, workflow_filter
+from taskops_provider.services.exports_format import Writer
+from taskops_provider.services.exports_store import delete_pieces, write_piece
+from taskops_provider.services.tasks import TASK_FIELDS, tasks_after
+from taskops_provider.services.workflows import WORKFLOW_FIELDS, workflows_after
+
+log = logging.getLogger(__name__)
+
+#: rows of a piece: what is in memory at a time
+ROWS = 2000
+#: how long one call works; the monitor has other things to do
+SECONDS = 0.5
+
+#: a download that is not ready by then fails: whoever asked for it has long given up
+PATIENCE = timedelta(days=1)
+
+#: old exports deleted in one call
+_OLD_AT_ONCE = 10
+
+#: trouble of the database, or another process that was first: the export is tried again
+_TRY_AGAIN = (OperationalError, InterfaceError, IntegrityError)
+
+
+def step(session: Session, now: datetime) -> bool:
+    """Prepare the next slice of the oldest download, and delete old ones; tell whether there was anything to do.
+
+    The caller commits.
+    """
+    deleted = _delete_old(session, now)
+    query = select(Export).where(Export.state.in_(("queued", "preparing"))).order_by(Export.id).limit(1)
+    export = session.scalar(query.with_for_update(skip_locked=True))
+    if export is None:
+        return deleted
+    try:
+        if now - export.requested_at > PATIENCE:
+            raise TimeoutError("it could not be prepared within a day; see whether the monitor runs")
+        # A write in front of the savepoint: on SQLite one that comes first would commit when it is released.
+        session.execute(update(Export).where(Export.id == export.id).values(state="preparing"))
+        with session.begin_nested():
+            _prepare(session, export, now)
+    except _TRY_AGAIN:
+        raise
+    except Exception as error:
+        log.exception("TaskOps could not prepare export %s", export.id)
+        _fail(export, error, now)
+    return True
+
+
+def _prepare(session: Session, export: Export, now: datetime) -> None:
+    stop = time.monotonic() + SECONDS
+    while export.state == "preparing":
+        _next_piece(session, export, now)
+        if time.monotonic() >= stop:
+            return
+
+
+def _next_piece(session: Session, export: Export, now: datetime) -> None:
+    writer = Writer(export.form, TASK_FIELDS if export.kind == "tasks" else WORKFLOW_FIELDS)
+    rows = _next_rows(session, export, now)
+    is_last = len(rows) < ROWS
+    text = writer.piece(rows, is_first=export.piece_count == 0)
+    if is_last:
+        text += writer.end(is_empty=not rows and export.row_count == 0)
+    if text:
+        content = text.encode()
+        write_piece(session, export, export.piece_count, content)
+        export.piece_count += 1
+        export.byte_count += len(content)
+    export.row_count += len(rows)
+    if rows:
+        export.last_dag_id, export.last_task_id = rows[-1]["dag_id"], rows[-1].get("task_id")
+    if is_last:
+        _finish(session, export, now)
+
+
+def _next_rows(session: Session, export: Export, now: datetime) -> Sequence[Mapping[str, Any]]:
+    actor = Actor(export.actor, "monitor", _AsWhenAsked(export.readable))
+    after = export.last_dag_id
+    if export.kind == "tasks":
+        behind = None if after is None else (after, export.last_task_id or "")
+        tasks = tasks_after(session, actor, task_filter(export.filters), now, behind, ROWS)
+        return [row.as_json() for row in tasks]
+    workflows = workflows_after(session, actor, workflow_filter(export.filters), now, after, ROWS)
+    return [row.as_json() for row in workflows]
+
+
+def _finish(session: Session, export: Export, now: datetime) -> None:
+    export.state, export.finished_at = "ready", now
+    session.execute(
+        update(Operation)
+        .where(Operation.id == export.operation_id)
+        .values(applied=export.row_count)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _fail(export: Export, error: Exception, now: datetime) -> None:
+    line = str(error).strip().partition("\n")[0]
+    export.state, export.finished_at = "failed", now
+    export.error = f"{type(error).__name__}: {line}"[:500]
+
+
+def _delete_old(session: Session, now: datetime) -> bool:
+    """Delete exports that are as old as records may become."""
+    before = now - timedelta(days=config.records_retention_days())
+    query = select(Export).where(Export.requested_at < before).order_by(Export.id).limit(_OLD_AT_ONCE)
+    old = session.scalars(query).all()
+    for export in old:
+        try:
+            delete_pieces(session, export.id, export.location)
+        except SQLAlchemyError:
+            raise
+        except Exception:  # the record goes all the same: nobody would find the files through it any more
+            log.warning("TaskOps could not delete the files of export %s in %s", export.id, export.location)
+        session.delete(export)
+    if old:
+        session.flush()
+    return bool(old)
+
+
+class _AsWhenAsked:
+    """The permissions of who asked, at the time of asking: to read."""
+
+    def __init__(self, readable: Collection[str] | None):
+        self._readable = None if readable is None else frozenset(readable)
+
+    def readable(self) -> frozenset[str] | None:
+        return self._readable
+
+    def editable(self, dag_ids: Collection[str]) -> set[str]:
+        return set()
+
+    def deletable(self, dag_ids: Collection[str]) -> set[str]:
+        return set()
+
+    def may_change_settings(self) -> bool:
+        return False
+
+    def may_read_instances(self, dag_id: str) -> bool:
+        return False
+
+    def may_read_runs(self, dag_id: str) -> bool:
+        return False
+
+    def may_read_versions(self, dag_id: str) -> bool:
+        return False
+
+    def may_read_users(self) -> bool:
+        return False
+
+    def may_change_instances(self, dag_id: str) -> bool:
+        return False

@@ -1,0 +1,179 @@
+"""The instances of a task: what ran when, what was gated and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter import history
+from taskops_provider.adapter.history import InstanceFilter
+from taskops_provider.domain.gate import EFFECT_OF_POOL
+from taskops_provider.domain.instances import STATUS_OF_STATE, InstanceStatus, status_of
+from taskops_provider.exceptions import BadInput, Forbidden
+from taskops_provider.services.actor import Actor
+from taskops_provider.services.filters import check_choices
+from taskops_provider.services.paging import Page, check_page
+from taskops_provider.services.tasks import TaskRow, get_task
+
+__all__ = ["InstanceFilter", "InstancePage", "InstanceRow", "list_instances", "page_of_instances", "readable_task"]
+
+NO_INSTANCES = "you may not see the task instances of this Dag"
+
+
+@dataclass(frozen=True)
+class InstanceRow:
+    """One instance of a task.
+
+    :param map_index: -1 where the task is not mapped
+    :param state: None for an instance that waits for what is upstream
+    :param duration: seconds
+    :param gated: it does not execute, because its task was stopped when its run was created (or ended it)
+    :param downstream: the effect with which it is gated
+    """
+
+    run_id: str
+    map_index: int
+    run_type: str
+    logical_date: datetime | None
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+    state: str | None
+    try_number: int
+    start_date: datetime | None
+    end_date: datetime | None
+    duration: float | None
+    pool: str
+    gated: bool
+    downstream: str | None
+    note: str | None
+
+    @property
+    def status(self) -> InstanceStatus:
+        """What the instance is doing, in the words of the source."""
+        return status_of(self.state)
+
+    def as_json(self) -> dict[str, Any]:
+        """The instance as every surface shows it."""
+        return {**asdict(self), "status": self.status.value}
+
+
+@dataclass(frozen=True)
+class InstancePage(Page[InstanceRow]):
+    """Some instances of a task.
+
+    :param counts: how many there are by status in the filter's ranges, whatever states it asks for
+    :param gated: how many of these do not execute because their task was stopped
+    """
+
+    counts: dict[str, int]
+    gated: int
+
+
+def readable_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime) -> TaskRow:
+    """Return a task whose instances the actor may see.
+
+    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises Forbidden: when its instances may not
+    """
+    task = get_task(session, actor, dag_id, task_id, now)
+    if not actor.permissions.may_read_instances(dag_id):
+        raise Forbidden(NO_INSTANCES)
+    return task
+
+
+def list_instances(
+    session: Session,
+    actor: Actor,
+    dag_id: str,
+    task_id: str,
+    now: datetime,
+    *,
+    states: Sequence[str] = (),
+    limit: int,
+    offset: int = 0,
+) -> list[InstanceRow]:
+    """Return a task's instances, those of the newest run first, in a constant number of queries.
+
+    :raises BadInput: for a page or a state that cannot be
+    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises Forbidden: when its instances may not
+    """
+    where = InstanceFilter(states=tuple(states))
+    _check(where, limit, offset)
+    readable_task(session, actor, dag_id, task_id, now)
+    found = history.recent_instances(session, dag_id, task_id, where=where, limit=limit, offset=offset)
+    return [_row(row) for row in found]
+
+
+def page_of_instances(
+    session: Session,
+    actor: Actor,
+    dag_id: str,
+    task_id: str,
+    now: datetime,
+    where: InstanceFilter,
+    *,
+    statuses: Sequence[str] = (),
+    limit: int,
+    offset: int = 0,
+    order_by: str = "-run",
+) -> InstancePage:
+    """Return one page of a task's instances with their counts, in a constant number of queries.
+
+    :param statuses: what they are doing (``domain.instances``), beside the states that the filter asks for
+    :param order_by: one of run, logical_date, state, try_number, start_date, end_date, duration; descending with a
+        ``-`` in front
+    :raises BadInput: for a page, a column, a state, a status or a range that cannot be
+    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises Forbidden: when its instances may not
+    """
+    check_choices("status", statuses, [status.value for status in InstanceStatus])
+    check_choices("order_by", [order_by.removeprefix("-")], list(history.SORTABLE))
+    _check(where, limit, offset)
+    where = replace(where, states=(*where.states, *_states_of(statuses)))
+    readable_task(session, actor, dag_id, task_id, now)
+    found = history.recent_instances(
+        session, dag_id, task_id, where=where, limit=limit, offset=offset, order_by=order_by
+    )
+    by_state = history.count_by_state(session, dag_id, task_id, where=where)
+    counts: Counter[str] = Counter()
+    for (state, _), number in by_state.items():
+        counts[status_of(state).value] += number
+    total = sum(
+        number
+        for (state, gated), number in by_state.items()
+        if (not where.states or (state or "none") in where.states) and where.gated in (None, gated)
+    )
+    return InstancePage(
+        rows=[_row(row) for row in found],
+        total_entries=total,
+        limit=limit,
+        offset=offset,
+        counts={status.value: counts[status.value] for status in InstanceStatus},
+        gated=sum(number for (_, gated), number in by_state.items() if gated),
+    )
+
+
+def _states_of(statuses: Sequence[str]) -> list[str]:
+    return [state or "none" for state, status in STATUS_OF_STATE.items() if status.value in statuses]
+
+
+def _check(where: InstanceFilter, limit: int, offset: int) -> None:
+    check_page(limit, offset)
+    check_choices("state", where.states, history.STATES)
+    for name, first, last in (
+        ("logical date", where.logical_from, where.logical_to),
+        ("start date", where.started_from, where.started_to),
+    ):
+        if first and last and first > last:
+            raise BadInput(f"the {name} cannot be from {first.isoformat()} to {last.isoformat()}: that ends first")
+
+
+def _row(row: Any) -> InstanceRow:
+    effect = EFFECT_OF_POOL.get(row.pool)
+    return InstanceRow(**row._mapping, gated=effect is not None, downstream=effect.value if effect else None)

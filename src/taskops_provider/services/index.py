@@ -1,0 +1,160 @@
+"""The index: our rows of workflows, tasks, owners, assets and edges, kept in step with Airflow's Dags.
+
+``index_watermark`` knows what the last refresh saw; ``adapter.dags`` which Dags differ from our rows since;
+``index_stored`` reads our rows of them, ``index_found`` Airflow's definitions, ``index_merge`` says what to write
+so that the former become the latter, ``index_write`` writes it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter import dags as airflow_dags
+from taskops_provider.adapter.dags import Signs
+from taskops_provider.services import index_found, index_stored, index_watermark, index_write
+from taskops_provider.services.index_found import in_chunks
+from taskops_provider.services.index_merge import Writes, merge
+from taskops_provider.services.index_resolvers import Resolvers
+from taskops_provider.services.index_watermark import Watermark
+from taskops_provider.services.locks import take_writer_lock
+
+#: Dags that are brought up to date at once
+CHUNK = 200
+
+#: ids bound in one query that looks for changes
+_IDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class IndexChange:
+    """What a refresh changed: numbers of rows, and how long it took. False where nothing changed."""
+
+    workflows_added: int = 0
+    workflows_changed: int = 0
+    workflows_gone: int = 0
+    workflows_back: int = 0
+    tasks_added: int = 0
+    #: tasks that came back are among them
+    tasks_changed: int = 0
+    tasks_gone: int = 0
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in self.__slots__ if name != "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a refresh has to do."""
+
+    signs: Signs
+    mark: Watermark
+    #: whether every Dag was compared
+    complete: bool
+    changed: set[str]
+    gone: set[str]
+
+
+def refresh(
+    session: Session,
+    now: datetime,
+    *,
+    dag_ids: Collection[str] | None = None,
+    thorough: bool = False,
+    force: bool = False,
+) -> IndexChange:
+    """Bring the index up to date with Airflow's tables. The caller commits.
+
+    Where nothing changed this takes three or four queries and writes nothing but, once a minute, the time of the
+    refresh. Otherwise it takes the writer lock, and queries in proportion to the number of changed Dags over
+    :data:`CHUNK`.
+
+    :param dag_ids: look at these Dags alone; the time of the refresh is then not noted
+    :param thorough: compare every Dag's latest version, also those that seem not to have been parsed since the
+        last refresh; that happens every five minutes anyway, and for ``dag_ids``
+    :param force: make the rows anew also where the serialized Dag is the one they were made from
+    """
+    started = time.perf_counter()
+    look = _look(session, now, dag_ids, thorough, force)
+    change = IndexChange()
+    if look.changed or look.gone:
+        take_writer_lock(session, "index")
+        # another process may have done it meanwhile
+        look = _look(session, now, dag_ids, thorough, force)
+        change = _bring_up_to_date(session, look, now)
+    if dag_ids is None:
+        _note(session, now, look, wrote=bool(change))
+    return replace(change, seconds=time.perf_counter() - started)
+
+
+def _look(session: Session, now: datetime, dag_ids: Collection[str] | None, thorough: bool, force: bool) -> _Look:
+    """Find out which workflows differ from their Dags."""
+    # The signs first: what is parsed after they were read is seen now or by the next refresh, never missed.
+    signs = airflow_dags.signs(session)
+    mark = index_watermark.read(session)
+    force = force or (dag_ids is None and not mark.is_current)
+    complete = thorough or force or dag_ids is not None or mark.compares_all(now, signs)
+    changed: set[str] = set()
+    gone: set[str] = set()
+    for some in _batches(dag_ids):
+        strangers, lost = airflow_dags.strangers(session, some)
+        changed |= strangers
+        gone |= lost
+        if force:
+            changed |= airflow_dags.live_dag_ids(session, some)
+        elif complete:
+            changed |= airflow_dags.outdated(session, dag_ids=some)
+        elif since := mark.parsed_since(signs):
+            changed |= airflow_dags.outdated(session, parsed_since=since)
+    return _Look(signs, mark, complete, changed, gone)
+
+
+def _note(session: Session, now: datetime, look: _Look, *, wrote: bool) -> None:
+    if wrote or look.complete or look.mark.is_due(now):
+        index_watermark.write(session, now, look.signs, now if look.complete else look.mark.compared_at)
+
+
+def _bring_up_to_date(session: Session, look: _Look, now: datetime) -> IndexChange:
+    gone = sorted(look.gone)
+    index_write.mark_gone(session, gone)
+    total = IndexChange(workflows_gone=len(gone))
+    resolvers = Resolvers()
+    for chunk in in_chunks(sorted(look.changed), CHUNK):
+        total = _add(total, _index(session, chunk, resolvers, now))
+    # objects that the caller loaded before do not know what was written past them
+    session.expire_all()
+    return total
+
+
+def _index(session: Session, dag_ids: Sequence[str], resolvers: Resolvers, now: datetime) -> IndexChange:
+    """Bring the workflows of some live Dags up to date."""
+    stored = index_stored.read(session, dag_ids)
+    writes = Writes()
+    for found in index_found.find(session, dag_ids, stored):
+        merge(writes, stored[found.row.dag_id], found, resolvers, now)
+    index_write.write(session, writes, now)
+    return IndexChange(
+        workflows_added=len(writes.workflows_new),
+        workflows_changed=len(writes.workflows_changed),
+        workflows_back=len(writes.workflows_back),
+        tasks_added=len(writes.tasks_new),
+        tasks_changed=len(writes.tasks_changed),
+        tasks_gone=len(writes.tasks_gone),
+    )
+
+
+def _batches(dag_ids: Collection[str] | None) -> Iterator[Sequence[str] | None]:
+    """Yield the ids in numbers that a database binds; None alone stands for all."""
+    if dag_ids is None:
+        yield None
+    else:
+        yield from in_chunks(sorted(set(dag_ids)), _IDS_AT_ONCE)
+
+
+def _add(one: IndexChange, other: IndexChange) -> IndexChange:
+    return IndexChange(*(getattr(one, name) + getattr(other, name) for name in IndexChange.__slots__))

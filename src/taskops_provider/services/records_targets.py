@@ -1,0 +1,124 @@
+"""What operations touched: the targets of one, and what a list says of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from taskops_provider.domain.operations import Outcome
+from taskops_provider.models import OperationItem
+from taskops_provider.services.actor import Actor
+from taskops_provider.services.blocking import HIDDEN
+from taskops_provider.services.filters import check_choices
+from taskops_provider.services.paging import Page, check_page
+
+#: what can come of a target; side effects are for undo alone
+OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SIDE_EFFECT)
+#: operations on more targets than this are not looked through for their names
+NAMED_UP_TO = 1000
+
+
+def all_targets(session: Session, actor: Actor, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what came of each target of an operation that the actor may read.
+
+    :param record: the operation, as records show it
+    """
+    return [_shown(item, actor, record) for item in session.scalars(_targets(actor, record["operation_id"]))]
+
+
+def list_targets(
+    session: Session,
+    actor: Actor,
+    record: Mapping[str, Any],
+    outcome: str = "",
+    *,
+    limit: int,
+    offset: int = 0,
+) -> Page[dict[str, Any]]:
+    """Return one page of what :func:`all_targets` returns.
+
+    :param outcome: the targets with this one alone
+    :raises BadInput: for a page or an outcome that cannot be
+    """
+    check_page(limit, offset)
+    check_choices("outcome", [outcome] if outcome else [], OUTCOMES)
+    query = _targets(actor, record["operation_id"])
+    if outcome:
+        query = query.where(OperationItem.outcome == outcome)
+    items = session.scalars(query.limit(limit).offset(offset)).all()
+    total = session.scalar(query.with_only_columns(func.count()).order_by(None)) or 0
+    return Page([_shown(item, actor, record) for item in items], total, limit, offset)
+
+
+def _targets(actor: Actor, operation_id: int) -> Select[OperationItem]:
+    query = (
+        select(OperationItem)
+        .where(OperationItem.operation_id == operation_id, OperationItem.outcome != Outcome.SIDE_EFFECT.value)
+        .order_by(OperationItem.id)
+    )
+    readable = actor.permissions.readable()
+    return query if readable is None else query.where(OperationItem.dag_id.in_(readable))
+
+
+def _shown(item: OperationItem, actor: Actor, record: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {
+        "dag_id": item.dag_id,
+        "task_id": item.task_id or None,
+        "outcome": item.outcome,
+        "before": item.before,
+        "after": item.after,
+        "reason": item.reason,
+        "blocked_by": [by if actor.may_read(by["dag_id"] or "") else HIDDEN for by in item.blocked_by or []],
+    }
+    if item.restore and "owners" in item.restore:
+        shown["owners_before"] = item.restore["owners"]
+        # an undo gives back what it found in the record that it undoes
+        given = item.restore["to"] if "to" in item.restore else record["options"]
+        shown["owners_after"] = given.get("owners", [])
+    return shown
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What an operation touched, as far as the actor may read it.
+
+    :param targets: tasks, instances of one, or workflows as such
+    :param dag_id: the workflow; empty where there are several
+    :param task_id: the task; empty where there are several, or the operation was on the workflow as such
+    """
+
+    workflows: int
+    targets: int
+    dag_id: str = ""
+    task_id: str = ""
+
+
+def touched(session: Session, actor: Actor, records: Sequence[Mapping[str, Any]]) -> dict[int, Touched]:
+    """Return what operations touched, without those on very many targets: one query of bounded cost."""
+    numbers = [record["operation_id"] for record in records if 0 < sum(record["counts"].values()) <= NAMED_UP_TO]
+    if not numbers:
+        return {}
+    query = (
+        select(
+            OperationItem.operation_id,
+            func.count(OperationItem.dag_id.distinct()),
+            func.count(),
+            func.min(OperationItem.dag_id),
+            func.min(OperationItem.task_id),
+            func.max(OperationItem.task_id),
+        )
+        .where(OperationItem.operation_id.in_(numbers), OperationItem.outcome != Outcome.SIDE_EFFECT.value)
+        .group_by(OperationItem.operation_id)
+    )
+    readable = actor.permissions.readable()
+    if readable is not None:
+        query = query.where(OperationItem.dag_id.in_(readable))
+    found = {}
+    for number, workflows, targets, dag_id, first, last in session.execute(query):
+        one = workflows == 1
+        found[number] = Touched(workflows, targets, dag_id if one else "", first if one and first == last else "")
+    return found

@@ -1,0 +1,83 @@
+"""Deleting records that are older than ``[taskops] records_retention_days``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.orm import Session
+
+from taskops_provider import config
+from taskops_provider.adapter import executions
+from taskops_provider.domain.states import TaskState
+from taskops_provider.models import GateInterval, Operation, OperationItem, Task
+
+#: rows deleted by one statement, and statements in one call
+CHUNK = 1000
+_CHUNKS_PER_CALL = 50
+
+
+def step(session: Session, now: datetime) -> bool:
+    """Delete old operation records and closed gate intervals; tell whether there were any. The caller commits.
+
+    A record stays while a task's present state or an open gate interval names it; an interval stays while a run
+    that was made in it is unfinished, for its mapped tasks may still be expanded.
+    """
+    before = now - timedelta(days=config.records_retention_days())
+    deleted = _delete_operations(session, before)
+    return _delete_intervals(session, before) or deleted
+
+
+def _delete_operations(session: Session, before: datetime) -> bool:
+    of_states = select(Task.state_operation_id).where(
+        Task.state != TaskState.SCHEDULING.value, Task.state_operation_id.is_not(None)
+    )
+    of_gates = select(GateInterval.operation_id).where(
+        GateInterval.to_at.is_(None), GateInterval.operation_id.is_not(None)
+    )
+    query = (
+        select(Operation.id)
+        .where(Operation.at < before, Operation.id.not_in(of_states), Operation.id.not_in(of_gates))
+        .order_by(Operation.id)
+    )
+    deleted = False
+    for _ in range(_CHUNKS_PER_CALL):
+        ids = list(session.scalars(query.limit(CHUNK)))
+        if not ids:
+            break
+        _delete(session, OperationItem, OperationItem.operation_id.in_(ids))
+        _delete(session, Operation, Operation.id.in_(ids))
+        deleted = True
+    return deleted
+
+
+def _delete_intervals(session: Session, before: datetime) -> bool:
+    last = 0
+    deleted = False
+    for _ in range(_CHUNKS_PER_CALL):
+        query = (
+            select(GateInterval.id, GateInterval.dag_id, GateInterval.to_at)
+            .where(GateInterval.to_at < before, GateInterval.id > last)
+            .order_by(GateInterval.id)
+            .limit(CHUNK)
+        )
+        rows = session.execute(query).all()
+        if not rows:
+            break
+        last = rows[-1].id
+        ids = _no_longer_asked_for(session, rows)
+        if ids:
+            _delete(session, GateInterval, GateInterval.id.in_(ids))
+            deleted = True
+    return deleted
+
+
+def _no_longer_asked_for(session: Session, rows: Collection[Any]) -> list[int]:
+    oldest = executions.oldest_unfinished_run(session, {row.dag_id for row in rows})
+    return [row.id for row in rows if row.dag_id not in oldest or oldest[row.dag_id] >= row.to_at]
+
+
+def _delete(session: Session, model: type[Any], condition: ColumnElement[bool]) -> None:
+    session.execute(delete(model).where(condition).execution_options(synchronize_session=False))

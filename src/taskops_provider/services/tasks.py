@@ -1,0 +1,223 @@
+"""The list of tasks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.orm import Session
+
+from taskops_provider.exceptions import NotFound
+from taskops_provider.models import AssetRef, Owner, Task, Workflow
+from taskops_provider.services.actor import Actor
+from taskops_provider.services.filters import TaskFilter, counting_tasks, filter_tasks, join_for_tasks
+from taskops_provider.services.paging import Page, check_page, order
+from taskops_provider.services.status import task_status
+
+#: rows fetched at once when a whole list is walked
+CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One row of the task list; the fields are those of the JSON of ``tasks list`` (SPEC 8)."""
+
+    dag_id: str
+    task_id: str
+    status: str
+    owners: list[str]
+    project: str
+    folder: str
+    task_type: str
+    period: str
+    schedule: str | None
+    pool: str | None
+    queue: str | None
+    downstream: str | None
+    reason: str | None
+    resume_at: datetime | None
+    first_submitted_at: datetime | None
+    last_submitted_at: datetime | None
+    first_run_at: datetime | None
+    effective_from: datetime | None
+    effective_to: datetime | None
+    source_tables: list[str]
+    target_tables: list[str]
+    # beyond the list's JSON, for pages
+    display_name: str
+    workflow_name: str
+    executor: str | None
+    ticket: str | None
+    state: str
+    is_present: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as the command line and the API print it."""
+        return {name: getattr(self, name) for name in TASK_FIELDS}
+
+
+TASK_FIELDS = tuple(TaskRow.__dataclass_fields__)[:21]
+
+
+def _columns(now: datetime) -> Select[*tuple[Any, ...]]:
+    query = select(
+        Task.dag_id,
+        Task.task_id,
+        task_status(now).label("status"),
+        Workflow.project,
+        Workflow.folder,
+        Task.task_type,
+        Workflow.period,
+        Workflow.schedule,
+        Task.pool,
+        Task.queue,
+        Task.downstream,
+        Task.reason,
+        Task.resume_at,
+        Task.first_submitted_at,
+        Task.last_submitted_at,
+        Task.first_run_at,
+        Task.effective_from,
+        Task.effective_to,
+        Task.display_name,
+        Workflow.display_name.label("workflow_name"),
+        Task.executor,
+        Task.ticket,
+        Task.state,
+        Task.is_present,
+    ).select_from(Task)
+    return join_for_tasks(query)
+
+
+def _sortable(now: datetime) -> dict[str, Any]:
+    return {
+        "dag_id": Task.dag_id,
+        "task_id": Task.task_id,
+        "status": task_status(now),
+        "folder": Workflow.folder,
+        "task_type": Task.task_type,
+        "period": Workflow.period,
+        "pool": Task.pool,
+        "first_submitted_at": Task.first_submitted_at,
+        "last_submitted_at": Task.last_submitted_at,
+        "first_run_at": Task.first_run_at,
+        "effective_from": Task.effective_from,
+        "effective_to": Task.effective_to,
+    }
+
+
+def list_tasks(
+    session: Session,
+    actor: Actor,
+    where: TaskFilter,
+    now: datetime,
+    *,
+    limit: int,
+    offset: int = 0,
+    order_by: str = "dag_id",
+) -> Page[TaskRow]:
+    """Return one page of the tasks that match, in a constant number of queries.
+
+    :raises BadInput: for a page, a column or a status that cannot be
+    """
+    check_page(limit, offset)
+    query = filter_tasks(_columns(now), where, actor, now)
+    query = order(query, order_by, _sortable(now), (Task.dag_id, Task.task_id))
+    found = session.execute(query.limit(limit).offset(offset)).all()
+    return Page(_rows(session, found), count_tasks(session, actor, where, now), limit, offset)
+
+
+def count_tasks(session: Session, actor: Actor, where: TaskFilter, now: datetime) -> int:
+    """Count the tasks that match."""
+    return session.scalar(counting_tasks(where, actor, now)) or 0
+
+
+def walk_tasks(
+    session: Session, actor: Actor, where: TaskFilter, now: datetime, *, order_by: str = "dag_id"
+) -> Iterator[TaskRow]:
+    """Yield all tasks that match in bounded memory.
+
+    :raises BadInput: for a column or a status that cannot be
+    """
+    query = filter_tasks(_columns(now), where, actor, now)
+    query = order(query, order_by, _sortable(now), (Task.dag_id, Task.task_id))
+    for chunk in session.execute(query.execution_options(yield_per=CHUNK)).partitions(CHUNK):
+        yield from _rows(session, chunk)
+
+
+def tasks_after(
+    session: Session, actor: Actor, where: TaskFilter, now: datetime, after: tuple[str, str] | None, limit: int
+) -> list[TaskRow]:
+    """Return the next tasks that match behind one, by (dag_id, task_id); for walks that pause in between.
+
+    :raises BadInput: for a status that cannot be
+    """
+    query = filter_tasks(_columns(now), where, actor, now).order_by(Task.dag_id, Task.task_id).limit(limit)
+    if after is not None:
+        dag_id, task_id = after
+        query = query.where(or_(Task.dag_id > dag_id, and_(Task.dag_id == dag_id, Task.task_id > task_id)))
+    return _rows(session, session.execute(query).all())
+
+
+def get_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime) -> TaskRow:
+    """Return one task, also a deleted one or one that is no longer in its Dag.
+
+    :raises NotFound: when there is no such task, or the Dag may not be read
+    """
+    where = TaskFilter(dag_ids=(dag_id,), deleted=True, absent=True)
+    query = filter_tasks(_columns(now), where, actor, now).where(Task.task_id == task_id)
+    rows = _rows(session, session.execute(query).all())
+    if not rows:
+        raise NotFound(f"Task {task_id!r} of Dag {dag_id!r} does not exist")
+    return rows[0]
+
+
+def _rows(session: Session, found: Sequence[Any]) -> list[TaskRow]:
+    """Add owners and tables to the rows of a page: two queries, whatever their number."""
+    keys = {(row.dag_id, row.task_id) for row in found}
+    owners = task_owners(session, keys)
+    tables: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    if keys:
+        query = select(AssetRef.dag_id, AssetRef.task_id, AssetRef.direction, AssetRef.asset).where(
+            AssetRef.dag_id.in_({k[0] for k in keys}), AssetRef.task_id.in_({k[1] for k in keys})
+        )
+        for dag_id, task_id, direction, asset in session.execute(query.order_by(AssetRef.asset)):
+            tables[dag_id, task_id, direction].append(asset)
+    return [
+        TaskRow(
+            **row._mapping,
+            owners=owners.get((row.dag_id, row.task_id), []),
+            source_tables=tables.get((row.dag_id, row.task_id, "inlet"), []),
+            target_tables=tables.get((row.dag_id, row.task_id, "outlet"), []),
+        )
+        for row in found
+    ]
+
+
+def task_owners(session: Session, keys: set[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    """Return the owners of tasks (``task_id`` empty: of workflows) by key, sorted."""
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    if keys:
+        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(
+            Owner.dag_id.in_({k[0] for k in keys}), Owner.task_id.in_({k[1] for k in keys})
+        )
+        for dag_id, task_id, owner in session.execute(query.order_by(Owner.owner)):
+            owners[dag_id, task_id].append(owner)
+    return owners
+
+
+def matching_targets(
+    session: Session, actor: Actor, where: TaskFilter, now: datetime, *, deleted: bool
+) -> list[tuple[str, str]]:
+    """Return the (dag_id, task_id) of all tasks that match.
+
+    :param deleted: take deleted ones too (submit does)
+    """
+    where = replace(where, deleted=where.deleted or deleted)
+    query = join_for_tasks(select(Task.dag_id, Task.task_id).select_from(Task))
+    query = filter_tasks(query, where, actor, now).order_by(Task.dag_id, Task.task_id)
+    return [(row.dag_id, row.task_id) for row in session.execute(query)]

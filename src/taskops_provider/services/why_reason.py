@@ -1,0 +1,84 @@
+"""A reason why a task, or an instance of it, does not run: one plain line, and what it leads to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason.
+
+    :param code: what programs go by: ``paused``, ``upstream``, ``pool_full``, ...
+    :param text: the reason in one line, without the times
+    :param since: since when it holds
+    :param until: when it is over by itself, as far as that is known
+    :param operation_id: the operation behind it
+    :param dag_id: with ``task_id``, the task that the line names; None where it names none
+    :param pool: the pool that the line names
+    """
+
+    code: str
+    text: str
+    since: datetime | None = None
+    until: datetime | None = None
+    operation_id: int | None = None
+    dag_id: str | None = None
+    task_id: str | None = None
+    pool: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The reason as every surface shows it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class InstanceWhy:
+    """Why one instance does not run.
+
+    :param map_index: -1 where the task is not mapped
+    :param state: Airflow's; None while it waits for what is upstream
+    """
+
+    run_id: str
+    map_index: int
+    state: str | None
+    reasons: list[Reason]
+
+    def as_json(self) -> dict[str, Any]:
+        """The instance as every surface shows it."""
+        return {**asdict(self), "reasons": [reason.as_json() for reason in self.reasons]}
+
+
+@dataclass
+class Why:
+    """Why a task does not run.
+
+    :param status: its shown status
+    :param reasons: those of the task itself, with when its next run is made
+    :param unfinished: how many instances are unfinished, or how many one run has where one was asked for; None where
+        the actor may not see them
+    :param instances: the oldest of them, each with its own reasons
+    """
+
+    dag_id: str
+    task_id: str
+    status: str
+    run_id: str | None = None
+    reasons: list[Reason] = field(default_factory=list)
+    unfinished: int | None = None
+    instances: list[InstanceWhy] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as every surface gives it."""
+        return {
+            "dag_id": self.dag_id,
+            "task_id": self.task_id,
+            "status": self.status,
+            "run_id": self.run_id,
+            "reasons": [reason.as_json() for reason in self.reasons],
+            "unfinished_instances": self.unfinished,
+            "instances": [instance.as_json() for instance in self.instances],
+        }

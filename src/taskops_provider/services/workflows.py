@@ -1,0 +1,214 @@
+"""The list of workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter.dag_state import unfinished_run_counts
+from taskops_provider.domain.states import TaskStatus, workflow_status
+from taskops_provider.exceptions import NotFound
+from taskops_provider.models import Workflow
+from taskops_provider.services.actor import Actor
+from taskops_provider.services.filters import WorkflowFilter, filter_workflows
+from taskops_provider.services.paging import Page, check_page, order
+from taskops_provider.services.status import TaskCounts
+from taskops_provider.services.tasks import task_owners
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class WorkflowRow:
+    """One row of the workflow list; the fields are those of the JSON of ``workflows list`` (SPEC 8).
+
+    ``draining_runs`` is None for a workflow that is not draining.
+    """
+
+    dag_id: str
+    status: str
+    task_count: int
+    status_counts: dict[str, int]
+    owners: list[str]
+    project: str
+    folder: str
+    schedule: str | None
+    period: str
+    draining_runs: int | None
+    first_submitted_at: datetime | None
+    last_submitted_at: datetime | None
+    # beyond the list's JSON, for pages
+    display_name: str
+    is_present: bool
+    is_deleted: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as the command line and the API print it."""
+        return {name: getattr(self, name) for name in WORKFLOW_FIELDS}
+
+
+WORKFLOW_FIELDS = tuple(WorkflowRow.__dataclass_fields__)[:12]
+
+_COLUMNS = (
+    Workflow.dag_id,
+    Workflow.display_name,
+    Workflow.project,
+    Workflow.folder,
+    Workflow.schedule,
+    Workflow.period,
+    Workflow.draining_since,
+    Workflow.default_state,
+    Workflow.is_present,
+    Workflow.first_submitted_at,
+    Workflow.last_submitted_at,
+)
+
+_SORTABLE: dict[str, Any] = {
+    "dag_id": Workflow.dag_id,
+    "folder": Workflow.folder,
+    "period": Workflow.period,
+    "first_submitted_at": Workflow.first_submitted_at,
+    "last_submitted_at": Workflow.last_submitted_at,
+}
+
+
+def _matching(
+    where: WorkflowFilter, actor: Actor, now: datetime, *, order_by: str = "dag_id"
+) -> Select[*tuple[Any, ...]]:
+    """The query of the workflows that match, sorted; joined to the counts of tasks only where they are needed."""
+    query = filter_workflows(select(*_COLUMNS).select_from(Workflow), where, actor)
+    sortable = dict(_SORTABLE, status=None, task_count=None)
+    if where.statuses or order_by.removeprefix("-") in ("status", "task_count"):
+        counts = TaskCounts(now)
+        sortable |= {"status": counts.workflow_status(), "task_count": counts.total}
+        query = counts.join(query)
+        if where.statuses:
+            query = query.where(counts.workflow_status().in_(where.statuses))
+    return order(query, order_by, sortable, (Workflow.dag_id,))
+
+
+def list_workflows(
+    session: Session,
+    actor: Actor,
+    where: WorkflowFilter,
+    now: datetime,
+    *,
+    limit: int,
+    offset: int = 0,
+    order_by: str = "dag_id",
+) -> Page[WorkflowRow]:
+    """Return one page of the workflows that match, in a constant number of queries.
+
+    The tasks of all workflows are counted only when the list is filtered or sorted by what they say, and then once.
+
+    :raises BadInput: for a page, a column or a status that cannot be
+    """
+    check_page(limit, offset)
+    query = _matching(where, actor, now, order_by=order_by).limit(limit).offset(offset)
+    if where.statuses:
+        query = query.add_columns(func.count().over().label("total_entries"))
+    found = session.execute(query).all()
+    total = found[0].total_entries if where.statuses and found else _count(session, where, actor, now)
+    return Page(_rows(session, found, now), total, limit, offset)
+
+
+def _count(session: Session, where: WorkflowFilter, actor: Actor, now: datetime) -> int:
+    query = _matching(where, actor, now).with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    return session.scalar(query) or 0
+
+
+def walk_workflows(
+    session: Session, actor: Actor, where: WorkflowFilter, now: datetime, *, order_by: str = "dag_id"
+) -> Iterator[WorkflowRow]:
+    """Yield all workflows that match in bounded memory.
+
+    :raises BadInput: for a column or a status that cannot be
+    """
+    query = _matching(where, actor, now, order_by=order_by)
+    for chunk in session.execute(query.execution_options(yield_per=CHUNK)).partitions(CHUNK):
+        yield from _rows(session, chunk, now)
+
+
+def workflows_after(
+    session: Session, actor: Actor, where: WorkflowFilter, now: datetime, after: str | None, limit: int
+) -> list[WorkflowRow]:
+    """Return the next workflows that match behind one, by ``dag_id``; for walks that pause in between.
+
+    :raises BadInput: for a status that cannot be
+    """
+    query = _matching(where, actor, now)
+    if after is not None:
+        query = query.where(Workflow.dag_id > after)
+    return _rows(session, session.execute(query.limit(limit)).all(), now)
+
+
+def get_workflow(session: Session, actor: Actor, dag_id: str, now: datetime) -> WorkflowRow:
+    """Return one workflow, also a deleted one or one whose Dag is gone.
+
+    :raises NotFound: when there is none, or the Dag may not be read
+    """
+    where = WorkflowFilter(dag_ids=(dag_id,), deleted=True, absent=True)
+    rows = _rows(session, session.execute(_matching(where, actor, now)).all(), now)
+    if not rows:
+        raise NotFound(f"Workflow {dag_id!r} does not exist")
+    return rows[0]
+
+
+def matching_workflows(
+    session: Session, actor: Actor, where: WorkflowFilter, now: datetime, *, deleted: bool
+) -> list[str]:
+    """Return the ``dag_id`` of all workflows that match.
+
+    :param deleted: take deleted ones too (submit does)
+    """
+    where = replace(where, deleted=where.deleted or deleted)
+    return [row.dag_id for row in session.execute(_matching(where, actor, now))]
+
+
+def _status_counts(session: Session, dag_ids: Collection[str], now: datetime) -> dict[str, dict[str, int]]:
+    """Per Dag: how many tasks of each shown status."""
+    counts = TaskCounts(now, dag_ids)
+    query = counts.join(select(Workflow.dag_id, *counts.of.values()).select_from(Workflow))
+    return {
+        dag_id: {status.value: int(number) for status, number in zip(counts.of, numbers, strict=True)}
+        for dag_id, *numbers in session.execute(query.where(Workflow.dag_id.in_(dag_ids)))
+    }
+
+
+def _rows(session: Session, found: Sequence[Any], now: datetime) -> list[WorkflowRow]:
+    """Add what the tasks say, owners and runs left to the rows of a page: three queries at most."""
+    dag_ids = [row.dag_id for row in found]
+    if not dag_ids:
+        return []
+    counts = _status_counts(session, dag_ids, now)
+    owners = task_owners(session, {(dag_id, "") for dag_id in dag_ids})
+    draining = [row.dag_id for row in found if row.draining_since is not None]
+    runs_left = unfinished_run_counts(session, draining) if draining else {}
+    rows = []
+    for row in found:
+        by_status = counts[row.dag_id]
+        rows.append(
+            WorkflowRow(
+                dag_id=row.dag_id,
+                status=workflow_status({TaskStatus(s): n for s, n in by_status.items()}).value,
+                task_count=sum(by_status.values()),
+                status_counts=by_status,
+                owners=owners.get((row.dag_id, ""), []),
+                project=row.project,
+                folder=row.folder,
+                schedule=row.schedule,
+                period=row.period,
+                draining_runs=runs_left.get(row.dag_id, 0) if row.draining_since is not None else None,
+                first_submitted_at=row.first_submitted_at,
+                last_submitted_at=row.last_submitted_at,
+                display_name=row.display_name,
+                is_present=row.is_present,
+                is_deleted=row.default_state == "deleted",
+            )
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""What deferred sensors wait with, in the triggerer."""

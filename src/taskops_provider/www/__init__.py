@@ -1,0 +1,1 @@
+"""The pages: thin AppBuilder views, presenters and templates that know no Flask, static files."""

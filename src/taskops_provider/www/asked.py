@@ -1,0 +1,47 @@
+"""What a page is asked for: the presenters' only argument, free of Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from taskops_provider.exceptions import BadInput
+from taskops_provider.services.actor import Actor
+from taskops_provider.www.urls import Urls
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request for a page.
+
+    :param args: the query of the URL: name -> values
+    """
+
+    args: Mapping[str, Sequence[str]]
+    actor: Actor
+    session: Session
+    now: datetime
+    urls: Urls
+
+    def one(self, name: str) -> str:
+        """The value of a field, empty where it was not given."""
+        return next(iter(self.many(name)), "")
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """The values of a field that may have several, each once."""
+        # PostgreSQL refuses texts with a zero byte, and no name has one
+        values = (value.replace("\0", "").strip() for value in self.args.get(name, ()))
+        return tuple(dict.fromkeys(value for value in values if value))
+
+    def number(self, name: str) -> int:
+        """The value of a field that is the number of a record.
+
+        :raises BadInput: when it is none
+        """
+        given = self.one(name)
+        if not (given.isascii() and given.isdigit() and len(given) < 20 and 0 < int(given) < 2**63):
+            raise BadInput(f"{name} is {given[:60]!r}; it is the number of a record")
+        return int(given)

@@ -1,0 +1,182 @@
+"""What the fields of a dialog ask for, read into what the services take; one line about each that cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from taskops_provider import config
+from taskops_provider.domain.operations import MAX_TARGETS, Options, Request, Scope, Target
+from taskops_provider.domain.states import DOWNSTREAM_ALLOWED, Downstream, Verb
+from taskops_provider.exceptions import BadInput
+from taskops_provider.services.tasks import matching_targets
+from taskops_provider.services.workflows import matching_workflows
+from taskops_provider.www.asked import Asked
+from taskops_provider.www.presenters import filters, tasks, workflows
+
+STEPS = ("preview", "apply")
+#: what a box that is ticked sends
+_TICKED = ("on", "true", "1")
+
+
+@dataclass(frozen=True)
+class ChangeForm:
+    """The fields of one dialog.
+
+    :param is_draft: something that the operation needs is not chosen yet: it can be previewed, not applied
+    :param is_part: the dialog is open, and only its plan is asked for anew
+    :param selection: the hidden fields that hold the targets, as they were sent
+    """
+
+    request: Request
+    is_apply: bool
+    is_draft: bool
+    is_part: bool
+    plan_hash: str
+    selection: tuple[tuple[str, str], ...]
+
+
+def read_change(asked: Asked, scope: Scope, verb: Verb) -> ChangeForm:
+    """Read the fields of a change.
+
+    :raises BadInput: for the first of them that cannot be
+    """
+    step = asked.one("step") or "preview"
+    if step not in STEPS:
+        raise BadInput(f"step is {step!r}; allowed are {', '.join(STEPS)}")
+    options = _options(asked, verb)
+    targets = _targets(asked, scope)
+    is_draft = (verb is Verb.DELETE and options.downstream is None) or (verb is Verb.SET_OWNERS and not options.owners)
+    return ChangeForm(
+        request=Request(verb, scope, targets, options),
+        is_apply=step == "apply",
+        is_draft=is_draft and step != "apply",
+        is_part=asked.one("part") == "plan",
+        plan_hash=asked.one("plan_hash"),
+        selection=_selection(asked),
+    )
+
+
+def _selection(asked: Asked) -> tuple[tuple[str, str], ...]:
+    matching = asked.one("matching")
+    return (("matching", matching),) if matching else tuple(("target", value) for value in asked.many("target"))
+
+
+def _targets(asked: Asked, scope: Scope) -> tuple[Target, ...]:
+    """The targets: named one by one, or all rows of a list.
+
+    :raises BadInput: when there are none or too many, or the filter of the list cannot be
+    """
+    named, matching = asked.many("target"), asked.one("matching")
+    if named and matching:
+        raise BadInput("target and matching do not go together; take one of them")
+    if matching:
+        return _matching(asked, scope, matching)
+    if not named:
+        raise BadInput(f"nothing is selected; select at least one {scope.value}")
+    if len(named) > MAX_TARGETS:
+        raise BadInput(f"{len(named):,} targets are named; at most {MAX_TARGETS:,} can be, or all rows under a filter")
+    return tuple(_target(value, scope) for value in named)
+
+
+def _target(value: str, scope: Scope) -> Target:
+    dag_id, blank, task_id = value.partition(" ")
+    if bool(blank) is not (scope is Scope.TASK) or not dag_id or " " in task_id:
+        wanted = "DAG_ID TASK_ID" if scope is Scope.TASK else "DAG_ID"
+        raise BadInput(f"target {value[:80]!r} is not {wanted!r}")
+    return Target(dag_id, task_id)
+
+
+def _matching(asked: Asked, scope: Scope, query: str) -> tuple[Target, ...]:
+    """All rows of a list, found as the list finds them; ``?`` is the list without a filter."""
+    listed = replace(asked, args=parse_qs(query.removeprefix("?")))
+    problems = filters.Problems()
+    found: tuple[Target, ...]
+    # a filter that the list shows with a remark is not left out here: more would match than was meant
+    if scope is Scope.TASK:
+        where = tasks.filter_of(listed, problems)
+        _refuse(problems)
+        pairs = matching_targets(asked.session, asked.actor, where, asked.now, deleted=False)
+        found = tuple(Target(*pair) for pair in pairs)
+    else:
+        flows = workflows.filter_of(listed, problems)
+        _refuse(problems)
+        dag_ids = matching_workflows(asked.session, asked.actor, flows, asked.now, deleted=False)
+        found = tuple(Target(dag_id) for dag_id in dag_ids)
+    if not found:
+        raise BadInput(f"no {scope.value} matches the filter any more")
+    return found
+
+
+def _refuse(problems: filters.Problems) -> None:
+    if problems.lines:
+        raise BadInput(problems.lines[0])
+
+
+def _options(asked: Asked, verb: Verb) -> Options:
+    return Options(
+        reason=asked.one("reason").replace("\r\n", "\n") or None,
+        ticket=asked.one("ticket") or None,
+        downstream=_downstream(asked, verb),
+        terminate_instances=_ticked(asked, "terminate_instances"),
+        resume_at=_resume_at(asked),
+        held=asked.one("held") or "run",
+        cascade=_ticked(asked, "cascade"),
+        owners=asked.many("owner"),
+    )
+
+
+def _downstream(asked: Asked, verb: Verb) -> Downstream | None:
+    """The effect that is chosen; delete has no default."""
+    value = asked.one("downstream")
+    if not value:
+        return config.default_downstream() if verb in (Verb.PAUSE, Verb.OFFLINE) else None
+    if value not in list(Downstream):
+        allowed = DOWNSTREAM_ALLOWED.get(verb, tuple(Downstream))
+        raise BadInput(f"downstream is {value[:60]!r}; allowed are {', '.join(allowed)}")
+    return Downstream(value)
+
+
+def _ticked(asked: Asked, name: str) -> bool:
+    value = asked.one(name)
+    if value and value not in _TICKED:
+        raise BadInput(f"{name} is {value[:60]!r}; allowed is {_TICKED[0]}, or leave it out")
+    return bool(value)
+
+
+def _resume_at(asked: Asked) -> datetime | None:
+    """A wall clock time, in the time zone that the person chose in Airflow."""
+    given = asked.one("resume_at")
+    if not given:
+        return None
+    zone = _zone(asked.one("zone"))
+    try:
+        local = datetime.fromisoformat(given)
+        moment = (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadInput(f"the time to start again, {given[:60]!r}, is no date and time") from None
+    if moment <= asked.now:
+        raise BadInput(f"the time to start again, {given.replace('T', ' ')} ({zone}), is not in the future")
+    return moment
+
+
+def _zone(name: str) -> tzinfo:
+    if not name or name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadInput(f"time zone {name[:60]!r} does not exist") from None
+
+
+def operation_id_of(asked: Asked) -> int:
+    """Read the number of an operation.
+
+    :raises BadInput: when it is none
+    """
+    given = asked.one("operation_id")
+    if not (given.isascii() and given.isdigit() and 0 < int(given[:19]) < 2**63 and len(given) < 20):
+        raise BadInput(f"operation_id is {given[:60]!r}; it is the number of an operation")
+    return int(given)

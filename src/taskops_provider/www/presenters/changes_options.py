@@ -1,0 +1,132 @@
+"""What can be chosen with an operation, in a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from taskops_provider.domain.operations import (
+    MAX_OWNER_LENGTH,
+    MAX_REASON_LENGTH,
+    MAX_TICKET_LENGTH,
+    Options,
+    Plan,
+    Request,
+    Scope,
+)
+from taskops_provider.domain.states import DOWNSTREAM_ALLOWED, Downstream, Verb
+
+
+class Words(NamedTuple):
+    """How a verb is put: on its button, and with ``12 tasks`` in the place of ``{}``."""
+
+    label: str
+    action: str
+    progress: str
+    done: str
+
+
+WORDS: Mapping[Verb, Words] = {
+    Verb.START: Words("Start", "Start {}", "Starting {}", "{} started"),
+    Verb.PAUSE: Words("Pause", "Pause {}", "Pausing {}", "{} paused"),
+    Verb.OFFLINE: Words("Take offline", "Take {} offline", "Taking {} offline", "{} taken offline"),
+    Verb.DELETE: Words("Delete", "Delete {}", "Deleting {}", "{} deleted"),
+    Verb.SUBMIT: Words("Submit again", "Submit {} again", "Submitting {} again", "{} submitted again"),
+    Verb.SET_OWNERS: Words("Change owners", "Change owners of {}", "Changing owners of {}", "Owners of {} changed"),
+}
+
+_EFFECTS: Mapping[Downstream, tuple[str, str]] = {
+    Downstream.SKIP: ("Skip", "They are skipped, and normally so is what runs after them."),
+    Downstream.RUN: ("Run", "They count as success without executing; downstream tasks run, in order."),
+    Downstream.FAIL: ("Fail", "They fail without executing; downstream tasks normally do not run."),
+    Downstream.HOLD: ("Hold", "They wait, and what is downstream too, until the tasks are started."),
+}
+#: the source's two deletion methods
+_DELETION_METHODS: Mapping[Downstream, tuple[str, str]] = {
+    Downstream.RUN: (
+        "Downstream tasks run normally",
+        "The deleted tasks count as success in runs made from now on, without executing.",
+    ),
+    Downstream.FAIL: (
+        "Downstream tasks fail",
+        "The deleted tasks count as failed in runs made from now on; what depends on them does not run.",
+    ),
+}
+_HELD: Mapping[str, tuple[str, str]] = {
+    "run": ("Run them", "They execute now, in their order."),
+    "skip": ("Skip them", "They are skipped once their turn comes, and normally what runs after them."),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A radio card."""
+
+    value: str
+    label: str
+    text: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Which fields the dialog has, and how they are set at first."""
+
+    effects: Sequence[Choice]
+    effects_legend: str
+    held: Sequence[Choice]
+    has_terminate: bool
+    has_resume: bool
+    has_cascade: bool
+    has_owners: bool
+    owners: Sequence[str]
+    max_owner: int = MAX_OWNER_LENGTH
+    max_reason: int = MAX_REASON_LENGTH
+    max_ticket: int = MAX_TICKET_LENGTH
+
+
+def choices(request: Request, plan: Plan, owners: Sequence[str]) -> Choices:
+    """Return what can be chosen.
+
+    :param owners: those that the targets have now
+    """
+    verb, options = request.verb, request.options
+    return Choices(
+        effects=_effects(verb, options),
+        effects_legend="Deletion method" if verb is Verb.DELETE else "Their instances in runs made from now on",
+        held=_cards(_HELD, options.held) if plan.held_instances else (),
+        has_terminate=verb in (Verb.PAUSE, Verb.OFFLINE),
+        has_resume=verb is Verb.PAUSE,
+        has_cascade=verb is Verb.OFFLINE and bool(plan.strict_projects),
+        has_owners=verb is Verb.SET_OWNERS,
+        owners=options.owners or owners,
+    )
+
+
+def _effects(verb: Verb, options: Options) -> list[Choice]:
+    words = _DELETION_METHODS if verb is Verb.DELETE else _EFFECTS
+    allowed = {effect: words[effect] for effect in DOWNSTREAM_ALLOWED.get(verb, ())}
+    return _cards(allowed, options.downstream)
+
+
+def _cards(
+    words: Mapping[str, tuple[str, str]] | Mapping[Downstream, tuple[str, str]], chosen: str | None
+) -> list[Choice]:
+    return [Choice(str(value), label, text, value == chosen) for value, (label, text) in words.items()]
+
+
+def hints(request: Request) -> str:
+    """What a person should know of a verb before they go on."""
+    if request.verb is Verb.OFFLINE:
+        return "Offline tasks stay offline when their Dag is parsed again; submit them again to bring them back."
+    if request.verb is Verb.DELETE:
+        kept = "The Dag file and the history stay; submitting again brings them back."
+        return kept if request.scope is Scope.WORKFLOW else f"Only offline tasks are deleted. {kept}"
+    if request.verb is Verb.SUBMIT:
+        return "They are scheduled again from the next run on; runs that passed meanwhile are not made up for."
+    if request.verb is Verb.START:
+        return "They are in runs made from now on; cycles that passed while they were paused stay missing."
+    if request.verb is Verb.PAUSE and request.scope is Scope.WORKFLOW:
+        return "Runs on their way go on to their end; then the Dag itself is paused in Airflow."
+    return ""

@@ -1,0 +1,82 @@
+"""Health: the bar over all pages when nothing works in the background, and all checks on the settings page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from taskops_provider.services.health import Level, Signs, check_health, signs_of_life, span
+from taskops_provider.www.asked import Asked
+from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.text import Badge, Piece
+
+_BADGES: Mapping[Level, Badge] = {
+    Level.OK: Badge("OK", "green"),
+    Level.WARNING: Badge("Warning", "amber"),
+    Level.ERROR: Badge("Error", "red"),
+}
+#: the words of a check's name
+_NAMES: Mapping[str, tuple[str, str]] = {
+    "tables": ("Tables", "TaskOps' tables are there, at the version of the package"),
+    "gate": ("Gate", "Airflow asks TaskOps which instances may execute"),
+    "pools": ("Gate pools", "the pools in which gated instances wait have no slots"),
+    "index": ("Index", "TaskOps knows the Dags that Airflow has"),
+    "monitor": ("Monitor", "what settles gated instances, ends drains and prepares downloads is running"),
+    "drains": ("Drains", "workflows whose last runs are on their way to their end"),
+}
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What is wrong, what that means and what to do.
+
+    :param command: the command that helps, which ends the text
+    """
+
+    title: str
+    text: str
+    command: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One check."""
+
+    label: str
+    meaning: str
+    badge: Badge
+    text: list[Piece]
+
+
+def banner(asked: Asked) -> Banner | None:
+    """Return what everybody should know before they work on; None where all is well. Two queries."""
+    found = _trouble(signs_of_life(asked.session, asked.now))
+    return Banner(*found, f"{asked.urls.page('settings')}#health") if found else None
+
+
+def _trouble(signs: Signs) -> tuple[str, str, str] | None:
+    if not signs.monitor_runs:
+        # one that ended properly left nothing but the index
+        unseen = signs.monitor_seen or signs.refreshed
+        return (
+            f"The monitor has not run for {span(unseen)}." if unseen else "The monitor does not run.",
+            "Gated tasks wait, resume times pass, downloads are not prepared. It runs in the API server, or as",
+            "airflow taskops monitor",
+        )
+    if signs.index_is_old:
+        title = "The Dags were never read." if signs.refreshed is None else ""
+        return (
+            title or f"The Dags were last read {span(signs.refreshed)} ago.",  # type: ignore[arg-type]
+            "New Dags and tasks are missing here. The monitor's log says why it does not read them; to read them now:",
+            "airflow taskops sync",
+        )
+    return None
+
+
+def checks(asked: Asked) -> list[Line]:
+    """Return all checks, as ``airflow taskops check`` makes them, without names that the person may not read."""
+    return [
+        Line(*_NAMES[check.name], _BADGES[check.level], text.with_code(check.message))
+        for check in check_health(asked.session, asked.now, asked.actor)
+    ]

@@ -1,0 +1,45 @@
+"""What operations on instances are called, and what they do in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from taskops_provider.domain.instances import InstanceVerb
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of an operation.
+
+    :param done: what is said when it was done, behind the number of instances
+    """
+
+    label: str
+    done: str
+    effect: str
+
+
+VERBS: Mapping[InstanceVerb, Words] = {
+    InstanceVerb.RERUN: Words(
+        "Rerun",
+        "cleared to run again",
+        "Clears exactly these instances: each runs again, and its run with it. What failed below them stays as it is. "
+        "A gated one runs now.",
+    ),
+    InstanceVerb.TERMINATE: Words(
+        "Terminate",
+        "terminated",
+        "Ends them as failed. What runs in a worker is killed at its next heartbeat; nothing is tried again.",
+    ),
+    InstanceVerb.SET_SUCCESS: Words(
+        "Set success",
+        "set to success",
+        "Marks them as success without executing. What failed below them because of them is cleared and runs.",
+    ),
+    InstanceVerb.SET_FAILED: Words(
+        "Set failed",
+        "set to failed",
+        "Marks them as failed, by Airflow's own rules. What runs in a worker is killed.",
+    ),
+}

@@ -1,0 +1,222 @@
+"""Execution history of a task: filters, statistics by status, its instances (C2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from taskops_provider.domain.instances import InstanceStatus, why_not
+from taskops_provider.services.history import InstanceFilter, InstanceRow, page_of_instances
+from taskops_provider.www.presenters import listing, moments, rows, text
+from taskops_provider.www.presenters.columns import Column
+from taskops_provider.www.presenters.instances_words import VERBS
+from taskops_provider.www.presenters.task_instances import STATUS_BADGES, name_of, state_badge
+from taskops_provider.www.presenters.task_page import PAGE, TaskPage
+
+DEFAULT_ORDER = "-run"
+GATED = "gated"
+COLUMNS = (
+    Column("name", "Run", "run", largest_first=True),
+    Column("data", "Data time", "logical_date", largest_first=True, kind="time"),
+    Column("state", "State", "state"),
+    Column("try", "Try", "try_number", largest_first=True),
+    Column("start", "Started", "start_date", largest_first=True, kind="time"),
+    Column("end", "Ended", "end_date", largest_first=True, kind="time"),
+    Column("took", "Duration", "duration", largest_first=True),
+    Column("pool", "Pool"),
+    Column("remark", "Note"),
+)
+#: what is doing one of these has neither ended nor runs
+_ASKS_WHY = (InstanceStatus.WAITING_FOR_UPSTREAM, InstanceStatus.WAITING_FOR_EVENT, InstanceStatus.AWAITING_EXECUTION)
+#: field -> label of the ranges that instances are filtered by
+RANGES: Mapping[str, str] = {"data": "Data time", "start": "Start time"}
+ENDS = ("from", "to")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A bound of a range: as it stands in the form (wall clock of the zone that was sent), and as a moment."""
+
+    name: str
+    label: str
+    text: str
+    iso: str
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """How many instances have a status, and the address that shows them alone (or all, where it does already)."""
+
+    label: str
+    tone: str
+    count: int
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the filter asks for.
+
+    :param given: the bounds as they were sent, by field
+    :param zone: the time zone that they are in
+    """
+
+    where: InstanceFilter
+    statuses: tuple[str, ...]
+    bounds: Mapping[str, datetime | None]
+    given: Mapping[str, str]
+    zone: str
+
+    @property
+    def query(self) -> dict[str, tuple[str, ...]]:
+        """The filter as an address has it."""
+        query = {name: (value,) for name, value in self.given.items()}
+        return query | {"zone": (self.zone,) if self.given else (), "status": self.statuses}
+
+
+def present(page: TaskPage) -> dict[str, Any]:
+    """Return what the template ``task_history.html`` shows.
+
+    :raises Forbidden: when the instances of the Dag may not be seen
+    """
+    asked, row = page.asked, page.row
+    wanted = _wanted(page)
+    order_by = listing.order_of(asked, COLUMNS, DEFAULT_ORDER, page.problems)
+    doing = [status for status in wanted.statuses if status != GATED]
+    read = partial(
+        page_of_instances,
+        asked.session,
+        asked.actor,
+        row.dag_id,
+        row.task_id,
+        asked.now,
+        wanted.where,
+        statuses=doing,
+    )
+    found, number = listing.fetch(read, listing.page_of(asked, page.problems), order_by, page.problems)
+    fixed = {**page.fixed, "view": page.view} | ({"sort": order_by} if order_by != DEFAULT_ORDER else {})
+    address = listing.Address(asked, PAGE, {name: (value,) for name, value in fixed.items()} | wanted.query)
+    may_change = asked.actor.permissions.may_change_instances(row.dag_id)
+    return {
+        "refresh_url": address.url(page=str(number) if number > 1 else ""),
+        "reset_url": page.url(view=page.view),
+        "is_filtered": bool(wanted.given or wanted.statuses),
+        "form_fields": fixed,
+        "form_statuses": wanted.statuses,
+        "zone": wanted.zone,
+        "ranges": [
+            (label, [_bound(f"{key}_{end}", f"{label} {end}", wanted) for end in ENDS]) for key, label in RANGES.items()
+        ],
+        "statistics": _statistics(found, wanted.statuses, address),
+        "headers": listing.headers(COLUMNS, order_by, address),
+        "rows": [_row(instance, page, may_change) for instance in found.rows],
+        "pager": listing.pager(found, number, address),
+        "verbs": [
+            (words.label, asked.urls.page(f"instances/{verb.value}")) for verb, words in VERBS.items() if may_change
+        ],
+    }
+
+
+def _verbs(page: TaskPage) -> list[tuple[str, str]]:
+    """What can be done with selected instances, and where."""
+    return [(words.label, page.asked.urls.page(f"instances/{verb.value}")) for verb, words in VERBS.items()]
+
+
+def _wanted(page: TaskPage) -> Wanted:
+    asked, problems = page.asked, page.problems
+    zone = moments.zone_of(asked.one("zone"), problems)
+    bounds = {
+        f"{key}_{end}": moments.moment_of(f"{label} {end}", asked.one(f"{key}_{end}"), zone, problems)
+        for key, label in RANGES.items()
+        for end in ENDS
+    }
+    for key, label in RANGES.items():
+        first, last = bounds[f"{key}_from"], bounds[f"{key}_to"]
+        if first and last and first > last:
+            problems.lines.append(f"{label}: it ends before it begins; the end is left out.")
+            bounds[f"{key}_to"] = None
+    statuses = problems.only("Status", asked.many("status"), (*STATUS_BADGES, GATED))
+    where = InstanceFilter(
+        gated=True if GATED in statuses else None,
+        logical_from=bounds["data_from"],
+        logical_to=moments.end_of(bounds["data_to"]),
+        started_from=bounds["start_from"],
+        started_to=moments.end_of(bounds["start_to"]),
+    )
+    given = {name: asked.one(name) for name, moment in bounds.items() if moment}
+    return Wanted(where, statuses, bounds, given, str(zone))
+
+
+def _bound(name: str, label: str, wanted: Wanted) -> Moment:
+    moment = wanted.bounds[name]
+    iso = f"{moment.replace(tzinfo=None).isoformat()}Z" if moment else ""
+    # to the minute, as the field shows it
+    return Moment(name, label, wanted.given.get(name, "")[:16], iso)
+
+
+def _statistics(found: Any, statuses: Sequence[str], address: listing.Address) -> list[Statistic]:
+    total = sum(found.counts.values())
+    made = [Statistic("Total", "", total, address.url(status=(), page=""), not statuses)]
+    counts = {**found.counts, GATED: found.gated}
+    labels = {**{status: (badge.text, badge.tone) for status, badge in STATUS_BADGES.items()}, GATED: ("Gated", "")}
+    for status, (label, tone) in labels.items():
+        is_current = status in statuses
+        # a click on the one that is shown alone shows all again
+        wanted = () if tuple(statuses) == (status,) else (status,)
+        made.append(Statistic(label, tone, counts[status], address.url(status=wanted, page=""), is_current))
+    return made
+
+
+def _row(instance: InstanceRow, page: TaskPage, may_change: bool) -> dict[str, Any]:
+    row, urls = page.row, page.asked.urls
+    where = (row.dag_id, instance.run_id, row.task_id, instance.map_index)
+    why_query = {"dag_id": row.dag_id, "task_id": row.task_id, "run_id": instance.run_id}
+    label = name_of(instance.run_id, instance.map_index)
+    return {
+        "target": f"{instance.map_index} {instance.run_id}",
+        "label": label,
+        "id": text.name(label),
+        "name": text.name(instance.run_id),
+        "run_id": instance.run_id,
+        "map_index": instance.map_index if instance.map_index >= 0 else None,
+        "run_type": instance.run_type.replace("_", " "),
+        "url": urls.instance(*where),
+        "why_url": urls.page("task/why", why_query),
+        "asks_why": instance.gated or instance.status in _ASKS_WHY,
+        "data_time": text.time(instance.logical_date),
+        "interval_from": text.time(instance.data_interval_start),
+        "interval_to": text.time(instance.data_interval_end),
+        "badge": state_badge(instance.state),
+        "gated": f"Gated: {instance.downstream}" if instance.gated else "",
+        "try_number": instance.try_number,
+        "started": text.time(instance.start_date),
+        "ended": text.time(instance.end_date),
+        "took": "" if instance.duration is None else text.duration(instance.duration),
+        "pool": instance.pool,
+        "note": instance.note or "",
+        "actions": _actions(instance, page) if may_change else (),
+        "links": [
+            rows.Link("Log", urls.instance(*where, instance.try_number), "airflow"),
+            rows.Link("Run in Airflow", urls.run(row.dag_id, instance.run_id), "airflow"),
+        ],
+    }
+
+
+def _actions(instance: InstanceRow, page: TaskPage) -> list[rows.Action]:
+    return [
+        rows.Action(
+            verb.value,
+            words.label,
+            page.asked.urls.page(f"instances/{verb.value}"),
+            _sentence(why_not(verb, instance.state, gated=instance.gated)),
+        )
+        for verb, words in VERBS.items()
+    ]
+
+
+def _sentence(reason: str | None) -> str:
+    return f"It {reason}" if reason else ""

@@ -1,0 +1,30 @@
+"""How instances of tasks are called and coloured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from taskops_provider.domain.instances import InstanceStatus, status_of
+from taskops_provider.www.presenters.text import Badge
+
+STATUS_BADGES: Mapping[str, Badge] = {
+    InstanceStatus.WAITING_FOR_UPSTREAM: Badge("Waiting for upstream", "grey"),
+    InstanceStatus.WAITING_FOR_EVENT: Badge("Waiting for event", "purple"),
+    InstanceStatus.AWAITING_EXECUTION: Badge("Awaiting execution", "amber"),
+    InstanceStatus.RUNNING: Badge("Running", "blue"),
+    InstanceStatus.SUCCESS: Badge("Success", "green"),
+    InstanceStatus.FAILED: Badge("Failure", "red"),
+    InstanceStatus.SKIPPED: Badge("Skipped", "rust"),
+    InstanceStatus.REMOVED: Badge("Removed", "grey"),
+}
+
+
+def state_badge(state: str | None) -> Badge:
+    """Return Airflow's state of an instance in words, in the colour of what it is doing."""
+    badge = STATUS_BADGES[status_of(state)]
+    return badge if state is None else Badge(state.replace("_", " ").capitalize(), badge.tone)
+
+
+def name_of(run_id: str, map_index: int) -> str:
+    """Return what an instance is called: its run, with the index of a mapped one."""
+    return f"{run_id} [{map_index}]" if map_index >= 0 else run_id

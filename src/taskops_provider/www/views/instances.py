@@ -1,0 +1,23 @@
+"""The dialogs of the operations on task instances."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Response
+from flask_appbuilder import expose
+
+from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.www.presenters import instances
+from taskops_provider.www.views.dialogs import DialogView
+
+_VERBS = ",".join(repr(verb.value) for verb in InstanceVerb)
+
+
+class TaskOpsInstancesView(DialogView):
+    """``/pluginsv2/taskops/instances/<verb>``, by POST alone."""
+
+    @expose(f"/instances/<any({_VERBS}):verb>", methods=["POST"])
+    def change(self, verb: str) -> Response:
+        """Preview or apply an operation on instances of a task."""
+        return self.answer(partial(instances.present, verb=InstanceVerb(verb)))

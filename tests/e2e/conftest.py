@@ -1,0 +1,57 @@
+"""One browser and one Airflow for all tests in a browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e import rows
+from tests.e2e.browser import WAIT_MS, Person, chromium
+from tests.support.airflow_db import empty_tables, new_session, write_dags
+from tests.support.live import FAB, LiveAirflow
+from tests.support.warehouse import chain
+
+#: a real Dag among the rows: Airflow's own page of a Dag needs one
+DAG_ID = "customer_dim"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium."""
+    expect.set_options(timeout=WAIT_MS)
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=[FAB], ids=["fab"])
+def server(request: pytest.FixtureRequest, browser: Any) -> Iterator[LiveAirflow]:
+    """A web server on this process's database, with FabAuthManager or another (see ``browser.both``)."""
+    database = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    with LiveAirflow(Path(os.environ["AIRFLOW_HOME"]), request.param, database=database) as airflow:
+        airflow.make_users()
+        airflow.serve()
+        yield airflow
+
+
+@pytest.fixture(scope="module")
+def filled() -> Iterator[None]:
+    """The rows of ``rows.ordinary``, for a module; one that needs others has a fixture of its own."""
+    with new_session() as session:
+        rows.write(rows.ordinary(), session)
+        write_dags([chain(DAG_ID, "step_00", "step_01", "step_02")], session)
+    yield
+    empty_tables()
+
+
+@pytest.fixture
+def person(browser: Any, server: LiveAirflow, filled: None) -> Iterator[Person]:
+    """Somebody at the browser; our scripts must not have complained by the end."""
+    somebody = Person(browser, server)
+    yield somebody
+    somebody.context.close()
+    assert somebody.errors == []

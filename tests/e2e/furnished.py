@@ -1,0 +1,95 @@
+"""What the pages are looked at with: Dags with a past and operations made on them, or very much of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.e2e import diagram_rows, rows
+from tests.e2e.rows import Flow
+
+#: names that are hard to set: as long as they get, and in other scripts
+LONG = "reconciliation_of_intercompany_balances_and_fx_per_currency_"
+OTHERS = (
+    "每日销售汇总与库存对账",
+    "تقرير المبيعات اليومي والمخزون",
+    "Ежедневная сверка продаж и остатков",
+    "日次売上集計と在庫照合",
+    "매일 판매 집계와 재고 대조",
+    "Ημερήσια συμφωνία πωλήσεων",
+)
+OWNERS = (*(f"owner_{number:02}" for number in range(37)), "陈伟", "أحمد", "Мария")
+RUNS = 90
+CROWDED = "crowded_diagram"
+
+
+def furnish(session: Any) -> None:
+    """Write what a team has: rows of each status, and Dags of which runs, operations and downloads are known."""
+    from tests.support.airflow_db import write_dags
+    from tests.support.instances import START, write_runs
+    from tests.support.warehouse import chain, install, retail
+
+    install(session, retail())
+    today = (datetime.now(UTC) - START).days
+    write_runs(session, "orders", ("extract", "clean", "load"), range(today - RUNS, today - 3))
+    write_runs(session, "orders", ("extract", "clean", "load"), range(today - 3, today - 1), "failed")
+    write_runs(session, "orders", ("extract", "clean", "load"), range(today - 1, today), "running")
+    _operate(session)
+    _monitor(session)
+    diagram_rows.shop(session)
+    rows.write(rows.ordinary(), session)
+    # Airflow's own page of a Dag needs a real one
+    write_dags([chain("customer_dim", "step_00", "step_01", "step_02")], session)
+
+
+def _operate(session: Any) -> None:
+    """Make operations of each outcome."""
+    from taskops_provider.services import undo
+    from taskops_provider.services.strict_mode import set_strict_mode
+    from tests.support.airflow_db import BUNDLE
+    from tests.support.warehouse import ALICE, BOB, later, operate
+
+    paused = operate(session, "pause", "orders.clean", downstream="skip", reason="duplicate feed", ticket="OPS-42")
+    undo.undo(session, BOB, paused.operation_id)
+    operate(session, "pause", "orders.clean", "orders.load", downstream="hold", resume_at=later(days=2), actor=BOB)
+    operate(session, "set-owners", "sales", "mart", owners=["ann", "陈伟"], reason="handed over to finance")
+    operate(session, "start", "orders.extract", "orders.clean")
+    set_strict_mode(session, ALICE, BUNDLE, True, datetime.now(UTC))
+    operate(session, "offline", "orders", downstream="skip", reason="the shop moves house")
+    session.commit()
+
+
+def _monitor(session: Any) -> None:
+    """Write that the monitor is there and has read the Dags: nothing is amiss."""
+    from taskops_provider.models import Lease, Setting
+    from taskops_provider.services.health import REFRESHED_AT
+
+    now = datetime.now(UTC)
+    lease = {"name": "monitor", "holder": "api-server@airflow-1", "renewed_at": now, "note": "all steps done"}
+    session.add(Lease(**lease, expires_at=now + timedelta(days=1)))
+    read = {"project": "", "name": REFRESHED_AT, "value": now.isoformat()}
+    session.merge(Setting(**read, changed_at=now, changed_by="monitor"))
+    session.commit()
+
+
+def crowd(session: Any, number: int) -> None:
+    """Write very many workflows, and one of very many tasks."""
+    rows.write(list(_with_hard_names(rows.crowd(number))), session)
+    _monitor(session)
+    diagram_rows.large(session, CROWDED, number // 5)
+
+
+def _with_hard_names(flows: Iterator[Flow]) -> Iterator[Flow]:
+    for number, flow in enumerate(flows):
+        if number % 100 == 0:
+            yield replace(flow, dag_id=f"{flow.dag_id}_{LONG}"[:60], owners=OWNERS, tasks=_long_tasks(flow))
+        elif number % 4 == 0:
+            yield replace(flow, name=OTHERS[number // 4 % len(OTHERS)], owners=OWNERS[-1 - number % 3 :])
+        else:
+            yield flow
+
+
+def _long_tasks(flow: Flow) -> tuple[str, ...]:
+    return tuple(f"step_{number:02}.{LONG}"[:60] for number in range(len(flow.states)))

@@ -1,0 +1,131 @@
+"""Strict mode: who blocks whom, within and across workflows; cascades (SPEC 4)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from taskops_provider.exceptions import Forbidden, NotFound
+from taskops_provider.services.actor import Actor
+from taskops_provider.services.strict_mode import list_strict_mode, set_strict_mode
+from tests.support.airflow_db import BUNDLE
+from tests.support.warehouse import ALICE, Limited, chain, install, operate, outcomes, retail, stored
+
+
+@pytest.fixture
+def strict(session):
+    install(session, retail())
+    set_strict_mode(session, ALICE, BUNDLE, True, datetime.now(UTC))
+    session.commit()
+    return session
+
+
+def blocked_by(plan) -> list[str]:
+    return [f"{b['dag_id']}.{b['task_id']}" for item in plan.items for b in item.blocked_by]
+
+
+def test_a_live_downstream_task_blocks_and_is_named(strict):
+    plan = operate(strict, "pause", "orders.clean")
+    assert plan.outcome() == "refused"
+    [item] = plan.items
+    assert item.reason == "strict mode: has downstream tasks that are not offline"
+    assert item.blocked_by == [
+        {
+            "dag_id": "orders",
+            "task_id": "load",
+            "name": "load",
+            "task_type": "BashOperator",
+            "period": "hour",
+            "owners": ["bob"],
+        }
+    ]
+    assert stored(strict, "orders")["clean"] == "scheduling"
+
+
+@pytest.mark.parametrize(
+    ("name", "blocker"),
+    [
+        ("orders.load", "sales.wait"),  # a sensor on the task
+        ("sales.sum", "mart.build"),  # an asset that starts a Dag
+        ("mart.report_now", "report.render"),  # a triggered Dag
+    ],
+)
+def test_other_workflows_block_too(strict, name, blocker):
+    assert blocked_by(operate(strict, "offline", name)) == [blocker]
+
+
+def test_once_the_blocker_is_offline_it_is_allowed(strict):
+    assert outcomes(operate(strict, "offline", "report.send")) == {"report.send": "applied"}
+    assert outcomes(operate(strict, "pause", "report.render")) == {"report.render": "applied"}
+    # paused is not offline: it still blocks
+    assert blocked_by(operate(strict, "offline", "mart.report_now")) == ["report.render"]
+    operate(strict, "offline", "report.render")
+    assert outcomes(operate(strict, "offline", "mart.report_now")) == {"mart.report_now": "applied"}
+
+
+def test_one_operation_does_not_cascade(strict):
+    plan = operate(strict, "offline", "report.render", "report.send")
+    assert outcomes(plan) == {"report.render": "blocked", "report.send": "applied"}
+
+
+def test_cascade_plans_in_waves_from_the_leaves(strict):
+    plan = operate(strict, "offline", "mart", "report", cascade=True)
+    assert plan.outcome() == "success"
+    waves = {f"{i.dag_id}.{i.task_id}": i.wave for i in plan.items}
+    assert waves == {"report.send": 1, "report.render": 2, "mart.report_now": 3, "mart.build": 4}
+
+
+def test_cascade_leaves_what_stays_blocked(strict):
+    plan = operate(strict, "offline", "orders", cascade=True)
+    assert outcomes(plan) == {"orders.clean": "blocked", "orders.extract": "blocked", "orders.load": "blocked"}
+    assert blocked_by(plan) == ["orders.load", "orders.clean", "sales.wait"]
+
+
+def test_starting_and_submitting_are_free(strict):
+    operate(strict, "offline", "report.send")
+    assert outcomes(operate(strict, "submit", "report.send")) == {"report.send": "applied"}
+
+
+def test_deleting_a_workflow_that_others_depend_on_is_refused_as_a_whole(strict):
+    set_strict_mode(strict, ALICE, BUNDLE, False, datetime.now(UTC))
+    strict.commit()
+    operate(strict, "offline", "orders")
+    set_strict_mode(strict, ALICE, BUNDLE, True, datetime.now(UTC))
+    strict.commit()
+    plan = operate(strict, "delete", "orders", downstream="run")
+    assert plan.outcome() == "refused"
+    assert {item.reason for item in plan.items} == {"strict mode: tasks of other workflows depend on it"}
+    assert {b["dag_id"] for item in plan.items for b in item.blocked_by} == {"sales"}
+    assert set(stored(strict, "orders").values()) == {"offline"}
+
+
+def test_a_gone_downstream_task_does_not_block(strict):
+    install(strict, [chain("d", "a", "b")])
+    install(strict, [chain("d", "a")])
+    assert outcomes(operate(strict, "pause", "d.a")) == {"d.a": "applied"}
+
+
+def test_blockers_that_may_not_be_read_are_not_named(strict):
+    eve = Actor("eve", "api", Limited(readable={"orders"}, editable={"orders"}))
+    plan = operate(strict, "offline", "orders.load", actor=eve)
+    assert plan.items[0].blocked_by == [{"dag_id": None, "task_id": None, "name": "a task that you may not see"}]
+    assert "sales" not in str(plan.as_json())
+
+
+def test_strict_mode_is_per_project_and_needs_permission(strict):
+    assert [m.as_json()["strict_mode"] for m in list_strict_mode(strict, ALICE)] == [True]
+    with pytest.raises(NotFound, match="project 'nope' does not exist"):
+        set_strict_mode(strict, ALICE, "nope", True, datetime.now(UTC))
+    strict.rollback()
+    eve = Actor("eve", "api", Limited(readable={"orders"}))
+    with pytest.raises(Forbidden):
+        set_strict_mode(strict, eve, BUNDLE, False, datetime.now(UTC))
+
+
+def test_the_configured_default_holds_where_nothing_was_chosen(session, monkeypatch):
+    install(session, retail())
+    monkeypatch.setenv("AIRFLOW__TASKOPS__STRICT_MODE", "True")
+    [mode] = list_strict_mode(session, ALICE)
+    assert (mode.strict_mode, mode.chosen) == (True, False)
+    assert blocked_by(operate(session, "pause", "orders.clean")) == ["orders.load"]

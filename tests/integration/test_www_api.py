@@ -1,0 +1,76 @@
+"""The FastAPI application at ``/taskops``: health, guarded documentation, the lifespan."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from types import ModuleType
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from taskops_provider.api.app import create_app
+from tests.e2e.apps import MANAGERS, WebApp, web_app
+
+MONITOR = "taskops_provider.monitor.thread"
+
+
+@pytest.fixture(params=MANAGERS)
+def web(request: pytest.FixtureRequest) -> Iterator[WebApp]:
+    with web_app(request.param).active() as app:
+        yield app
+
+
+def test_health_answers_anyone_and_tells_nothing_else(web: WebApp) -> None:
+    answer = web.client().get("/taskops/v1/health")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "healthy"}
+
+
+def test_health_without_our_tables(web: WebApp, session: Session) -> None:
+    session.execute(text("ALTER TABLE alembic_version_taskops RENAME TO alembic_version_taskops_away"))
+    session.commit()
+    try:
+        answer = web.client().get("/taskops/v1/health")
+        assert answer.status_code == 503
+        assert "airflow db migrate" in answer.json()["detail"]
+    finally:
+        session.execute(text("ALTER TABLE alembic_version_taskops_away RENAME TO alembic_version_taskops"))
+        session.commit()
+
+
+@pytest.mark.parametrize("path", ["/taskops/docs", "/taskops/openapi.json"])
+def test_documentation_is_for_signed_in_users(web: WebApp, path: str) -> None:
+    answer = web.client().get(path)
+    assert answer.status_code == 401
+    assert "health" not in answer.text
+    assert web.client("viewer").get(path).status_code == 200
+
+
+def test_openapi_describes_the_routes_and_the_docs_find_it(web: WebApp) -> None:
+    client = web.client("viewer")
+    assert "/v1/health" in client.get("/taskops/openapi.json").json()["paths"]
+    assert "/taskops/openapi.json" in client.get("/taskops/docs").text
+    assert client.get("/taskops/redoc").status_code == 404
+
+
+def test_lifespan_runs_the_monitor_while_the_server_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        events.append("up")
+        yield
+        events.append("down")
+
+    fake = ModuleType(MONITOR)
+    fake.lifespan = lifespan  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, MONITOR, fake)
+    with web_app("simple").active() as web, TestClient(create_app()) as client:
+        assert events == ["up"]
+        assert client.app.state.auth_manager is web.manager  # type: ignore[attr-defined]
+    assert events == ["up", "down"]

@@ -1,0 +1,111 @@
+"""What tests do to Airflow's metadata database: write Dags as the dag-processor does, empty it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from airflow import settings
+from airflow.dag_processing.collection import update_dag_parsing_results_in_db
+from airflow.models.base import Base as AirflowBase
+from airflow.models.dagbundle import DagBundleModel
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import LazyDeserializedDAG
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from taskops_provider.models import metadata as taskops_metadata
+
+BUNDLE = "dags-folder"
+
+#: Airflow's tables that tests write, children first
+_AIRFLOW_TABLES = (
+    "task_instance_note",
+    "task_instance_history",
+    "rendered_task_instance_fields",
+    "task_reschedule",
+    "xcom",
+    "task_map",
+    "task_instance",
+    "trigger",
+    "dagrun_asset_event",
+    "dag_run_note",
+    "backfill_dag_run",
+    "dag_run",
+    "backfill",
+    "asset_dag_run_queue",
+    "asset_event",
+    "task_outlet_asset_reference",
+    "task_inlet_asset_reference",
+    "dag_schedule_asset_reference",
+    "asset_active",
+    "asset",
+    "dag_code",
+    "serialized_dag",
+    "dag_version",
+    "dag_tag",
+    "dag_owner_attributes",
+    "dag_warning",
+    "dag",
+    "log",
+    "job",
+)
+
+
+def new_session() -> Session:
+    """Return a session that is not the process's scoped one."""
+    return settings.NonScopedSession()
+
+
+def empty_tables() -> None:
+    """Delete what tests wrote: our tables, Airflow's Dags, runs and instances, our pools."""
+    from airflow.models import import_all_models
+    from airflow.models.pool import Pool
+
+    import_all_models()
+    with new_session() as session:
+        for table in reversed(taskops_metadata.sorted_tables):
+            session.execute(delete(table))
+        for name in _AIRFLOW_TABLES:
+            session.execute(delete(AirflowBase.metadata.tables[name]))
+        session.execute(delete(Pool).where(Pool.pool.like("taskops%")))
+        session.commit()
+
+
+def write_dags(
+    dags: Iterable[DAG], session: Session, *, bundle: str = BUNDLE, files: dict[str, str] | None = None
+) -> None:
+    """Store Dags as the dag-processor stores what it parsed, and commit.
+
+    :param files: ``dag_id`` -> path of its file inside the bundle
+    """
+    if not session.scalar(select(DagBundleModel).where(DagBundleModel.name == bundle)):
+        session.add(DagBundleModel(name=bundle))
+        session.commit()
+    lazy = []
+    for dag in dags:
+        relative = (files or {}).get(dag.dag_id, f"{dag.dag_id}.py")
+        path = Path(settings.DAGS_FOLDER) / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# {dag.dag_id}\n")
+        dag.fileloc = str(path)
+        dag.relative_fileloc = relative
+        lazy.append(LazyDeserializedDAG.from_dag(dag))
+    update_dag_parsing_results_in_db(
+        bundle_name=bundle,
+        bundle_version=None,
+        dags=lazy,
+        import_errors={},
+        parse_duration=None,
+        warnings=set(),
+        session=session,
+    )
+    session.commit()
+
+
+def serialized(dag_id: str, session: Session) -> Any:
+    """Return the scheduler's view of a Dag: its latest serialized version."""
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    return SerializedDagModel.get_dag(dag_id, session=session)

@@ -1,0 +1,75 @@
+"""What a replenishment is asked for, and how far it is (D5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from taskops_provider.domain.cells import Seen
+from taskops_provider.domain.progress import CellState, ReplenishmentState, outcome_of, percentages, state_when_over
+from taskops_provider.domain.replenishment import Range, Window, clamp, end_of_range, merge
+from taskops_provider.exceptions import BadInput
+
+DAY = timedelta(days=1)
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def span(first: int, last: int) -> Range:
+    return Range(FIRST + first * DAY, FIRST + last * DAY)
+
+
+def test_ranges_that_overlap_are_one():
+    assert merge([span(5, 6), span(0, 2), span(1, 3), span(3, 4)]) == [span(0, 4), span(5, 6)]
+
+
+def test_ranges_are_cut():
+    assert clamp([span(0, 4), span(6, 8)], FIRST + DAY, FIRST + 7 * DAY) == [span(1, 4), span(6, 7)]
+    assert clamp([span(0, 1)], FIRST + 2 * DAY, None) == []
+
+
+def test_a_date_without_a_time_means_all_of_that_day():
+    assert end_of_range("2026-01-01", FIRST) == FIRST + DAY - timedelta(microseconds=1)
+    assert end_of_range("2026-01-01T00:00", FIRST) == FIRST
+
+
+def test_windows_may_go_over_midnight():
+    night = Window.parse("22:00-06:00")
+    assert str(night) == "22:00-06:00"
+    open_at = {hour: night.is_open(FIRST.replace(hour=hour)) for hour in (0, 5, 6, 12, 21, 22, 23)}
+    assert [hour for hour, is_open in open_at.items() if is_open] == [0, 5, 22, 23]
+    assert Window(time(8), time(9)).is_open(FIRST.replace(hour=8)) is True
+
+
+@pytest.mark.parametrize("text", ["", "22:00", "22-6", "25:00-06:00", "22:00-06:60", "a:b-c:d", "22:0-06:00"])
+def test_other_windows_are_refused(text):
+    with pytest.raises(BadInput, match="allowed is HH:MM-HH:MM"):
+        Window.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["success"], CellState.SUCCESS),
+        (["success", "running"], None),
+        (["success", "skipped"], CellState.SUCCESS),
+        (["success", "failed"], CellState.FAILED),
+        (["upstream_failed"], CellState.FAILED),
+        (["skipped"], CellState.SKIPPED),
+        ([None], None),
+    ],
+)
+def test_what_came_of_a_cell(states, expected):
+    assert outcome_of([Seen(state, False) for state in states]) is expected
+
+
+def test_what_came_of_the_whole():
+    assert state_when_over({"success": 3, "skipped": 1}) is ReplenishmentState.SUCCESS
+    assert state_when_over({"success": 3, "failed": 1}) is ReplenishmentState.PART_SUCCESS
+    assert state_when_over({"failed": 1}) is ReplenishmentState.FAILED
+
+
+def test_percentages_reach_100_only_at_the_end():
+    assert percentages({"success": 99_999, "waiting": 1}) == {"percent_complete": 99.9, "percent_success": 99.9}
+    assert percentages({"success": 1, "failed": 1}) == {"percent_complete": 100.0, "percent_success": 50.0}
+    assert percentages({}) == {"percent_complete": 100.0, "percent_success": 100.0}
