@@ -5,11 +5,12 @@ They are places in what ``furnished`` writes: ``ORDINARY`` and ``CROWDED``; ``EM
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.browser import Person
+from tests.e2e.browser import WAIT_MS, Person
 from tests.e2e.diagram_rows import SHOP
 from tests.e2e.furnished import CROWDED as LARGE
 
@@ -19,6 +20,7 @@ Step = Callable[[Person], Any]
 
 #: Airflow's page does so when a person changes the appearance; ours follows
 _WEAR = "theme => document.documentElement.classList.replace(theme === 'dark' ? 'light' : 'dark', theme)"
+_STILL = "() => document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)"
 
 
 def wear(person: Person, theme: str) -> None:
@@ -30,8 +32,12 @@ def wear(person: Person, theme: str) -> None:
 
 def be_still(person: Person) -> None:
     """Wait until nothing is fading in or out: colours in between are nobody's choice."""
-    frame = person.page.query_selector('iframe[title="TaskOps"]').content_frame()
-    frame.wait_for_function("document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)")
+    html = person.frame.locator("html")
+    # asked again from here: the Content-Security-Policy forbids Playwright's own way of asking inside the page
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not html.evaluate(_STILL):
+        assert time.monotonic() < deadline, "the page does not come to rest"
+        person.page.wait_for_timeout(20)
 
 
 @dataclass(frozen=True)

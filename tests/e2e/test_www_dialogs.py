@@ -149,6 +149,23 @@ def test_the_list_is_shown_anew_after_a_change_and_focus_returns_without_one(des
     expect(desk.person.frame.locator("tbody .badge.amber")).to_have_count(1)
 
 
+#: as quick as anybody can be: within the tick in which the form appears
+_SEND_AT_ONCE = """body => new MutationObserver((records, observer) => {
+  const form = body.querySelector("form#change");
+  if (!form) return;
+  observer.disconnect();
+  form.requestSubmit(form.querySelector("#change-apply"));
+}).observe(body, {childList: true})"""
+
+
+def test_a_form_sent_as_soon_as_it_appears_is_sent_by_htmx(desk: Desk, session: Any) -> None:
+    desk.go(f"{TASKS}?dag_id=orders").choose("orders clean")
+    desk.dialog.locator("#dialog-body").evaluate(_SEND_AT_ONCE)
+    desk.toolbar("Pause").click()
+    expect(desk.title).to_have_text("1 task paused")
+    assert stored(session, "orders")["clean"] == "paused"
+
+
 def test_start_and_submit_again(desk: Desk, session: Any) -> None:
     """B12; what it does not apply to is left alone with the reason."""
     operate(session, "pause", "orders.clean")
