@@ -21,8 +21,8 @@ class ReplenishmentSensor(LookingSensor):
 
     :param replenishment_id: its number (templated)
     :param part_success: it will do that some cells succeeded
-    :param kwargs: of every sensor of TaskOps (``taskops_conn_id``, ``deferrable``) and of Airflow; with ``silent_fail=True`` a server that does not answer is waited for, until
-        ``timeout``
+    :param kwargs: of every sensor of TaskOps (``taskops_conn_id``, ``deferrable``) and of Airflow; with
+        ``silent_fail=True`` a server that does not answer is waited for, until ``timeout``
     :return: pushed as XCom: the replenishment, as ``airflow taskops replenish show`` prints it
     """
 

@@ -29,8 +29,8 @@ class TaskStatusSensor(LookingSensor):
         (templated)
     :param status: ``scheduling``, ``paused``, ``offline``, ``invalid`` or ``deleted``, or several of them: any will
         do (templated)
-    :param kwargs: of every sensor of TaskOps (``taskops_conn_id``, ``deferrable``) and of Airflow; with ``silent_fail=True`` a server that does not answer is waited for, until
-        ``timeout``
+    :param kwargs: of every sensor of TaskOps (``taskops_conn_id``, ``deferrable``) and of Airflow; with
+        ``silent_fail=True`` a server that does not answer is waited for, until ``timeout``
     :return: pushed as XCom: ``dag_id, task_id, status`` of each task
     """
 
