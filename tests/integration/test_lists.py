@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
+from airflow.sdk import DAG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from taskops_provider.domain.states import TaskState, TaskStatus, shown_status, workflow_status
 from taskops_provider.exceptions import BadInput, NotFound
 from taskops_provider.models import Task, Workflow
+from taskops_provider.services import index
 from taskops_provider.services.filters import TaskFilter, WorkflowFilter
 from taskops_provider.services.tasks import get_task, list_tasks, walk_tasks
 from taskops_provider.services.workflows import get_workflow, list_workflows, walk_workflows
 from tests.support.airflow_db import BUNDLE
-from tests.support.warehouse import ALICE, chain, install, operate, retail
+from tests.support.warehouse import ALICE, START, bash, chain, install, operate, retail
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -71,11 +73,11 @@ def test_the_status_of_the_lists_is_the_status_of_the_domain(session, rows):
             )
         )
         counts = dict.fromkeys(TaskStatus, 0)
-        for index, (state, ends) in enumerate(tasks):
+        for position, (state, ends) in enumerate(tasks):
             session.execute(
                 insert(Task).values(
                     dag_id=dag_id,
-                    task_id=f"t{index}",
+                    task_id=f"t{position}",
                     display_name="t",
                     task_type="x",
                     definition_hash="-",
@@ -84,7 +86,7 @@ def test_the_status_of_the_lists_is_the_status_of_the_domain(session, rows):
                 )
             )
             status = shown_status(state, effective_to=ends, dag_is_paused=paused, draining=draining, now=NOW)
-            expected_tasks[f"{dag_id}.t{index}"] = status.value
+            expected_tasks[f"{dag_id}.t{position}"] = status.value
             counts[status] += 1
         expected_workflows[dag_id] = workflow_status(counts).value
     session.flush()
@@ -117,6 +119,37 @@ def test_workflow_search_takes_several_names(warehouse):
     assert found(" mart | report |") == ["mart", "report"]
     assert found("100%_") == []
     assert found("nothing") == []
+
+
+def test_what_is_shown_as_a_name_is_searched_too(session):
+    with DAG("fin_07", dag_display_name="Überweisungen 支付", schedule="@daily", start_date=START) as dag:
+        bash("t1", task_display_name="Kassenbuch")
+        bash("t2")
+    install(session, [dag, chain("other", "t1")])
+
+    def tasks(**where):
+        return names(list_tasks(session, ALICE, TaskFilter(**where), NOW, limit=9).rows)
+
+    assert dags(list_workflows(session, ALICE, WorkflowFilter(search="支付|nothing"), NOW, limit=9).rows) == ["fin_07"]
+    assert tasks(search="kassen") == ["fin_07.t1"]
+    assert tasks(workflows=("weisung",)) == ["fin_07.t1", "fin_07.t2"]
+
+
+def test_what_airflow_no_longer_has_is_listed_and_counted_when_asked_for_alone(session):
+    install(session, [chain("stays", "a", "b"), chain("goes", "c")])
+    install(session, [chain("stays", "a")])
+    session.execute(update(DagModel).where(DagModel.dag_id == "goes").values(is_stale=True))
+    session.commit()
+    index.refresh(session, NOW)
+    session.commit()
+
+    def both(**where):
+        workflows = list_workflows(session, ALICE, WorkflowFilter(**where), NOW, limit=9)
+        tasks = list_tasks(session, ALICE, TaskFilter(**where), NOW, limit=9)
+        return dags(workflows.rows), workflows.total_entries, names(tasks.rows), tasks.total_entries
+
+    assert both() == (["stays"], 1, ["stays.a"], 1)
+    assert both(absent=True) == (["goes", "stays"], 2, ["goes.c", "stays.a", "stays.b"], 3)
 
 
 def test_percent_and_underscore_mean_themselves(session):

@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from airflow.models import DagModel
+from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
+from airflow.sdk import DAG, TaskGroup
+from sqlalchemy import update
 
+from taskops_provider.domain.operations import Options, Request, Scope, Target
+from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import Forbidden, NotFound
+from taskops_provider.services import index, operations
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.strict_mode import list_strict_mode, set_strict_mode
 from tests.support.airflow_db import BUNDLE
-from tests.support.warehouse import ALICE, Limited, chain, install, operate, outcomes, retail, stored
+from tests.support.warehouse import ALICE, START, Limited, bash, chain, install, operate, outcomes, retail, stored
 
 
 @pytest.fixture
@@ -53,6 +60,48 @@ def test_a_live_downstream_task_blocks_and_is_named(strict):
 )
 def test_other_workflows_block_too(strict, name, blocker):
     assert blocked_by(operate(strict, "offline", name)) == [blocker]
+
+
+@pytest.fixture
+def watched(session):
+    """A Dag with two ends and a group, and two that wait for the whole of it and for its group."""
+    with DAG("source", schedule="@daily", start_date=START) as source:
+        with TaskGroup("pack"):
+            box = bash("box")
+            label = bash("label")
+        bash("first") >> [box, label, bash("count")]
+        bash("packer")  # its name begins as the group's does
+    with DAG("after_all", schedule="@daily", start_date=START) as after_all:
+        ExternalTaskSensor(task_id="wait", external_dag_id="source")
+    with DAG("after_group", schedule="@daily", start_date=START) as after_group:
+        ExternalTaskSensor(task_id="wait", external_dag_id="source", external_task_group_id="pack")
+    install(session, [source, after_all, after_group])
+    set_strict_mode(session, ALICE, BUNDLE, True, datetime.now(UTC))
+    session.commit()
+    return session
+
+
+@pytest.mark.parametrize(
+    ("name", "blockers"),
+    [
+        ("source.count", ["after_all.wait"]),
+        ("source.packer", ["after_all.wait"]),
+        ("source.pack.box", ["after_all.wait", "after_group.wait"]),
+        ("source.first", ["source.count", "source.pack.box", "source.pack.label"]),
+    ],
+)
+def test_a_sensor_on_a_whole_dag_waits_for_its_leaves_and_one_on_a_group_for_its_tasks(watched, name, blockers):
+    dag_id, task_id = name.split(".", 1)
+    plan = operations.apply(watched, ALICE, Request(Verb.OFFLINE, Scope.TASK, (Target(dag_id, task_id),), Options()))
+    assert sorted(blocked_by(plan)) == blockers
+
+
+def test_a_workflow_that_airflow_no_longer_has_does_not_block(strict):
+    strict.execute(update(DagModel).where(DagModel.dag_id == "sales").values(is_stale=True))
+    strict.commit()
+    index.refresh(strict, datetime.now(UTC))
+    strict.commit()
+    assert outcomes(operate(strict, "offline", "orders.load")) == {"orders.load": "applied"}
 
 
 def test_once_the_blocker_is_offline_it_is_allowed(strict):
