@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -60,7 +61,7 @@ class Blocking:
         by_node = {(item.dag_id, item.task_id): item for item in guarded}
         self._links.load({item.dag_id for item in guarded})
         below = self._links.below
-        is_live = self._live({down for node in by_node for down in below(node)}).__contains__
+        is_live = self._live(down for node in by_node for down in below(node)).__contains__
         if request.options.cascade:
             planned, blocked = waves(by_node, below, is_live)
             for number, wave in enumerate(planned, start=1):
@@ -75,9 +76,10 @@ class Blocking:
         for node, by in blocked.items():
             _block(by_node[node], REASON, by, shown)
 
-    def _live(self, nodes: set[Pair]) -> set[Pair]:
+    def _live(self, nodes: Iterable[Pair]) -> set[Pair]:
         """Tasks that are in their Dag and neither offline nor deleted, all such nodes among them: one query at most."""
-        missing = nodes - self._known.keys()
+        known = self._known
+        missing = {node for node in nodes if node not in known}
         if missing:
             dag_ids = {dag_id for dag_id, _ in missing}
             query = select(*BLOCKER_COLUMNS).join(Workflow, Workflow.dag_id == Task.dag_id)
@@ -89,7 +91,7 @@ class Blocking:
 
     def _shown(self, nodes: set[Pair]) -> Shown:
         dag_ids = {dag_id for dag_id, _ in nodes}
-        return Shown(self._known, self._owners(dag_ids), {d for d in dag_ids if self._actor.may_read(d)})
+        return Shown(self._known, lambda: self._owners(dag_ids), {d for d in dag_ids if self._actor.may_read(d)})
 
     def _owners(self, dag_ids: set[str]) -> dict[Pair, list[str]]:
         """Owners of the tasks of some Dags, sorted."""
@@ -106,10 +108,20 @@ class Blocking:
 class Shown:
     """What may be shown of blocking tasks: name, type, period, owners, workflow (the Dag)."""
 
-    def __init__(self, rows: Mapping[Pair, Any], owners: Mapping[Pair, list[str]], readable: set[str]):
+    def __init__(
+        self, rows: Mapping[Pair, Any], load_owners: Callable[[], Mapping[Pair, list[str]]], readable: set[str]
+    ):
+        """Keep what is at hand.
+
+        :param load_owners: called once, when the first is shown: a plan of 100,000 tasks needs no owners to be made
+        """
         self._rows = rows
-        self._owners = owners
+        self._load_owners = load_owners
         self._readable = readable
+
+    @cached_property
+    def _owners(self) -> Mapping[Pair, list[str]]:
+        return self._load_owners()
 
     def blockers(self, nodes: Iterable[Pair]) -> list[Blocker]:
         """The same nodes, those that may not be seen without their names."""
