@@ -53,4 +53,5 @@ else
   echo "== PostgreSQL: skipped, no server answers: $reason"
 fi
 
-run "end to end" "" tests/e2e
+# they wait for Airflow and the browser most of their time
+run "end to end" "-n 2 --dist loadscope" tests/e2e

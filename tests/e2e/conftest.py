@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.e2e import rows
 from tests.e2e.browser import WAIT_MS, Person, chromium
@@ -18,6 +19,24 @@ from tests.support.warehouse import chain
 
 #: a real Dag among the rows: Airflow's own page of a Dag needs one
 DAG_ID = "customer_dim"
+
+
+class ByAirflow(LoadScopeScheduling):
+    """Gives each worker of ``--dist loadscope`` tests that share an Airflow: a file, under each auth manager.
+
+    What is in a browser under SimpleAuthManager goes together, of all files: few tests, for which that server starts
+    once. Marks of xdist's own (``xdist_group``) do nothing with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        is_simple = "simple" in test.partition("[")[2].rstrip("]").split("-")
+        return "a browser-simple" if is_simple and "/test_www_" in file else f"{file}-{is_simple}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Hand out tests by the Airflow that they need."""
+    return ByAirflow(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")
