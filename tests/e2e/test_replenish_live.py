@@ -68,10 +68,7 @@ with DAG("crash", **TIMES):
 def live(tmp_path_factory) -> Iterator[LiveAirflow]:
     settings = {
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # no runs but those of these tests
-        # what a killed scheduler left behind is taken up within seconds
         "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
-        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
-        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
     }
     with LiveAirflow(tmp_path_factory.mktemp("replenish"), **settings) as airflow:
         airflow.write_dag("dags.py", DAGS)
@@ -146,6 +143,9 @@ def test_every_process_is_killed_in_the_middle(live: LiveAirflow):
     for name in ("scheduler", "monitor", "api-server"):
         live.kill(name)
     (live.home / "marks.go").touch()
+    # what a killed scheduler left behind is taken up within seconds; a live one that is slow would be taken for dead
+    live.env["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD"] = "10"
+    live.env["AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL"] = "5"
     live.start("monitor")
     live.serve()
     live.start("scheduler")
