@@ -157,7 +157,7 @@ class TestPlan:
         assert part.title == "Replenish 3 tasks"
         assert "1 offline or deleted task is left out: orders clean" in part.words
         alone = dialogs.post(TASKS, target="orders clean", **TEN)
-        assert alone.problem == "Orders clean is offline and cannot be replenished; submit it first"
+        assert alone.problem == "Task orders clean is offline and cannot be replenished; submit it first"
 
 
 class TestGridPages:

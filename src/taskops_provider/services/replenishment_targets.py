@@ -98,7 +98,7 @@ def _check_tasks(named: set[Node], states: dict[Node, str], *, refuses_stopped: 
     stopped = sorted(node for node in named if states[node] in _STOPPED)
     if stopped and refuses_stopped:
         names = _names(" ".join(node) for node in stopped)
-        raise BadInput(f"{names} is {states[stopped[0]]} and cannot be replenished; submit it first")
+        raise BadInput(f"task {names} is {states[stopped[0]]} and cannot be replenished; submit it first")
 
 
 def _around(session: Session, actor: Actor, start: set[Node], depth: int, *, downwards: bool) -> set[Node]:
