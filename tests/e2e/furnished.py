@@ -52,6 +52,7 @@ _GAPS_TASKS = ("extract", "clean", "convert_currency", "load", "publish")
 
 def _gaps(session: Any, today: int) -> None:
     """Write the last weeks of a Dag: most is done, a day failed, one was gated, one is running, two were never made."""
+    from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance as TI
     from sqlalchemy import update
 
@@ -70,6 +71,8 @@ def _gaps(session: Any, today: int) -> None:
     ):
         which = (TI.dag_id == GAPS, TI.run_id == run_id_of(day), TI.task_id.in_(tasks))
         session.execute(update(TI).where(*which).values(**values))
+    runs = update(DagRun).where(DagRun.dag_id == GAPS, DagRun.run_id == run_id_of(running))
+    session.execute(runs.values(state="running"))
     session.commit()
 
 

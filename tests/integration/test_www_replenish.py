@@ -71,7 +71,7 @@ class TestPlan:
         assert grid["a, 2026-01-01 00:00:00: no run, will execute"] == ("cell cell-no_run executes", "N")
         assert grid["b, 2026-01-02 00:00:00: done, left alone"] == ("cell cell-done", "D")
         assert grid["c, 2026-01-04 00:00:00: failed, will execute"] == ("cell cell-failed executes", "F")
-        legend = read(part._one(r'(<ul class="legend".*?</ul>)'))
+        legend = read(part._one(r'(<ul class="cell-legend".*?</ul>)'))
         assert "No run 21" in legend
         assert "Done 6" in legend
         assert created(session) == 0
@@ -88,7 +88,7 @@ class TestPlan:
     def test_it_opens_with_the_last_week_in_the_persons_zone(self, dialogs):
         part = dialogs.post(TASKS, target="orders clean", zone="Asia/Tokyo")
         today = datetime.now(UTC) + timedelta(hours=9)
-        assert f'name="from" value="{today - timedelta(days=7):%Y-%m-%dT00:00}"' in part.html
+        assert f'name="from" value="{today - timedelta(days=6):%Y-%m-%dT00:00}"' in part.html
         assert f'name="to" value="{today:%Y-%m-%dT23:59}"' in part.html
         assert 'name="zone" value="Asia/Tokyo"' in part.html
         assert 'name="cells" value="missing,failed" checked' in part.html

@@ -106,9 +106,9 @@ def read_replenish(asked: Asked, scope: Scope) -> ReplenishForm:
 
 
 def last_days(number: int, now: datetime, zone: tzinfo) -> tuple[str, str]:
-    """Return a range, as its fields have it: so many days before today, and today."""
+    """Return a range, as its fields have it: so many days, of which today is the last."""
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return f"{today - timedelta(days=number):{_MINUTES}}", f"{today.replace(hour=23, minute=59):{_MINUTES}}"
+    return f"{today - timedelta(days=number - 1):{_MINUTES}}", f"{today.replace(hour=23, minute=59):{_MINUTES}}"
 
 
 def field_of(moment: datetime, zone: tzinfo) -> str:
@@ -118,7 +118,7 @@ def field_of(moment: datetime, zone: tzinfo) -> str:
 
 
 def _fields(asked: Asked, zone: tzinfo) -> tuple[tuple[str, str], ...]:
-    """The ranges that are filled in; the seven days before today where the form was not shown yet."""
+    """The ranges that are filled in; the last seven days where the form was not shown yet."""
     firsts, lasts = asked.each("from"), asked.each("to")
     if asked.one("part") != "plan" and not firsts and not lasts:
         return (last_days(7, asked.now, zone),)

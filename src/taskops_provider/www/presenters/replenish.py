@@ -134,8 +134,8 @@ def _quick(now: datetime, form: ReplenishForm) -> list[tuple[str, str, str]]:
     """What a range can be set to with one click: label, beginning, end."""
     yesterday = now - timedelta(days=1)
     return [
-        ("Today", *forms.last_days(0, now, form.zone)),
-        ("Yesterday", *forms.last_days(0, yesterday, form.zone)),
+        ("Today", *forms.last_days(1, now, form.zone)),
+        ("Yesterday", *forms.last_days(1, yesterday, form.zone)),
         ("Last 7 days", *forms.last_days(7, now, form.zone)),
         ("Last 30 days", *forms.last_days(30, now, form.zone)),
     ]
@@ -157,7 +157,7 @@ def _plan(asked: Asked, form: ReplenishForm, plan: ReplenishmentPlan) -> dict[st
     return {
         "counts": counts,
         "cells_total": found["cells"],
-        "estimate": text.duration(seconds) if seconds else "unknown: no history",
+        "estimate": f"about {text.duration(seconds)}" if seconds else "unknown",
         "wanted": next(label for name, label, _ in CELLS if name == _cells(form)).lower(),
         "action": f"Execute {text.count(counts['execute'], 'cell')}" if counts["execute"] else "Nothing to execute",
         "plan_hash": remember(plan),
