@@ -197,7 +197,12 @@ ORDINARY = (
     Place(
         "replenish-nothing",
         f"tasks?dag_id={GAPS}",
-        (*dialog("Replenish", f"{GAPS} clean"), click("dialog button:text-is('Today')"), settled),
+        (
+            *dialog("Replenish", f"{GAPS} clean"),
+            click("dialog input[name=cells][value=failed]"),
+            settled,
+            see("dialog .plan .note"),
+        ),
     ),
     Place(
         "replenish-result",
