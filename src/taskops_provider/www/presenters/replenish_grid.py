@@ -11,7 +11,6 @@ from taskops_provider.services.replenishment_plan import CLASSES as CODES
 from taskops_provider.services.replenishment_plan import Grid, ReplenishmentPlan, Row
 from taskops_provider.www.presenters import replenish_cells as marks
 from taskops_provider.www.presenters import text
-from taskops_provider.www.urls import Urls
 
 #: columns and rows of one page: as much as one looks at at once, and some 400 kB of it
 CYCLES_SHOWN = 60
@@ -33,7 +32,6 @@ class Line:
     """One task."""
 
     task_id: str
-    url: str
     #: why it is here although nobody asked for it
     pulled_in: str
     cells: Sequence[Cell | None]
@@ -44,7 +42,6 @@ class Group:
     """The tasks of one workflow."""
 
     dag_id: str
-    url: str
     facts: str
     lines: Sequence[Line]
 
@@ -91,7 +88,6 @@ class Shown:
 
 def show(
     plan: ReplenishmentPlan,
-    urls: Urls,
     zone: tzinfo,
     *,
     cycle_page: int | None,
@@ -117,7 +113,7 @@ def show(
     shown = dates[cycles.part]
     return Shown(
         columns=_columns(shown, zone),
-        groups=_groups(lines[tasks.part], shown, urls, zone),
+        groups=_groups(lines[tasks.part], shown, zone),
         cycles=cycles,
         tasks=tasks,
         is_busy_only=busy_only,
@@ -138,16 +134,16 @@ def _columns(dates: Sequence[datetime], zone: tzinfo) -> list[tuple[str, str]]:
     return [(one.removesuffix(common), one) for one in full]
 
 
-def _groups(lines: Sequence[tuple[Grid, Row]], dates: Sequence[datetime], urls: Urls, zone: tzinfo) -> list[Group]:
+def _groups(lines: Sequence[tuple[Grid, Row]], dates: Sequence[datetime], zone: tzinfo) -> list[Group]:
     words = [cycle_words(date, zone) for date in dates]
     groups: list[Group] = []
     for grid in dict.fromkeys(id(grid) for grid, _ in lines):
         of_grid = [(one, row) for one, row in lines if id(one) == grid]
-        groups.append(_group(of_grid[0][0], [row for _, row in of_grid], dates, words, urls))
+        groups.append(_group(of_grid[0][0], [row for _, row in of_grid], dates, words))
     return groups
 
 
-def _group(grid: Grid, rows: Sequence[Row], dates: Sequence[datetime], words: Sequence[str], urls: Urls) -> Group:
+def _group(grid: Grid, rows: Sequence[Row], dates: Sequence[datetime], words: Sequence[str]) -> Group:
     own = [cycle.logical_date for cycle in grid.cycles]
     at = [bisect_left(own, date) for date in dates]
     columns = [
@@ -155,12 +151,10 @@ def _group(grid: Grid, rows: Sequence[Row], dates: Sequence[datetime], words: Se
     ]
     return Group(
         dag_id=grid.dag_id,
-        url=urls.page("workflow", {"dag_id": grid.dag_id}),
         facts=_facts(grid),
         lines=[
             Line(
                 row.task_id,
-                urls.page("task", {"dag_id": grid.dag_id, "task_id": row.task_id, "view": "history"}),
                 row.pulled_in or "",
                 [column and _cell(row, *column) for column in columns],
             )
