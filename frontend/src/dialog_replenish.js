@@ -37,6 +37,17 @@ const set = (fields, { from, to }) => {
 };
 
 export const replenishDialog = () => {
+  document.addEventListener(
+    "submit",
+    (event) => {
+      // Enter in a field changes the plan first: what executes is looked at before
+      const isAsking = event.target.matches?.("form.replenish") && event.target.querySelector("#change-plan[aria-busy=true]");
+      if (!isAsking) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    },
+    true,
+  );
   document.body.addEventListener("htmx:configRequest", (event) => {
     // so that the form is in the person's zone from the beginning
     const { path, parameters } = event.detail;

@@ -117,6 +117,7 @@ def test_workflows_from_the_list(desk: Desk, session: Any) -> None:
     expect(desk.plan.locator(".of-workflow")).to_have_count(2)
     desk.dialog.get_by_label("Failed also upstream failed").check()
     expect(desk.apply).to_have_text("Execute 3 cells")
+    expect(desk.dialog.locator("#replenish-said")).to_have_text("3 of 35 cells will execute")
     desk.dialog.get_by_label("Reason").fill("source was late")
     one = desk.watches(session)
     assert (one.state, one.inputs["reason"], one.inputs["cells"]) == ("queued", "source was late", ["failed"])
@@ -231,6 +232,25 @@ def test_by_keys_alone(desk: Desk, session: Any) -> None:
     desk.made(session)
     missing = (*range(4), *range(21, 30))
     assert cells(session) == {(task, today() - ago) for task in TASKS for ago in missing}
+
+
+def test_enter_in_a_field_shows_the_plan_before_anything_is_done(desk: Desk, session: Any) -> None:
+    desk.go("tasks?dag_id=returns").choose("returns clean").press()
+    steps = desk.dialog.get_by_label("Steps downstream")
+    steps.fill("1")
+    steps.press("Enter")
+    expect(desk.apply).to_have_text("Execute 10 cells")
+    assert session.scalars(select(Replenishment)).all() == []
+    steps.press("Enter")
+    expect(desk.title).to_contain_text("is queued")
+    desk.made(session)
+
+
+def test_a_double_click_creates_one(desk: Desk, session: Any) -> None:
+    desk.go("tasks?dag_id=returns").choose("returns clean").press()
+    desk.apply.dblclick()
+    expect(desk.title).to_contain_text("is queued")
+    desk.made(session)
 
 
 def test_somebody_else_was_quicker(desk: Desk, session: Any) -> None:

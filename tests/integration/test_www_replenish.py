@@ -11,7 +11,9 @@ from airflow.models.backfill import Backfill
 from airflow.sdk import DAG
 from sqlalchemy import func, select, update
 
+from taskops_provider.domain.operations import Scope
 from taskops_provider.models import Operation, Replenishment, ReplenishmentCell, ReplenishmentRun
+from taskops_provider.www import replenish_form
 from tests.e2e.apps import web_app
 from tests.support.dialogs import Dialogs, Part, read
 from tests.support.instances import run_id_of, write_runs
@@ -334,6 +336,13 @@ def test_bad_input_is_one_line(dialogs, session, fields, words):
     assert "\n" not in part.problem.strip()
     assert "data-applies" not in part.html
     assert created(session) == 0
+
+
+def test_too_many_targets(dialogs, monkeypatch):
+    monkeypatch.setitem(replenish_form.MOST, Scope.TASK, 2)
+    part = dialogs.post(TASKS, 422, matching="?dag_id=orders", **TEN)
+    assert "3 tasks are selected; at most 2 are replenished at once" in part.problem
+    assert "<form" not in part.html
 
 
 def test_too_many_cells(dialogs, monkeypatch):

@@ -24,6 +24,8 @@ CELLS = {
     "failed": frozenset({Wanted.FAILED}),
     "all": frozenset({Wanted.ALL}),
 }
+#: as the REST API has it: the plan of each workflow is made by itself
+MOST = {Scope.WORKFLOW: 1000, Scope.TASK: 10_000}
 DEFAULT_CELLS = "missing,failed"
 ORDERS = ("oldest", "newest")
 
@@ -71,6 +73,9 @@ def read_replenish(asked: Asked, scope: Scope) -> ReplenishForm:
     """
     is_apply = step_of(asked) == "apply"
     targets = targets_of(asked, scope)
+    if len(targets) > MOST[scope]:
+        what = f"{len(targets):,} {scope.value}s are selected"
+        raise BadInput(f"{what}; at most {MOST[scope]:,} are replenished at once, so filter the list first")
     zone = zone_of(asked)
     fields = _fields(asked, zone)
     is_flows = scope is Scope.WORKFLOW
