@@ -23,6 +23,8 @@ OTHERS = (
 OWNERS = (*(f"owner_{number:02}" for number in range(37)), "陈伟", "أحمد", "Мария")
 RUNS = 90
 CROWDED = "crowded_diagram"
+#: a daily Dag with a past that is worth replenishing, and an hourly one that missed 500 cycles of 40 tasks
+GAPS, BACKLOG = "returns_daily", "sensor_readings"
 
 
 def furnish(session: Any) -> None:
@@ -31,8 +33,9 @@ def furnish(session: Any) -> None:
     from tests.support.instances import START, write_runs
     from tests.support.warehouse import chain, install, retail
 
-    install(session, retail())
+    install(session, [*retail(), chain(GAPS, *_GAPS_TASKS)])
     today = (datetime.now(UTC) - START).days
+    _gaps(session, today)
     write_runs(session, "orders", ("extract", "clean", "load"), range(today - RUNS, today - 3))
     write_runs(session, "orders", ("extract", "clean", "load"), range(today - 3, today - 1), "failed")
     write_runs(session, "orders", ("extract", "clean", "load"), range(today - 1, today), "running")
@@ -42,6 +45,48 @@ def furnish(session: Any) -> None:
     rows.write(rows.ordinary(), session)
     # Airflow's own page of a Dag needs a real one
     write_dags([chain("customer_dim", "step_00", "step_01", "step_02")], session)
+
+
+_GAPS_TASKS = ("extract", "clean", "convert_currency", "load", "publish")
+
+
+def _gaps(session: Any, today: int) -> None:
+    """Write the last weeks of a Dag: most is done, a day failed, one was gated, one is running, two were never made."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance as TI
+    from sqlalchemy import update
+
+    from tests.support.instances import run_id_of, write_runs
+
+    failed, gated, running = today - 6, today - 4, today - 1
+    done = [day for day in range(today - 40, today - 2) if day not in (failed, gated, today - 3)]
+    write_runs(session, GAPS, _GAPS_TASKS, [*done, gated])
+    write_runs(session, GAPS, _GAPS_TASKS, [failed], "failed")
+    write_runs(session, GAPS, _GAPS_TASKS, [running], "running")
+    for day, tasks, values in (
+        (failed, _GAPS_TASKS[:2], {"state": "success"}),
+        (failed, _GAPS_TASKS[3:], {"state": "upstream_failed"}),
+        (gated, _GAPS_TASKS[1:], {"state": "skipped", "pool": "taskops_skip"}),
+        (running, _GAPS_TASKS[:3], {"state": "success"}),
+    ):
+        which = (TI.dag_id == GAPS, TI.run_id == run_id_of(day), TI.task_id.in_(tasks))
+        session.execute(update(TI).where(*which).values(**values))
+    runs = update(DagRun).where(DagRun.dag_id == GAPS, DagRun.run_id == run_id_of(running))
+    session.execute(runs.values(state="running"))
+    session.commit()
+
+
+def _backlog(session: Any) -> None:
+    from tests.support.instances import START, write_runs
+    from tests.support.warehouse import chain, install
+
+    tasks = [
+        f"{kind}_{number:02}" for number in range(10) for kind in ("read", "check", "average_per_station", "store")
+    ]
+    install(session, [chain(BACKLOG, *tasks, schedule="@hourly")])
+    today = (datetime.now(UTC) - START).days
+    write_runs(session, BACKLOG, tasks, range(today - 20, today - 2))
+    write_runs(session, BACKLOG, tasks, range(today - 2, today), "failed")
 
 
 def _operate(session: Any) -> None:
@@ -76,6 +121,7 @@ def _monitor(session: Any) -> None:
 
 def crowd(session: Any, number: int) -> None:
     """Write very many workflows, and one of very many tasks."""
+    _backlog(session)
     rows.write(list(_with_hard_names(rows.crowd(number))), session)
     _monitor(session)
     diagram_rows.large(session, CROWDED, number // 5)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.e2e.browser import WAIT_MS, Person
 from tests.e2e.diagram_rows import SHOP
+from tests.e2e.furnished import BACKLOG, GAPS
 from tests.e2e.furnished import CROWDED as LARGE
 
 FRAME = "plugin/taskops/pluginsv2/taskops"
@@ -104,6 +105,16 @@ def chosen(effect: str) -> tuple[Step, ...]:
     return (click(f'dialog input[name=downstream][value="{effect}"]'), settled)
 
 
+def fill(selector: str, words: str) -> Step:
+    """Write into a field and leave it."""
+
+    def write(person: Person) -> None:
+        person.frame.locator(selector).first.fill(words)
+        person.frame.locator(selector).first.dispatch_event("change")
+
+    return write
+
+
 FLOWS = ("customer_master", "inventory_snapshot", "month_end_close", "sales_mart")
 TASKS = ("inventory_snapshot step_00", "inventory_snapshot step_05", "inventory_snapshot step_06")
 OF_FLOW = "tasks?dag_id=inventory_snapshot"
@@ -162,6 +173,47 @@ ORDINARY = (
             "failed": "Set failed",
         }.items()
     ),
+    Place("replenish-workflow", f"workflows?q={GAPS}", dialog("Replenish", GAPS)),
+    Place("replenish-workflows", "workflows", dialog("Replenish", GAPS, "sales")),
+    Place(
+        "replenish-tasks",
+        f"tasks?dag_id={GAPS}",
+        (
+            *dialog("Replenish", f"{GAPS} clean", f"{GAPS} load"),
+            click("dialog button:text-is('Last 30 days')"),
+            settled,
+            click("dialog .more-options summary"),
+        ),
+    ),
+    Place(
+        "replenish-problem",
+        f"tasks?dag_id={GAPS}",
+        (
+            *dialog("Replenish", f"{GAPS} clean"),
+            fill("dialog input[name=from]", "2999-01-01T00:00"),
+            see("dialog .problem"),
+        ),
+    ),
+    Place(
+        "replenish-nothing",
+        f"tasks?dag_id={GAPS}",
+        (
+            *dialog("Replenish", f"{GAPS} clean"),
+            click("dialog input[name=cells][value=failed]"),
+            settled,
+            see("dialog .plan .note"),
+        ),
+    ),
+    Place(
+        "replenish-result",
+        f"tasks?dag_id={GAPS}",
+        (*dialog("Replenish", f"{GAPS} publish"), click("#change-apply"), see("dialog .watch")),
+    ),
+    Place(
+        "instances-replenish",
+        f"task?dag_id={GAPS}&task_id=clean&view=history",
+        (click("tbody tr:nth-child(3) input"), click("tbody tr:nth-child(5) input"), press("Replenish"), opened),
+    ),
     Place("operations", "operations"),
     Place("operation", "operations", (click("tbody td.what a"), see("dl.record"))),
     Place(
@@ -185,6 +237,11 @@ CROWDED = (
     Place("workflows-selected", "workflows", ALL_ROWS),
     Place("workflows-pause", "workflows?q=domain_0", (*ALL_ROWS, press("Pause"), opened, settled)),
     Place("workflows-owners", "workflows?q=domain_00", (*ALL_ROWS, press("Change owners"), opened, settled)),
+    Place(
+        "replenish-backlog",
+        f"workflows?q={BACKLOG}",
+        (*dialog("Replenish", BACKLOG), click("dialog button:text-is('Last 30 days')"), settled),
+    ),
     Place("tasks", "tasks"),
     Place("tasks-long-names", "tasks?q=reconciliation"),
     Place("workflow", f"workflow?dag_id={LARGE}", (hover("#diagram"), see(".diagram-svg"))),

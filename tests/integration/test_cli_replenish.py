@@ -192,7 +192,7 @@ def test_refusals(world, session, cli, words, code, told):
 def test_an_offline_task_is_refused(world, session, cli):
     operate(session, "offline", "d.b")
     answer = cli("replenish", "create", *D_B, *THREE)
-    assert (answer.code, answer.err) == (1, "error: d b is offline and cannot be replenished; submit it first\n")
+    assert (answer.code, answer.err) == (1, "error: task d b is offline and cannot be replenished; submit it first\n")
 
 
 def test_pause_resume_cancel_and_retry(world, session, cli):

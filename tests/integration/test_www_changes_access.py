@@ -17,7 +17,7 @@ from tests.support.warehouse import ALICE, chain, install, later, operate, retai
 
 CHANGES = [f"change/{scope}/{verb}" for scope in ("tasks", "workflows")
            for verb in ("start", "pause", "offline", "delete", "submit", "set-owners")]  # fmt: skip
-POSTS = [*CHANGES, "undo"]
+POSTS = [*CHANGES, "undo", "replenish/tasks", "replenish/workflows", "replenish/instances"]
 PAUSE = "change/tasks/pause"
 
 

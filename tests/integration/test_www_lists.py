@@ -86,7 +86,11 @@ def test_rows_can_be_selected_by_who_may_change_them(web: WebApp) -> None:
     toolbar = re.search(r'<form id="selection".*?</form>', page, re.S)
     assert toolbar
     assert re.findall(r'hx-post="(.*?)"', toolbar.group(0)) == [
-        f"{ROOT}/change/workflows/{verb}" for verb in ("start", "pause", "offline", "delete", "submit", "set-owners")
+        *(
+            f"{ROOT}/change/workflows/{verb}"
+            for verb in ("start", "pause", "offline", "delete", "submit", "set-owners")
+        ),
+        f"{ROOT}/replenish/workflows",
     ]
     assert 'name="matching" value="?" disabled' in page
     page = get(web, f"{TASKS}?q=step_00&status=paused&owner=ann&sort=-task_id&page=1")
@@ -134,12 +138,15 @@ def test_the_menu_of_a_workflow(web: WebApp) -> None:
     """A12, A13, A15-A17."""
     page = get(web, WORKFLOWS)
     paused = actions(row(page, "customer_master"))
-    assert list(paused) == ["Start all", "Pause all", "Take all offline", "Delete", "Submit again", "Change owners"]
+    assert list(paused) == [
+        "Start all", "Pause all", "Take all offline", "Delete", "Submit again", "Change owners", "Replenish",
+    ]  # fmt: skip
     assert [label for label, why_not in paused.items() if not why_not] == [
         "Start all",
         "Take all offline",
         "Submit again",
         "Change owners",
+        "Replenish",
     ]
     assert paused["Delete"] == "This workflow is all paused; it would have to be all offline"
     assert not actions(row(page, "month_end_close"))["Delete"]

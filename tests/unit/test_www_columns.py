@@ -81,8 +81,9 @@ def offers(scope: rows.Scope, editable: set[str], deletable: set[str]) -> rows.O
 def test_a_row_offers_what_its_status_allows_and_says_why_not_the_rest() -> None:
     """A13, B12-B18."""
     found = {a.verb: a for a in offers(tasks.ROWS, {"d"}, {"d"}).menu("d", "paused")}
-    assert list(found) == [verb.value for verb in Verb]
-    assert [verb for verb, action in found.items() if not action.why_not] == ["start", "offline", "set-owners"]
+    assert list(found) == [*(verb.value for verb in Verb), rows.REPLENISH]
+    applicable = ["start", "offline", "set-owners", rows.REPLENISH]
+    assert [verb for verb, action in found.items() if not action.why_not] == applicable
     assert found["pause"].why_not == "This task is paused; it would have to be scheduling"
     assert found["submit"].why_not == "This task is paused; it would have to be offline or deleted"
     assert found["start"].url == "/pluginsv2/taskops/change/tasks/start"
@@ -97,12 +98,14 @@ def test_a_row_offers_what_its_status_allows_and_says_why_not_the_rest() -> None
 
 def test_what_is_offered_is_what_the_operations_allow() -> None:
     of_task, of_workflow = offers(tasks.ROWS, {"d"}, {"d"}), offers(workflows.ROWS, {"d"}, {"d"})
+    stopped = {a.verb: a for a in of_task.menu("d", TaskStatus.OFFLINE)}[rows.REPLENISH]
+    assert stopped.why_not == "Offline tasks are not replenished; submit them again first"
     for status in TaskStatus:
-        assert {Verb(a.verb) for a in of_task.menu("d", status) if not a.why_not} == {
+        assert {Verb(a.verb) for a in of_task.menu("d", status) if not a.why_not and a.verb != rows.REPLENISH} == {
             verb for verb in Verb if status in TASK_MAY_BE[verb]
         }
     for whole in WorkflowStatus:
-        assert {Verb(a.verb) for a in of_workflow.menu("d", whole) if not a.why_not} == {
+        assert {Verb(a.verb) for a in of_workflow.menu("d", whole) if not a.why_not and a.verb != rows.REPLENISH} == {
             verb for verb in Verb if whole in WORKFLOW_MAY_BE[verb]
         }
 

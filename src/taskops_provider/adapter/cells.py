@@ -57,6 +57,12 @@ def runs_between(session: Session, dag_id: str, ranges: Sequence[Range]) -> list
     return [RunRow(*row) for row in session.execute(query)]
 
 
+def dates_of_runs(session: Session, dag_id: str, run_ids: Collection[str]) -> dict[str, datetime | None]:
+    """Return the logical dates of runs, None for those that have none; unknown runs are left out. One query."""
+    query = select(DagRun.run_id, DagRun.logical_date).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
+    return {row.run_id: row.logical_date for row in session.execute(query)}
+
+
 def seen_between(
     session: Session, dag_id: str, task_ids: Collection[str], ranges: Sequence[Range]
 ) -> dict[str, dict[str, list[Seen]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -60,6 +61,23 @@ def _clock(text: str) -> time:
     return time(int(hours), int(minutes))
 
 
+def parse_conf(text: str, name: str = "conf") -> dict[str, Any]:
+    """Read the conf of runs, a JSON object; nothing is an empty one.
+
+    :param name: what the person who gave it calls it
+    :raises BadInput: for anything else
+    """
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadInput(f"{name} is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise BadInput(f'{name} is {text[:40]!r}; allowed is a JSON object, as {{"table": "orders"}}')
+    return found
+
+
 def end_of_range(text: str, moment: datetime) -> datetime:
     """Return the end of a range as people mean it: a date without a time means all of that day.
 
@@ -81,6 +99,8 @@ class Asked:
     :param tasks: single tasks, to which ``upstream`` and ``downstream`` steps are added, across workflows
     :param conf: of the runs that are made
     :param queues: wait for other backfills of the same Dags; else they are a reason to refuse
+    :param is_selection: the targets were selected among others: what of them cannot be replenished is left out and
+        told, where it would be refused if it had been named
     """
 
     workflows: tuple[str, ...] = ()
@@ -96,6 +116,7 @@ class Asked:
     conf: Mapping[str, Any] = field(default_factory=dict)
     queues: bool = True
     reason: str | None = None
+    is_selection: bool = False
 
 
 def check_asked(asked: Asked) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter import history
+from taskops_provider.adapter import cells, history
 from taskops_provider.adapter.history import InstanceFilter
 from taskops_provider.domain.gate import EFFECT_OF_POOL
 from taskops_provider.domain.instances import STATUS_OF_STATE, InstanceStatus, status_of
@@ -20,7 +20,15 @@ from taskops_provider.services.filters import check_choices
 from taskops_provider.services.paging import Page, check_page
 from taskops_provider.services.tasks import TaskRow, get_task
 
-__all__ = ["InstanceFilter", "InstancePage", "InstanceRow", "list_instances", "page_of_instances", "readable_task"]
+__all__ = [
+    "InstanceFilter",
+    "InstancePage",
+    "InstanceRow",
+    "dates_of_runs",
+    "list_instances",
+    "page_of_instances",
+    "readable_task",
+]
 
 NO_INSTANCES = "you may not see the task instances of this Dag"
 
@@ -84,6 +92,18 @@ def readable_task(session: Session, actor: Actor, dag_id: str, task_id: str, now
     if not actor.permissions.may_read_instances(dag_id):
         raise Forbidden(NO_INSTANCES)
     return task
+
+
+def dates_of_runs(
+    session: Session, actor: Actor, dag_id: str, task_id: str, run_ids: Collection[str], now: datetime
+) -> dict[str, datetime | None]:
+    """Return the logical dates of runs in which a task has instances; None for a run that has none.
+
+    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises Forbidden: when its instances may not
+    """
+    readable_task(session, actor, dag_id, task_id, now)
+    return cells.dates_of_runs(session, dag_id, run_ids)
 
 
 def list_instances(

@@ -74,13 +74,21 @@ class Grid:
     seconds: float | None = None
     stage: int = 0
 
+    def busy(self) -> bytes:
+        """One byte a cycle: 1 where something executes."""
+        found = 0
+        for row in self.rows:
+            # byte by byte in Python this takes a second for as many cells as may be
+            found |= int.from_bytes(row.executes)
+        return found.to_bytes(len(self.cycles))
+
     def new_runs(self) -> list[int]:
         """The indexes of the cycles for which a run is going to be made."""
-        return [i for i, run in enumerate(self.runs) if run is None and any(row.executes[i] for row in self.rows)]
+        return [i for i, busy in enumerate(self.busy()) if busy and self.runs[i] is None]
 
     def old_runs(self) -> list[int]:
         """The indexes of the cycles in whose existing run something is going to execute."""
-        return [i for i, run in enumerate(self.runs) if run is not None and any(row.executes[i] for row in self.rows)]
+        return [i for i, busy in enumerate(self.busy()) if busy and self.runs[i] is not None]
 
 
 @dataclass

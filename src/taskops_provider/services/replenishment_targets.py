@@ -35,11 +35,20 @@ def find_targets(session: Session, actor: Actor, asked: Asked) -> Targets:
     :raises Forbidden: where the actor may not edit one that was named
     :raises BadInput: for a named task that is offline or deleted, or where nothing is left
     """
-    named: set[Node] = {(target.dag_id, target.task_id) for target in asked.tasks}
-    _check_workflows(session, actor, {*asked.workflows, *(dag_id for dag_id, _ in named)})
-    states = _states(session, named) | _states_of_workflows(session, asked.workflows)
-    _check_tasks(named, states)
     targets = Targets()
+    named: set[Node] = {(target.dag_id, target.task_id) for target in asked.tasks}
+    workflows = set(asked.workflows)
+    if asked.is_selection:
+        reached = {*workflows, *(dag_id for dag_id, _ in named)}
+        open_to = actor.permissions.editable(reached)
+        if closed := sorted(reached - open_to):
+            targets.warnings.append(f"Dags that you may not edit are left out: {_names(closed)}")
+        workflows, named = workflows & open_to, {node for node in named if node[0] in open_to}
+        if not open_to:
+            raise Forbidden("you may edit none of the Dags that were selected")
+    _check_workflows(session, actor, {*workflows, *(dag_id for dag_id, _ in named)})
+    states = _states(session, named) | _states_of_workflows(session, workflows)
+    _check_tasks(named, states, refuses_stopped=not asked.is_selection)
     around = _around(session, actor, named, asked.upstream, downwards=False)
     around |= _around(session, actor, named, asked.downstream, downwards=True)
     around = _without_closed(actor, around - set(states), targets)
@@ -83,12 +92,13 @@ def _states_of_workflows(session: Session, dag_ids: Collection[str]) -> dict[Nod
     return {(dag_id, task_id): state for dag_id, task_id, state in session.execute(query)} if dag_ids else {}
 
 
-def _check_tasks(named: set[Node], states: dict[Node, str]) -> None:
+def _check_tasks(named: set[Node], states: dict[Node, str], *, refuses_stopped: bool) -> None:
     if unknown := sorted(named - set(states)):
         raise NotFound(f"task {_names(repr(' '.join(node)) for node in unknown)} does not exist")
-    if stopped := sorted(node for node in named if states[node] in _STOPPED):
+    stopped = sorted(node for node in named if states[node] in _STOPPED)
+    if stopped and refuses_stopped:
         names = _names(" ".join(node) for node in stopped)
-        raise BadInput(f"{names} is {states[stopped[0]]} and cannot be replenished; submit it first")
+        raise BadInput(f"task {names} is {states[stopped[0]]} and cannot be replenished; submit it first")
 
 
 def _around(session: Session, actor: Actor, start: set[Node], depth: int, *, downwards: bool) -> set[Node]:

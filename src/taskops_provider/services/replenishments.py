@@ -27,25 +27,32 @@ from taskops_provider.services.locks import take_writer_lock
 from taskops_provider.services.operations import record_items, write_audit
 from taskops_provider.services.paging import Page, check_page
 from taskops_provider.services.replenishment_plan import CLASSES, Grid, ReplenishmentPlan, plan_replenishment
+from taskops_provider.services.replenishment_seen import refuse_changed
 from taskops_provider.services.replenishment_shown import VERB, by_workflow, shown
 
 
-def create_replenishment(session: Session, actor: Actor, asked: Asked, now: datetime) -> dict[str, Any]:
+def create_replenishment(
+    session: Session, actor: Actor, asked: Asked, now: datetime, *, seen: str = ""
+) -> dict[str, Any]:
     """Plan a replenishment, record it and queue it; return it as :func:`show_replenishment` does. The caller commits.
 
+    :param seen: the plan that the person saw, by :func:`~taskops_provider.services.replenishment_seen.remember`
     :raises BadInput: as :func:`~taskops_provider.services.replenishment_plan.plan_replenishment`, and where no cell
         is to execute
     :raises NotFound: for a workflow or task that does not exist, or may not be seen
     :raises Forbidden: where the actor may not edit one that was named
     :raises Conflict: where another backfill goes on and it is not to queue
+    :raises PlanChanged: where the plan is not the one that was seen
     """
     take_writer_lock(session, actor.name)
     plan = plan_replenishment(session, actor, asked, now)
+    if seen:
+        refuse_changed(plan, seen)
     if not any(any(row.executes) for grid in plan.grids for row in grid.rows):
         classes = ", ".join(sorted(wanted.value for wanted in asked.wanted))
         raise BadInput(f"nothing is to be done: the ranges hold no cell that is {classes}")
     if not asked.queues:
-        _refuse_busy(session, [grid.dag_id for grid in plan.grids])
+        _refuse_busy(session, plan)
     operation = _record(session, actor, plan, now)
     seconds = plan.seconds()
     replenishment = Replenishment(
@@ -69,9 +76,13 @@ def create_replenishment(session: Session, actor: Actor, asked: Asked, now: date
     return show_replenishment(session, actor, replenishment.id, now) | {"warnings": plan.warnings}
 
 
-def _refuse_busy(session: Session, dag_ids: Collection[str]) -> None:
-    busy = sorted(backfills.busy_dags(session, dag_ids))
-    if busy:
+def busy_workflows(session: Session, plan: ReplenishmentPlan) -> list[str]:
+    """Return the ids of the Dags of a plan for which a backfill goes on, sorted. One query."""
+    return sorted(backfills.busy_dags(session, [grid.dag_id for grid in plan.grids]))
+
+
+def _refuse_busy(session: Session, plan: ReplenishmentPlan) -> None:
+    if busy := busy_workflows(session, plan):
         raise Conflict(f"another backfill of {busy[0]} goes on; wait for it, or let this one queue behind it")
 
 

@@ -36,6 +36,10 @@ class Asked:
         values = (value.replace("\0", "").strip() for value in self.args.get(name, ()))
         return tuple(dict.fromkeys(value for value in values if value))
 
+    def each(self, name: str) -> tuple[str, ...]:
+        """The values of a field that stands in several lines of a form, one a line, empty ones too."""
+        return tuple(value.replace("\0", "").strip() for value in self.args.get(name, ()))
+
     def number(self, name: str) -> int:
         """The value of a field that is the number of a record.
 

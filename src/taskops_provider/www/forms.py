@@ -43,11 +43,9 @@ def read_change(asked: Asked, scope: Scope, verb: Verb) -> ChangeForm:
 
     :raises BadInput: for the first of them that cannot be
     """
-    step = asked.one("step") or "preview"
-    if step not in STEPS:
-        raise BadInput(f"step is {step!r}; allowed are {', '.join(STEPS)}")
+    step = step_of(asked)
     options = _options(asked, verb)
-    targets = _targets(asked, scope)
+    targets = targets_of(asked, scope)
     is_draft = (verb is Verb.DELETE and options.downstream is None) or (verb is Verb.SET_OWNERS and not options.owners)
     return ChangeForm(
         request=Request(verb, scope, targets, options),
@@ -55,17 +53,29 @@ def read_change(asked: Asked, scope: Scope, verb: Verb) -> ChangeForm:
         is_draft=is_draft and step != "apply",
         is_part=asked.one("part") == "plan",
         plan_hash=asked.one("plan_hash"),
-        selection=_selection(asked),
+        selection=selection_of(asked),
     )
 
 
-def _selection(asked: Asked) -> tuple[tuple[str, str], ...]:
+def step_of(asked: Asked) -> str:
+    """Return what is asked of a dialog, one of :data:`STEPS`.
+
+    :raises BadInput: for anything else
+    """
+    step = asked.one("step") or STEPS[0]
+    if step not in STEPS:
+        raise BadInput(f"step is {step[:60]!r}; allowed are {', '.join(STEPS)}")
+    return step
+
+
+def selection_of(asked: Asked) -> tuple[tuple[str, str], ...]:
+    """Return the hidden fields that hold the targets, as they were sent."""
     matching = asked.one("matching")
     return (("matching", matching),) if matching else tuple(("target", value) for value in asked.many("target"))
 
 
-def _targets(asked: Asked, scope: Scope) -> tuple[Target, ...]:
-    """The targets: named one by one, or all rows of a list.
+def targets_of(asked: Asked, scope: Scope) -> tuple[Target, ...]:
+    """Return the targets: named one by one, or all rows of a list.
 
     :raises BadInput: when there are none or too many, or the filter of the list cannot be
     """
@@ -117,15 +127,20 @@ def _refuse(problems: filters.Problems) -> None:
 
 def _options(asked: Asked, verb: Verb) -> Options:
     return Options(
-        reason=asked.one("reason").replace("\r\n", "\n") or None,
+        reason=reason_of(asked),
         ticket=asked.one("ticket") or None,
         downstream=_downstream(asked, verb),
-        terminate_instances=_ticked(asked, "terminate_instances"),
+        terminate_instances=ticked(asked, "terminate_instances"),
         resume_at=_resume_at(asked),
         held=asked.one("held") or "run",
-        cascade=_ticked(asked, "cascade"),
+        cascade=ticked(asked, "cascade"),
         owners=asked.many("owner"),
     )
+
+
+def reason_of(asked: Asked) -> str | None:
+    """Return the reason, None without one."""
+    return asked.one("reason").replace("\r\n", "\n") or None
 
 
 def _downstream(asked: Asked, verb: Verb) -> Downstream | None:
@@ -139,7 +154,11 @@ def _downstream(asked: Asked, verb: Verb) -> Downstream | None:
     return Downstream(value)
 
 
-def _ticked(asked: Asked, name: str) -> bool:
+def ticked(asked: Asked, name: str) -> bool:
+    """Return whether a box is ticked.
+
+    :raises BadInput: when something else was sent
+    """
     value = asked.one(name)
     if value and value not in _TICKED:
         raise BadInput(f"{name} is {value[:60]!r}; allowed is {_TICKED[0]}, or leave it out")

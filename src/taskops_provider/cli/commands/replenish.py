@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from datetime import datetime, timedelta
@@ -24,8 +23,7 @@ from taskops_provider.cli.times import parse_time
 from taskops_provider.domain.cells import parse_wanted
 from taskops_provider.domain.operations import Target
 from taskops_provider.domain.progress import ReplenishmentState
-from taskops_provider.domain.replenishment import Asked, Range, Window, end_of_range
-from taskops_provider.exceptions import BadInput
+from taskops_provider.domain.replenishment import Asked, Range, Window, end_of_range, parse_conf
 from taskops_provider.services.replenishment_control import ControlVerb, control
 from taskops_provider.services.replenishment_plan import plan_replenishment
 from taskops_provider.services.replenishments import create_replenishment, list_replenishments, show_replenishment
@@ -157,7 +155,7 @@ def _asked(args: Namespace, now: datetime) -> Asked:
         max_active_runs=args.max_active_runs,
         newest_first=args.newest_first,
         window=Window.parse(args.window) if args.window else None,
-        conf=_conf(args.conf),
+        conf=parse_conf(args.conf or "", "--conf"),
         reason=args.reason,
         queues=not getattr(args, "no_wait", False),
     )
@@ -166,18 +164,6 @@ def _asked(args: Namespace, now: datetime) -> Asked:
 def _range(first: str, last: str, now: datetime) -> Range:
     begin, end = (parse_time("--range", text, now) for text in (first, last))
     return Range(begin, end_of_range(last, end))
-
-
-def _conf(text: str | None) -> dict[str, Any]:
-    if not text:
-        return {}
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadInput(f"--conf is no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise BadInput(f'--conf is {text[:40]!r}; allowed is a JSON object, as {{"table": "orders"}}')
-    return found
 
 
 def _print_plan(plan: dict[str, Any], output: str, to: Any = out) -> None:

@@ -12,12 +12,12 @@ from taskops_provider.exceptions import BadInput, TaskOpsError
 from taskops_provider.services import instance_operations
 from taskops_provider.services.instance_operations import MAX_INSTANCES, InstancePlan, Ref
 from taskops_provider.www.asked import Asked
+from taskops_provider.www.forms import reason_of, step_of
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.changes import CHANGED, WHOLE, Answer, refused
 from taskops_provider.www.presenters.instances_words import VERBS
 from taskops_provider.www.presenters.task_instances import name_of, state_badge
 
-STEPS = ("preview", "apply")
 #: rows of one section; the others are counted
 SHOWN = 100
 
@@ -25,22 +25,18 @@ SHOWN = 100
 def present(asked: Asked, verb: InstanceVerb) -> Answer:
     """Return the dialog of an operation, or what was done. Errors are shown in the dialog."""
     try:
-        return _apply(asked, verb) if _step(asked) == "apply" else _preview(asked, verb)
+        return _apply(asked, verb) if step_of(asked) == "apply" else _preview(asked, verb)
     except TaskOpsError as error:
         # nothing of what the error interrupted is kept
         asked.session.rollback()
         return refused(VERBS[verb].label, error, is_part=asked.one("part") == "plan")
 
 
-def _step(asked: Asked) -> str:
-    step = asked.one("step") or STEPS[0]
-    if step not in STEPS:
-        raise BadInput(f"step is {step[:60]!r}; allowed are {', '.join(STEPS)}")
-    return step
+def refs_of(asked: Asked) -> list[Ref]:
+    """Return the instances that were chosen: ``MAP_INDEX RUN_ID`` each.
 
-
-def _refs(asked: Asked) -> list[Ref]:
-    """The instances: ``MAP_INDEX RUN_ID`` each."""
+    :raises BadInput: for too many, or one that is none
+    """
     given = asked.many("target")
     if len(given) > MAX_INSTANCES:
         raise BadInput(f"{len(given):,} instances are selected; at most {MAX_INSTANCES:,} are changed at once")
@@ -56,7 +52,7 @@ def _refs(asked: Asked) -> list[Ref]:
 
 def _preview(asked: Asked, verb: InstanceVerb) -> Answer:
     dag_id, task_id = asked.one("dag_id"), asked.one("task_id")
-    plan = instance_operations.preview(asked.session, asked.actor, dag_id, task_id, verb, _refs(asked), asked.now)
+    plan = instance_operations.preview(asked.session, asked.actor, dag_id, task_id, verb, refs_of(asked), asked.now)
     words, shown = VERBS[verb], _shown(asked, plan)
     noun = text.count(shown["counts"]["applied"], "instance")
     action = f"{words.label}: {noun}" if shown["counts"]["applied"] else f"{words.label}: nothing to do"
@@ -84,8 +80,8 @@ def _apply(asked: Asked, verb: InstanceVerb) -> Answer:
         asked.one("dag_id"),
         asked.one("task_id"),
         verb,
-        _refs(asked),
-        reason=asked.one("reason").replace("\r\n", "\n") or None,
+        refs_of(asked),
+        reason=reason_of(asked),
         ticket=asked.one("ticket") or None,
         now=asked.now,
     )

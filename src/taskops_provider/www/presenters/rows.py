@@ -10,6 +10,9 @@ from taskops_provider.www.presenters.changes_options import WORDS
 from taskops_provider.www.presenters.text import Badge
 from taskops_provider.www.urls import Urls
 
+#: what is offered beside the verbs
+REPLENISH = "replenish"
+STOPPED = "Offline tasks are not replenished; submit them again first"
 #: in the order of the toolbar and of the menus
 VERBS = (Verb.START, Verb.PAUSE, Verb.OFFLINE, Verb.DELETE, Verb.SUBMIT, Verb.SET_OWNERS)
 
@@ -72,6 +75,7 @@ class Offers:
 
     def __init__(self, urls: Urls, scope: Scope, *, editable: Collection[str], deletable: Collection[str]):
         self._scope = scope
+        self._replenish_url = urls.page(f"{REPLENISH}/{scope.name}")
         self._urls = {verb: urls.page(f"change/{scope.name}/{verb.value}") for verb in VERBS}
         self._editable = editable
         self._deletable = deletable
@@ -83,8 +87,11 @@ class Offers:
 
     def toolbar(self) -> tuple[Action, ...]:
         """What can be done with selected rows; nothing where the person may change none of them."""
-        verbs = (verb for verb in VERBS if self._editable and (verb is not Verb.DELETE or self._deletable))
-        return tuple(Action(verb.value, WORDS[verb][0], self._urls[verb]) for verb in verbs)
+        if not self._editable:
+            return ()
+        verbs = (verb for verb in VERBS if verb is not Verb.DELETE or self._deletable)
+        actions = (Action(verb.value, WORDS[verb][0], self._urls[verb]) for verb in verbs)
+        return (*actions, self._replenish())
 
     def menu(self, dag_id: str, status: str) -> tuple[Action, ...]:
         """What can be done with one row."""
@@ -100,6 +107,11 @@ class Offers:
             if verb is not Verb.DELETE or may_delete:
                 label = self._scope.labels.get(verb, WORDS[verb][0])
                 yield Action(verb.value, label, self._urls[verb], self._scope.why_not(verb, status))
+        # what cannot be taken offline is offline, or deleted
+        yield self._replenish(STOPPED if self._scope.why_not(Verb.OFFLINE, status) else "")
+
+    def _replenish(self, why_not: str = "") -> Action:
+        return Action(REPLENISH, "Replenish", self._replenish_url, why_not)
 
 
 def development(urls: Urls, dag_id: str, elsewhere: Mapping[str, str]) -> Iterable[Link]:

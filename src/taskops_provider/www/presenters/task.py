@@ -115,7 +115,8 @@ def _buttons(page: TaskPage) -> list[rows.Action]:
     if row.is_present:
         return list(actions)
     why_not = "It is no longer in its Dag"
-    return [replace(action, why_not=why_not) if action.verb == Verb.SUBMIT else action for action in actions]
+    needs_dag = (Verb.SUBMIT, rows.REPLENISH)
+    return [replace(action, why_not=why_not) if action.verb in needs_dag else action for action in actions]
 
 
 def _links(page: TaskPage) -> list[rows.Link]:

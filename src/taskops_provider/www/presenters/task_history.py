@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from taskops_provider.domain.instances import InstanceStatus, why_not
+from taskops_provider.domain.instances import InstanceStatus, InstanceVerb, why_not
+from taskops_provider.domain.states import TaskState
 from taskops_provider.services.history import InstanceFilter, InstanceRow, page_of_instances
+from taskops_provider.services.tasks import TaskRow
 from taskops_provider.www.presenters import listing, moments, rows, text
 from taskops_provider.www.presenters.columns import Column
 from taskops_provider.www.presenters.instances_words import VERBS
@@ -100,7 +102,7 @@ def present(page: TaskPage) -> dict[str, Any]:
     found, number = listing.fetch(read, listing.page_of(asked, page.problems), order_by, page.problems)
     fixed = {**page.fixed, "view": page.view} | ({"sort": order_by} if order_by != DEFAULT_ORDER else {})
     address = listing.Address(asked, PAGE, {name: (value,) for name, value in fixed.items()} | wanted.query)
-    may_change = asked.actor.permissions.may_change_instances(row.dag_id)
+    offered = _offered(page)
     return {
         "refresh_url": address.url(page=str(number) if number > 1 else ""),
         "reset_url": page.url(view=page.view),
@@ -113,17 +115,23 @@ def present(page: TaskPage) -> dict[str, Any]:
         ],
         "statistics": _statistics(found, wanted.statuses, address),
         "headers": listing.headers(COLUMNS, order_by, address),
-        "rows": [_row(instance, page, may_change) for instance in found.rows],
+        "rows": [_row(instance, page, offered) for instance in found.rows],
         "pager": listing.pager(found, number, address),
-        "verbs": [
-            (words.label, asked.urls.page(f"instances/{verb.value}")) for verb, words in VERBS.items() if may_change
-        ],
+        "verbs": [(action.label, action.url) for action in offered],
     }
 
 
-def _verbs(page: TaskPage) -> list[tuple[str, str]]:
-    """What can be done with selected instances, and where."""
-    return [(words.label, page.asked.urls.page(f"instances/{verb.value}")) for verb, words in VERBS.items()]
+def _offered(page: TaskPage) -> list[rows.Action]:
+    """What the person may do with instances."""
+    may, dag_id, urls = page.asked.actor.permissions, page.row.dag_id, page.asked.urls
+    found: list[rows.Action] = []
+    if may.may_change_instances(dag_id):
+        found += [
+            rows.Action(verb.value, words.label, urls.page(f"instances/{verb.value}")) for verb, words in VERBS.items()
+        ]
+    if may.editable([dag_id]):
+        found.append(rows.Action(rows.REPLENISH, "Replenish", urls.page(f"{rows.REPLENISH}/instances")))
+    return found
 
 
 def _wanted(page: TaskPage) -> Wanted:
@@ -171,7 +179,7 @@ def _statistics(found: Any, statuses: Sequence[str], address: listing.Address) -
     return made
 
 
-def _row(instance: InstanceRow, page: TaskPage, may_change: bool) -> dict[str, Any]:
+def _row(instance: InstanceRow, page: TaskPage, offered: Sequence[rows.Action]) -> dict[str, Any]:
     row, urls = page.row, page.asked.urls
     where = (row.dag_id, instance.run_id, row.task_id, instance.map_index)
     why_query = {"dag_id": row.dag_id, "task_id": row.task_id, "run_id": instance.run_id}
@@ -198,7 +206,7 @@ def _row(instance: InstanceRow, page: TaskPage, may_change: bool) -> dict[str, A
         "took": "" if instance.duration is None else text.duration(instance.duration),
         "pool": instance.pool,
         "note": instance.note or "",
-        "actions": _actions(instance, page) if may_change else (),
+        "actions": [replace(action, why_not=_why_not(action.verb, instance, row)) for action in offered],
         "links": [
             rows.Link("Log", urls.instance(*where, instance.try_number), "airflow"),
             rows.Link("Run in Airflow", urls.run(row.dag_id, instance.run_id), "airflow"),
@@ -206,16 +214,12 @@ def _row(instance: InstanceRow, page: TaskPage, may_change: bool) -> dict[str, A
     }
 
 
-def _actions(instance: InstanceRow, page: TaskPage) -> list[rows.Action]:
-    return [
-        rows.Action(
-            verb.value,
-            words.label,
-            page.asked.urls.page(f"instances/{verb.value}"),
-            _sentence(why_not(verb, instance.state, gated=instance.gated)),
-        )
-        for verb, words in VERBS.items()
-    ]
+def _why_not(verb: str, instance: InstanceRow, row: TaskRow) -> str:
+    if verb != rows.REPLENISH:
+        return _sentence(why_not(InstanceVerb(verb), instance.state, gated=instance.gated))
+    if row.state in (TaskState.OFFLINE, TaskState.DELETED):
+        return rows.STOPPED
+    return "" if instance.logical_date else "Its run has no data time; rerun it instead"
 
 
 def _sentence(reason: str | None) -> str:
