@@ -59,7 +59,7 @@ def late(session: Session, now: datetime) -> tuple[list[Firing], dict[int, Rule]
         assert passed is not None
         if now - passed <= TOO_LATE:
             due[deadline.span(deadline.data_day(passed))][row.id] = (rule, passed)
-        row.next_due_at = deadline.after(passed if now - passed <= TOO_LATE else now)
+        row.next_due_at = deadline.after(max(passed, now - TOO_LATE))
     firings: list[Firing] = []
     for (first, last), passed_by in due.items():
         rows = watch.at_deadline(session, list(passed_by), first, last)
