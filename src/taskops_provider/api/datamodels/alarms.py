@@ -147,10 +147,10 @@ class RulesQuery(PageQuery):
     """Which rules."""
 
     dag_id: Name | None = Field(None, description="Those on this workflow and on its tasks.")
-    task_id: Name | None = None
+    task_id: Name | None = Field(None, description="Those on this task.")
     project: Name | None = Field(None, description="Those on this project.")
     kind: list[Kind] = Field(default=[], description="Any of these kinds.")
-    enabled: bool | None = None
+    enabled: bool | None = Field(None, description="Those that watch, or those alone that do not.")
 
     def filter(self) -> RuleFilter:
         """As the services take it."""
@@ -209,14 +209,16 @@ class Alarms(BaseModel):
 class AlarmsQuery(PageQuery):
     """Which firings."""
 
-    rule_id: Number | None = None
-    dag_id: Name | None = None
-    task_id: Name | None = None
+    rule_id: Number | None = Field(None, description="Those of this rule.")
+    dag_id: Name | None = Field(None, description="Those of this workflow and its tasks.")
+    task_id: Name | None = Field(None, description="Those of this task.")
     kind: list[Kind] = Field(default=[], description="Any of these kinds.")
-    level: Annotated[list[int], Field(max_length=3)] = Field(default=[], description="Any of these levels.")
+    level: Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)] = Field(
+        default=[], description="Any of these levels."
+    )
     confirmed: bool | None = Field(None, description="Those that somebody confirmed, or those alone that nobody did.")
-    since: Moment | None = None
-    until: Moment | None = None
+    since: Moment | None = Field(None, description="Fired then or later.")
+    until: Moment | None = Field(None, description="Fired then or earlier.")
 
     def filter(self) -> EventFilter:
         """As the services take it."""
