@@ -10,6 +10,7 @@ from taskops_provider.services import alarm_watch
 from taskops_provider.services.alarm_events import prepare_test
 from taskops_provider.services.alarm_send import send_now
 from tests.support.alarming import OPS, ago, became, deliveries, events, look, rule, send
+from tests.support.gates import counted_queries
 from tests.support.instances import write_runs
 from tests.support.mail import Endpoint, MailServer
 from tests.support.scheduling import Scheduler
@@ -338,3 +339,32 @@ class TestDelivery:
             sender.run_once(waits=True)
             sender.close()
         assert [one.state for one in deliveries(orders)] == ["sent", "sent"]
+
+
+def test_the_number_of_queries_does_not_grow_with_rules_tasks_or_instances(session):
+    """A look that finds nothing to fire: of every kind, with instances that ended and instances that run."""
+    kinds = {
+        "failed": {},
+        "succeeded": {},
+        "running_longer_than": {"percent": 5000, "last": 1},
+        "not_finished_by": {"time": "00:00", "days": 31},
+        "not_started_by": {"time": "00:00", "days": 31},
+        "replenishment_failed": {},
+    }
+
+    def queries(dag_id: str, tasks: int) -> int:
+        names = [f"t{number}" for number in range(tasks)]
+        install(session, [chain(dag_id, *names)])
+        write_runs(session, dag_id, names, range(2))
+        write_runs(session, dag_id, names, [9], state="running")
+        for name in names:
+            became(session, f"{dag_id}.{name}", "running", 9, start_date=ago(seconds=1), end_date=None)
+            for kind, parameters in kinds.items():
+                rule(session, f"{dag_id}.{name}", kind, parameters=parameters)
+        with counted_queries() as sent:
+            assert not look(session)
+        return len(sent)
+
+    few = queries("few", 1)
+    assert queries("many", 25) == few
+    assert few <= 14
