@@ -1,4 +1,4 @@
-"""``kill -9`` of a real monitor in a burst of 200 firings: none is lost, none doubled, one at most is uncertain (B16)."""
+"""``kill -9`` of a real monitor in a burst of 200 firings: none lost, none doubled, one uncertain at most (B16)."""
 
 from __future__ import annotations
 

@@ -49,8 +49,10 @@ def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
 def _watched(query: Select[Any], kinds: Collection[Kind]) -> list[Select[Any]]:
     """Join the rules that watch an instance: those on its task and workflow, and those on its project."""
     query = query.join(DagRun, and_(DagRun.dag_id == TI.dag_id, DagRun.run_id == TI.run_id))
-    own = and_(AlarmRule.dag_id == TI.dag_id, or_(AlarmRule.task_id == "", AlarmRule.task_id == TI.task_id))
-    enabled = (AlarmRule.enabled.is_(True), AlarmRule.kind.in_([kind.value for kind in kinds]))
+    # by IN, and not by the index of kinds: SQLite would walk all rules of a kind for each instance
+    own = and_(AlarmRule.dag_id == TI.dag_id, AlarmRule.task_id.in_(("", TI.task_id)))
+    kind = func.coalesce(AlarmRule.kind, "")
+    enabled = (AlarmRule.enabled.is_(True), kind.in_([one.value for one in kinds]))
     return [
         query.join(AlarmRule, own).where(*enabled),
         query.join(Workflow, Workflow.dag_id == TI.dag_id)
@@ -134,7 +136,12 @@ def last_durations(session: Session, condition: ColumnElement[bool], last: int) 
     place = func.row_number().over(partition_by=(TI.dag_id, TI.task_id), order_by=TI.end_date.desc()).label("place")
     ranked = (
         select(TI.dag_id, TI.task_id, TI.duration, place)
-        .where(condition, TI.state == State.SUCCESS, TI.duration.is_not(None), TI.pool.not_in(GATED_POOLS))
+        .where(
+            condition,
+            func.coalesce(TI.state, "") == State.SUCCESS,
+            TI.duration.is_not(None),
+            TI.pool.not_in(GATED_POOLS),
+        )
         .subquery()
     )
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -187,7 +194,7 @@ def at_deadline(session: Session, rule_ids: Collection[int], first: datetime, la
         .outerjoin(TI, instance)
         .where(Task.is_present.is_(True))
     )
-    own = and_(AlarmRule.dag_id == Task.dag_id, or_(AlarmRule.task_id == "", AlarmRule.task_id == Task.task_id))
+    own = and_(AlarmRule.dag_id == Task.dag_id, AlarmRule.task_id.in_(("", Task.task_id)))
     of_project = and_(AlarmRule.dag_id == "", AlarmRule.project == Workflow.project)
     wanted = AlarmRule.id.in_(sorted(rule_ids))
     parts = [query.join(AlarmRule, on).where(wanted) for on in (own, of_project)]

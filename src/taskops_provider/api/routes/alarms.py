@@ -46,7 +46,7 @@ def create_alarm_rule(body: RuleCreate, session: SessionDep, actor: ActorDep, no
 
 @router.get("/rules/{rule_id}", response_model=Rule, responses=NOT_FOUND)
 def show_alarm_rule(rule_id: Number, session: SessionDep, actor: ActorDep) -> dict[str, Any]:
-    """Show one rule."""
+    """Show one rule: what it watches, and who is told how."""
     return alarm_rules.show_rule(session, actor, rule_id)
 
 
