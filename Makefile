@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --build-constraint constraints.txt \
-		-e '.[web,postgres]' --group dev
+		-e '.[web,postgres,alarms]' --group dev
 	touch $@
 
 $(ASSETS): $(STAMP) $(FRONTEND)

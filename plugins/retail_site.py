@@ -6,11 +6,17 @@ configuration says so::
     [taskops]
     task_type_resolver = retail_site.task_type
     folder_resolver = retail_site.folder
+    owner_email_resolver = retail_site.owner_email
 
-The demo uses the first and leaves the second unset, so that its folders are those of ``dags/``.
+and as a channel of alarms::
 
-Both are called for each task and each Dag that TaskOps takes into its index: they must be quick, must not ask a
-database or a network, and get plain data only, so they can be tried in a Python shell.
+    airflow taskops alarms create --workflow sales_mart_daily --kind failed \\
+        --channel '{"channel": "retail_site.DutyBook", "args": {"book": "night", "entry": "{{ subject }}"}}'
+
+The demo uses the first and leaves the others unset, so that its folders are those of ``dags/``.
+
+The first two are called for each task and each Dag that TaskOps takes into its index: they must be quick, must not ask
+a database or a network, and get plain data only, so they can be tried in a Python shell.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import BaseNotifier
 
 # By the operator's class name; what is not named here goes by the rules of task_type().
 TASK_TYPES = {
@@ -65,6 +72,33 @@ def folder(bundle_name: str, relative_fileloc: str) -> str:
     if directories:
         directories[0] = FOLDERS.get(directories[0], directories[0])
     return "/".join([bundle_name, *directories])
+
+
+def owner_email(name: str) -> str | None:
+    """Return the e-mail address of an owner or user whom Airflow's auth manager does not know; None: there is none.
+
+    :param name: as TaskOps shows it.
+    """
+    return f"{name}@example.com" if name.isidentifier() else None
+
+
+class DutyBook(BaseNotifier):
+    """A channel of alarms: an entry in a book that people on duty read, here a line in the log.
+
+    :param book: which book.
+    :param entry: what is written; a template that may name ``subject``, ``text``, ``html`` and ``alarm``.
+    """
+
+    template_fields = ("entry",)
+
+    def __init__(self, *, book: str, entry: str = "{{ subject }}", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.book = book
+        self.entry = entry
+
+    def notify(self, context: Any) -> None:
+        """Write the entry. Whatever is raised here is told in `airflow taskops check`, and tried again."""
+        self.log.warning("Duty book %s: %s", self.book, self.entry)
 
 
 class RetailSitePlugin(AirflowPlugin):

@@ -10,7 +10,7 @@ trap 'rm -rf "$venv"' EXIT
 "${PYTHON:-python3.11}" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" \
-  "apache-airflow==${AIRFLOW_VERSION:?}" '.[web,postgres]' --group dev
+  "apache-airflow==${AIRFLOW_VERSION:?}" '.[web,postgres,alarms]' --group dev
 
 # Plain name==version lines only: no package of ours, no path, no address. pip and setuptools come with Python.
 "$venv/bin/uv" pip freeze --quiet --python "$venv/bin/python" \

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from airflow.configuration import conf
 
@@ -71,6 +73,33 @@ def task_type_resolver() -> str:
 def folder_resolver() -> str:
     """Import path of the function that names a Dag's folder; empty: the directory of its file."""
     return conf.get(SECTION, "folder_resolver", fallback="")
+
+
+def owner_email_resolver() -> str:
+    """Import path of the function that finds the e-mail address of an owner or user; empty: none."""
+    return conf.get(SECTION, "owner_email_resolver", fallback="")
+
+
+def notice_channels() -> Any:
+    """The channels of notices to owners, as rules have them.
+
+    :raises BadInput: when the configured value is no JSON
+    """
+    value = conf.get(SECTION, "notice_channels", fallback="").strip() or '["email"]'
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"[taskops] notice_channels is no JSON: {error}") from None
+
+
+def delivery_window_hours() -> float:
+    """Hours for which a message that cannot be sent is tried again."""
+    return conf.getfloat(SECTION, "delivery_window_hours", fallback=24.0)
+
+
+def base_url() -> str:
+    """Where Airflow answers, without a slash at the end: ``[api] base_url``; empty where it is not set."""
+    return (conf.get("api", "base_url", fallback="") or "").rstrip("/")
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,23 @@ def get_provider_info() -> dict[str, Any]:
                         "",
                         "my_site.taskops.folder",
                     ),
+                    "owner_email_resolver": _option(
+                        "Import path of a function ``(name: str) -> str | None`` that returns the e-mail address of\n"
+                        "an owner or user whom the auth manager does not know; empty: none.",
+                        "string",
+                        "",
+                        "my_site.taskops.owner_email",
+                    ),
+                    "notice_channels": _option(
+                        "How owners are told of operations with notify_owners: a JSON list of channels, each\n"
+                        '``"email"`` or ``{"channel": ..., "connection": ..., "args": {...}}`` as in alarm rules.',
+                        "string",
+                        '["email"]',
+                        '[{"channel": "email", "connection": "smtp_ops"}]',
+                    ),
+                    "delivery_window_hours": _option(
+                        "Hours for which a message of an alarm that cannot be sent is tried again.", "float", "24"
+                    ),
                 },
             }
         },

@@ -20,6 +20,7 @@ from taskops_provider.services.actor import Actor
 from taskops_provider.services.filters import TaskFilter
 from taskops_provider.services.replenishments import create_replenishment
 from tests.e2e.apps import MANAGERS, WebApp, web_app
+from tests.support.alarming import became, events, look, rule
 from tests.support.api import Api, tasks, workflows
 from tests.support.instances import write_runs
 from tests.support.live import USERS
@@ -108,6 +109,24 @@ def own_export(suffix: str) -> Prepare:
     return prepare
 
 
+ALARM = {"dag_id": "orders", "task_id": "clean", "kind": "failed", "recipients": {"addresses": ["ops@example.com"]}}
+
+
+def alarm(path: str, body: Any = None) -> Prepare:
+    """``{rule}`` and ``{event}`` in the path are of a rule of a failure."""
+
+    def prepare(session: Session, _web: WebApp, _role: str) -> tuple[str, Any]:
+        made = rule(session, "orders.clean")
+        event = 0
+        if "{event}" in path:
+            became(session, "orders.clean", "failed")
+            look(session)
+            event = max(one.id for one in events(session))
+        return path.format(rule=made, event=event), body
+
+    return prepare
+
+
 REQUESTS: dict[Route, Prepare] = {
     ("GET", "/v1/workflows"): plain("/v1/workflows"),
     ("GET", "/v1/workflows/{dag_id}"): plain("/v1/workflows/orders"),
@@ -126,6 +145,15 @@ REQUESTS: dict[Route, Prepare] = {
     ("POST", "/v1/replenishments/plan"): lambda _session, _web, _role: ("/v1/replenishments/plan", REPLENISH),
     ("GET", "/v1/replenishments/{replenishment_id}"): replenishment(""),
     ("POST", "/v1/replenishments/{replenishment_id}/{verb}"): replenishment("/pause", {}),
+    ("GET", "/v1/alarms/rules"): plain("/v1/alarms/rules"),
+    ("POST", "/v1/alarms/rules"): lambda _session, _web, _role: ("/v1/alarms/rules", ALARM),
+    ("GET", "/v1/alarms/rules/{rule_id}"): alarm("/v1/alarms/rules/{rule}"),
+    ("PATCH", "/v1/alarms/rules/{rule_id}"): alarm("/v1/alarms/rules/{rule}", {"level": 2}),
+    ("DELETE", "/v1/alarms/rules/{rule_id}"): alarm("/v1/alarms/rules/{rule}"),
+    ("POST", "/v1/alarms/rules/{rule_id}/test"): alarm("/v1/alarms/rules/{rule}/test", {}),
+    ("GET", "/v1/alarms/events"): plain("/v1/alarms/events"),
+    ("GET", "/v1/alarms/events/{event_id}"): alarm("/v1/alarms/events/{event}"),
+    ("POST", "/v1/alarms/events/{event_id}/confirm"): alarm("/v1/alarms/events/{event}/confirm", {}),
     ("GET", "/v1/operations"): plain("/v1/operations"),
     ("GET", "/v1/operations/{operation_id}"): an_operation,
     ("POST", "/v1/operations/{operation_id}/undo"): undo,

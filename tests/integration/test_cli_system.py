@@ -112,6 +112,7 @@ def test_check_finds_what_is_wrong(session, cli):
         "index": "warning",
         "monitor": "error",
         "drains": "ok",
+        "alarms": "ok",
     }
     assert list(found[0]) == ["name", "level", "message"]
     cli("sync")

@@ -66,7 +66,7 @@ def test_a_round_with_nothing_to_do_is_cheap(session):
     monitor.run_once()
     with counted_queries() as sent:
         monitor.run_once()
-    assert len(sent) <= 12
+    assert len(sent) <= 14
 
 
 def test_of_two_monitors_one_works(session):
@@ -361,6 +361,7 @@ def test_the_steps_of_the_shipped_monitor():
         "replenishments",
         "drain",
         "index",
+        "alarms",
         "exports",
         "first_runs",
         "retention",

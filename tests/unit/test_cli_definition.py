@@ -41,6 +41,7 @@ def test_the_commands_are_those_of_the_specification():
         "tasks lineage",
         "tasks export",
         *(f"replenish {verb}" for verb in ("plan", "create", "list", "show", "pause", "resume", "cancel", "retry")),
+        *(f"alarms {verb}" for verb in ("list", "create", "update", "delete", "events", "confirm", "test")),
         "operations list",
         "operations show",
         "operations undo",

@@ -11,6 +11,8 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.configuration import conf
 from airflow.models.dag import DagModel
 
+from taskops_provider.adapter.users import HAS_USERS
+
 #: auth managers that judge one Dag as all: a Dag that nobody has can be asked for instead of every one
 _SAME_FOR_ALL = frozenset(
     {
@@ -18,8 +20,6 @@ _SAME_FOR_ALL = frozenset(
         "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
     }
 )
-#: the auth manager that keeps its users in Airflow's database (``adapter.users``)
-_HAS_USERS = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 _NOBODYS_DAG = "taskops: no Dag has this name"
 
 
@@ -103,7 +103,7 @@ class UserPermissions:
         return self._may("GET", dag_id, DagAccessEntity.VERSION)
 
     def may_read_users(self) -> bool:
-        return self._kind == _HAS_USERS and bool(
+        return self._kind == HAS_USERS and bool(
             self._manager.is_authorized_custom_view(method="GET", resource_name="Users", user=self._user)
         )
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import column, select, table
+from collections.abc import Collection
+
+from airflow.configuration import conf
+from sqlalchemy import column, inspect, select, table
 from sqlalchemy.orm import Session
 
-_USERS = table("ab_user", column("username"), column("active"))
+#: the auth manager that has users of its own
+HAS_USERS = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+
+_USERS = table("ab_user", column("username"), column("active"), column("email"))
 
 
 def find_users(session: Session, part: str, limit: int) -> list[str]:
@@ -13,3 +19,15 @@ def find_users(session: Session, part: str, limit: int) -> list[str]:
     name = _USERS.c.username
     query = select(name).where(name.icontains(part, autoescape=True), _USERS.c.active.is_(True))
     return list(session.scalars(query.order_by(name).limit(limit)))
+
+
+def addresses_of(session: Session, names: Collection[str]) -> dict[str, str]:
+    """Return the e-mail addresses of those of the names that are active users, where the auth manager knows them."""
+    if not names or conf.get("core", "auth_manager") != HAS_USERS:
+        return {}
+    if not inspect(session.connection()).has_table(_USERS.name):
+        return {}
+    query = select(_USERS.c.username, _USERS.c.email).where(
+        _USERS.c.username.in_(sorted(names)), _USERS.c.active.is_(True)
+    )
+    return {row.username: row.email for row in session.execute(query) if row.email}

@@ -15,6 +15,7 @@ from taskops_provider.api import description
 from taskops_provider.api.errors import ANYWHERE, add_error_handlers
 from taskops_provider.api.lifespan import lifespan
 from taskops_provider.api.routes import (
+    alarms,
     exports,
     health,
     instances,
@@ -26,7 +27,7 @@ from taskops_provider.api.routes import (
 )
 from taskops_provider.api.security import get_actor
 
-_GUARDED = (workflows, tasks, instances, replenishments, operations, exports, settings)
+_GUARDED = (workflows, tasks, instances, replenishments, alarms, operations, exports, settings)
 
 
 def create_app() -> FastAPI:

@@ -170,6 +170,11 @@ CHANGE: tuple[Arg, ...] = (
         help="Apply only if the state is still the one of the dry run that returned HASH",
         metavar="HASH",
     ),
+    Arg(
+        ("--notify-owners",),
+        help="Tell the owners of what it applies to, by e-mail (setting notice_channels)",
+        action="store_true",
+    ),
 )
 YES = Arg(("-y", "--yes"), help="Do not show the plan and ask first (a pipe is never asked)", action="store_true")
 DRY_RUN = CHANGE[0]

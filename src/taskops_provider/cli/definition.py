@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
 from taskops_provider.cli import arguments as args
+from taskops_provider.cli import arguments_alarms as alarms
 
 EXIT_CODES = "Exit codes: 0 all applied or listed, 1 error and nothing changed, 2 usage, 3 some targets refused."
 
@@ -246,10 +247,62 @@ REPLENISH = (
     ),
 )
 
+ALARMS = (
+    _command(
+        "alarms.alarms_list",
+        "List alarm rules, newest first",
+        (*alarms.RULE_FILTERS, *args.OUTPUT),
+        "alarms list --dag-id orders_daily",
+    ),
+    _command(
+        "alarms.alarms_create",
+        "Make an alarm rule on a task, a workflow or a project",
+        (*alarms.RULE, *args.OUTPUT),
+        "alarms create --task orders_daily load --kind failed --owners --level 2",
+        "alarms create --workflow orders_daily --kind not_finished_by --by 08:00 --zone Europe/Berlin "
+        "--address ops@example.com",
+        "alarms create --project dags-folder --kind failed --on first_failure --channel webhook:chat",
+        more="It sees what happens from now on. docs/alarms.md explains kinds, channels and quiet hours.",
+    ),
+    _command(
+        "alarms.alarms_update",
+        "Change an alarm rule: what is named replaces what was",
+        (alarms.RULE_ID, *alarms.RULE, *args.OUTPUT),
+        "alarms update 3 --quiet-hours 22:00-07:00 --quiet-zone Europe/Berlin",
+        "alarms update 3 --disable",
+    ),
+    _command(
+        "alarms.alarms_delete",
+        "Delete an alarm rule; what it fired stays in the list",
+        (alarms.RULE_ID, *args.OUTPUT),
+        "alarms delete 3",
+    ),
+    _command(
+        "alarms.alarms_events",
+        "List what fired: what, when, who was told, who confirmed it",
+        (*alarms.EVENT_FILTERS, *args.OUTPUT),
+        "alarms events --open --since=-1d",
+    ),
+    _command(
+        "alarms.alarms_confirm",
+        "Confirm alarms: they are neither repeated nor escalated any more",
+        (alarms.EVENT_IDS, *args.OUTPUT),
+        "alarms confirm 17 18",
+    ),
+    _command(
+        "alarms.alarms_test",
+        "Send one message by each channel of a rule now, to those it would tell",
+        (alarms.RULE_ID, *args.OUTPUT),
+        "alarms test 3",
+        more="Exit codes: 0 everything was sent, 1 error, 3 something was not.",
+    ),
+)
+
 COMMANDS: tuple[CLICommand, ...] = (
     GroupCommand("workflows", help="List and operate workflows", subcommands=WORKFLOWS),
     GroupCommand("tasks", help="List and operate tasks", subcommands=TASKS),
     GroupCommand("replenish", help="Execute missing and failed cycles of tasks and workflows", subcommands=REPLENISH),
+    GroupCommand("alarms", help="Alarm rules, what fired, tests", subcommands=ALARMS),
     GroupCommand("operations", help="Operation records, and undo", subcommands=OPERATIONS),
     GroupCommand("strict-mode", help="Strict mode of projects", subcommands=STRICT_MODE),
     _command(
@@ -264,11 +317,11 @@ COMMANDS: tuple[CLICommand, ...] = (
         (args.ONCE, args.OUTPUT[1]),
         "monitor",
         "monitor --once",
-        more="It settles gated instances, drains, resumes, and keeps the index fresh. Any number may run.",
+        more="It settles gated instances, drains, resumes, sends alarms, keeps the index fresh. Any number may run.",
     ),
     _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, pools, index, monitor, draining workflows",
+        "Check the installation: tables, gate, pools, index, monitor, draining workflows, messages of alarms",
         args.OUTPUT,
         "check",
         more="Exit codes: 0 nothing is an error, 1 something is.",

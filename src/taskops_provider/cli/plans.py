@@ -54,6 +54,10 @@ def summary(plan: Plan, *, terminates: bool = False) -> Iterable[str]:
     # left alone and blocked are of interest only where there are any
     told = ", ".join(f"{counts[key]:,} {words[key]}" for key in words if counts[key] or key == "applied")
     yield f"{f'operation {plan.operation_id}' if plan.operation_id else 'dry run'}: {plan.verb}: {told}"
+    if plan.notified is not None:
+        yield f"told: {', '.join(plan.notified['told']) or 'nobody'}"
+        if plan.notified["unreachable"]:
+            yield f"without an e-mail address: {', '.join(plan.notified['unreachable'])}"
     if plan.instances:
         instances = plural(plan.instances, "unfinished instance")
         what = "would be ended" if terminates else "would go on to their end"

@@ -61,6 +61,8 @@ class Options:
     held: str = "run"
     cascade: bool = False
     owners: tuple[str, ...] = ()
+    #: tell the owners of what it applies to
+    notify_owners: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """What is recorded (reason and ticket have columns of their own)."""
@@ -77,6 +79,8 @@ class Options:
             chosen["cascade"] = True
         if self.owners:
             chosen["owners"] = list(self.owners)
+        if self.notify_owners:
+            chosen["notify_owners"] = True
         return chosen
 
 
@@ -222,6 +226,8 @@ class Plan:
     strict_projects: list[str] = field(default_factory=list)
     operation_id: int | None = None
     dry_run: bool = True
+    #: with ``notify_owners``: addresses that are written to (``told``), and owners without one (``unreachable``)
+    notified: dict[str, Any] | None = None
 
     def counts(self) -> dict[str, int]:
         """How many targets each outcome has; a workflow's tasks are counted one by one."""
@@ -253,6 +259,8 @@ class Plan:
             "counts": self.counts(),
             "items": [item.as_json() for item in self.items if item.outcome is not Outcome.SIDE_EFFECT],
         }
+        if self.notified is not None:
+            shown["notified"] = self.notified
         if self.dry_run:
             shown["plan_hash"] = self.plan_hash
             shown["affects"] = {

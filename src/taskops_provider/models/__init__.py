@@ -1,5 +1,6 @@
 """The tables of TaskOps (prefix ``taskops_``), in a MetaData of their own."""
 
+from taskops_provider.models.alarm import AlarmDelivery, AlarmEvent, AlarmRule
 from taskops_provider.models.base import Base, metadata
 from taskops_provider.models.edge import Edge
 from taskops_provider.models.export import Export, ExportPiece
@@ -17,6 +18,9 @@ from taskops_provider.models.task import AssetRef, Owner, Task
 from taskops_provider.models.workflow import Workflow
 
 __all__ = [
+    "AlarmDelivery",
+    "AlarmEvent",
+    "AlarmRule",
     "AssetRef",
     "Base",
     "Edge",

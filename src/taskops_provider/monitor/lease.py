@@ -33,34 +33,37 @@ def lifetime(interval: float) -> timedelta:
     return timedelta(seconds=max(_SECONDS, _ROUNDS * interval))
 
 
-def acquire(session: Session, holder: str, now: datetime, lasts: timedelta, note: str | None = None) -> bool:
+def acquire(
+    session: Session, holder: str, now: datetime, lasts: timedelta, note: str | None = None, *, name: str = NAME
+) -> bool:
     """Take the lease, or renew it; tell whether ``holder`` has it now. The caller commits.
 
     The clocks of the machines are taken to agree within the lease's lifetime.
 
     :param note: one line for people about what the monitor last did
+    :param name: of the lease: there is one for each thing that one process at a time does
     """
     values = {"holder": holder, "renewed_at": now, "expires_at": now + lasts, "note": note}
     taken = session.execute(
         update(Lease)
-        .where(Lease.name == NAME, or_(Lease.holder == holder, Lease.expires_at <= now))
+        .where(Lease.name == name, or_(Lease.holder == holder, Lease.expires_at <= now))
         .values(values)
         .execution_options(synchronize_session=False)
     )
     if taken.rowcount:  # type: ignore[attr-defined]
         return True
-    if session.scalar(select(Lease.name).where(Lease.name == NAME)):
+    if session.scalar(select(Lease.name).where(Lease.name == name)):
         return False
     try:
         with session.begin_nested():
-            session.execute(insert(Lease).values(name=NAME, **values))
+            session.execute(insert(Lease).values(name=name, **values))
     except IntegrityError:  # another monitor was first
         return False
     return True
 
 
-def release(session: Session, holder: str) -> None:
+def release(session: Session, holder: str, *, name: str = NAME) -> None:
     """Give the lease back, so that another monitor need not wait for its end. The caller commits."""
     session.execute(
-        delete(Lease).where(Lease.name == NAME, Lease.holder == holder).execution_options(synchronize_session=False)
+        delete(Lease).where(Lease.name == name, Lease.holder == holder).execution_options(synchronize_session=False)
     )

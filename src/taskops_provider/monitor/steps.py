@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from taskops_provider.services import (
+    alarm_watch,
     drain,
     exports_prepare,
     first_runs,
@@ -62,6 +63,8 @@ STEPS: tuple[Step, ...] = (
     Step("replenishments", 0, replenishment_feed.step),
     Step("drain", 0, drain.step),
     Step("index", 5, _index),
+    # messages are sent elsewhere: monitor.sender
+    Step("alarms", 0, alarm_watch.step),
     Step("exports", 0, exports_prepare.step),
     Step("first_runs", 60, first_runs.step),
     Step("retention", 3600, retention.step),

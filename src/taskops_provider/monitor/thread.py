@@ -10,18 +10,35 @@ from typing import Any
 
 from taskops_provider import config
 from taskops_provider.monitor.loop import Monitor
+from taskops_provider.monitor.sender import Sender
 
 #: seconds the API server waits for a round to end when it stops
 _PATIENCE = 10.0
 
 
 def start_in_thread() -> Callable[[], None]:
-    """Start the monitor in a daemon thread; return what stops it.
+    """Start the monitor, and the sender of its messages, in daemon threads; return what stops both.
 
     While our tables are missing it looks for them once a round and does nothing else.
     """
     stop = threading.Event()
+    end_sender = start_sender()
     thread = threading.Thread(target=_run, args=(stop,), name="taskops-monitor", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        end_sender()
+        thread.join(_PATIENCE)
+
+    return end
+
+
+def start_sender() -> Callable[[], None]:
+    """Start the sender of messages in a daemon thread of its own; return what stops it."""
+    stop = threading.Event()
+    sender = Sender()
+    thread = threading.Thread(target=sender.run_forever, args=(stop,), name="taskops-sender", daemon=True)
     thread.start()
 
     def end() -> None:

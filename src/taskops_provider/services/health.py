@@ -16,6 +16,7 @@ from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.exceptions import NotMigrated
 from taskops_provider.models import Lease, Setting, Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
+from taskops_provider.services import alarm_health
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.index_watermark import REFRESHED_AT
 
@@ -85,6 +86,7 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
         signs = signs_of_life(session, now)
         checks += [_pools(session), _index(signs), _monitor(signs, with_note=readable is None)]
         checks.append(_drains(session, now, readable))
+        checks.append(_alarms(session, now, with_errors=readable is None))
     return checks
 
 
@@ -198,6 +200,32 @@ def _drains(session: Session, now: datetime, readable: frozenset[str] | None) ->
     longest = now - rows[0].draining_since
     level = Level.WARNING if longest > DRAIN_IS_LONG_AFTER else Level.OK
     return Check("drains", level, f"{len(rows)} draining, the longest since {span(longest)}: {told}{more}")
+
+
+def _alarms(session: Session, now: datetime, *, with_errors: bool) -> Check:
+    found = alarm_health.messages(session, now)
+    told = [
+        f"{one.channel} fails: {plural(one.waiting, 'message')} tried in vain since {span(now - one.since)}"
+        # an error may name what somebody may not read
+        + (f" ({one.error})" if with_errors and one.error else "")
+        for one in found.failing
+    ]
+    if found.uncertain:
+        told.append(f"{plural(found.uncertain, 'message')} may or may not have gone out in the last day")
+    if found.failed:
+        told.append(f"{plural(found.failed, 'message')} given up in the last day")
+    if found.stuck:
+        told.append(f"{plural(found.stuck, 'message')} due and nobody sends: see to the monitor")
+    if told:
+        return Check("alarms", Level.WARNING, "; ".join(told))
+    return Check(
+        "alarms", Level.OK, f"{plural(found.rules, 'enabled rule')}, {plural(found.waiting, 'message')} waiting"
+    )
+
+
+def plural(count: int, one: str) -> str:
+    """``1 message``, ``2 messages``."""
+    return f"{count} {one}{'' if count == 1 else 's'}"
 
 
 def _ago(time: timedelta) -> str:

@@ -54,7 +54,7 @@ class _Resolver:
         self._function: Callable[..., Any] | None = None
         if path:
             try:
-                self._function = _import(path)
+                self._function = import_function(path)
             except Exception as error:
                 self._give_up(error)
 
@@ -82,7 +82,11 @@ class _Resolver:
         )
 
 
-def _import(path: str) -> Callable[..., Any]:
+def import_function(path: str) -> Callable[..., Any]:
+    """Return the function of an import path.
+
+    :raises Exception: where there is none
+    """
     module, _, name = path.replace(":", ".").rpartition(".")
     function = getattr(import_module(module), name)
     if not callable(function):

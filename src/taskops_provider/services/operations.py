@@ -17,6 +17,7 @@ from taskops_provider.exceptions import PlanChanged
 from taskops_provider.models import Operation, OperationItem, Owner, Task
 from taskops_provider.services import changes, gating
 from taskops_provider.services.actor import Actor
+from taskops_provider.services.alarm_notices import notify_owners
 from taskops_provider.services.follow import follow
 from taskops_provider.services.locks import take_writer_lock
 from taskops_provider.services.pairs import Pair, chunks, matches
@@ -24,6 +25,8 @@ from taskops_provider.services.planning import complete, make_plan
 
 #: Dags that an operation found paused in Airflow, kept with its options so that undo can pause them again
 PAUSED_BEFORE = "dags_paused_before"
+#: who was told, kept with the options; shown to those alone who may read everything, for it names owners of all
+NOTIFIED = "notified"
 
 
 def apply(
@@ -56,6 +59,9 @@ def apply(
             _change_owners(session, request, applied, operation.id)
         else:
             _change_states(session, request, plan, applied, operation, now)
+        if request.options.notify_owners:
+            plan.notified = notify_owners(session, operation, request.verb, request.scope, applied, now)
+            operation.options = {**operation.options, NOTIFIED: plan.notified}
     record_items(session, operation.id, plan.items)
     write_audit(session, actor, request.verb.value, operation, plan.items, now)
     plan.operation_id = operation.id

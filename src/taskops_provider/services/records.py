@@ -17,7 +17,7 @@ from taskops_provider.models import Export, Operation, OperationItem, Task, Work
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.choices import CAP, Choices
 from taskops_provider.services.filters import check_choices, named
-from taskops_provider.services.operations import PAUSED_BEFORE
+from taskops_provider.services.operations import NOTIFIED, PAUSED_BEFORE
 from taskops_provider.services.paging import Page, check_page, order
 from taskops_provider.services.records_targets import all_targets
 from taskops_provider.services.replenishment_shown import VERB as REPLENISH
@@ -75,7 +75,7 @@ def record_json(operation: Operation) -> dict[str, Any]:
             "blocked": operation.blocked,
         },
         "instances_ended": operation.instances_ended,
-        "options": {key: value for key, value in operation.options.items() if key != PAUSED_BEFORE},
+        "options": {key: value for key, value in operation.options.items() if key not in (PAUSED_BEFORE, NOTIFIED)},
         "reason": operation.reason,
         "ticket": operation.ticket,
         "undoes": operation.undoes_id,
@@ -195,7 +195,11 @@ def _shown(session: Session, actor: Actor, operations: Sequence[Operation]) -> l
         if record["operation_id"] in exports:
             record["export"] = exports[record["operation_id"]]
     readable = actor.permissions.readable()
-    if readable is not None and shown:
+    if readable is None:
+        for record, operation in zip(shown, operations, strict=True):
+            if NOTIFIED in operation.options:
+                record["options"][NOTIFIED] = operation.options[NOTIFIED]
+    elif shown:
         _hide(session, readable, shown)
         for record in shown:
             if record["verb"] == REPLENISH:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from taskops_provider import config
 from taskops_provider.adapter import executions
 from taskops_provider.domain.states import TaskState
-from taskops_provider.models import GateInterval, Operation, OperationItem, Task
+from taskops_provider.models import AlarmDelivery, AlarmEvent, GateInterval, Operation, OperationItem, Task
 
 #: rows deleted by one statement, and statements in one call
 CHUNK = 1000
@@ -20,14 +20,28 @@ _CHUNKS_PER_CALL = 50
 
 
 def step(session: Session, now: datetime) -> bool:
-    """Delete old operation records and closed gate intervals; tell whether there were any. The caller commits.
+    """Delete old operation records, firings and closed gate intervals; tell whether there were any. The caller commits.
 
     A record stays while a task's present state or an open gate interval names it; an interval stays while a run
     that was made in it is unfinished, for its mapped tasks may still be expanded.
     """
     before = now - timedelta(days=config.records_retention_days())
     deleted = _delete_operations(session, before)
+    deleted = _delete_old(session, AlarmDelivery, AlarmDelivery.created_at, before) or deleted
+    deleted = _delete_old(session, AlarmEvent, AlarmEvent.fired_at, before) or deleted
     return _delete_intervals(session, before) or deleted
+
+
+def _delete_old(session: Session, model: type[Any], column: Any, before: datetime) -> bool:
+    """Delete rows by their age: those that alarms fired, and the messages about them."""
+    deleted = False
+    for _ in range(_CHUNKS_PER_CALL):
+        ids = list(session.scalars(select(model.id).where(column < before).order_by(column).limit(CHUNK)))
+        if not ids:
+            break
+        _delete(session, model, model.id.in_(ids))
+        deleted = True
+    return deleted
 
 
 def _delete_operations(session: Session, before: datetime) -> bool:

@@ -51,6 +51,9 @@ class Change(Asked):
     owners: Annotated[list[LongText], Field(max_length=1000)] = Field(
         default_factory=list, description="set-owners: the new owners."
     )
+    notify_owners: StrictBool = Field(
+        False, description="Tell the owners of what it applies to (`[taskops] notice_channels`)."
+    )
     plan_hash: str | None = Field(
         None,
         pattern=_HASH,
@@ -69,6 +72,7 @@ class Change(Asked):
             held=self.held,
             cascade=self.cascade,
             owners=tuple(self.owners),
+            notify_owners=self.notify_owners,
         )
 
 
@@ -118,6 +122,13 @@ class Affects(BaseModel):
     downstream_workflows: int
 
 
+class Notified(BaseModel):
+    """Who is told of the change."""
+
+    told: list[str] = Field(description="E-mail addresses.")
+    unreachable: list[str] = Field(description="Owners without one: they are not told.")
+
+
 class ChangeAnswer(BaseModel):
     """What was done, or with `dry_run` would be done, target by target."""
 
@@ -165,3 +176,4 @@ class ChangeAnswer(BaseModel):
     items: list[TargetOutcome]
     plan_hash: str | None = Field(None, description="Of a preview: send it along to apply exactly this plan.")
     affects: Affects | None = Field(None, description="Of a preview.")
+    notified: Notified | None = Field(None, description="With `notify_owners`.")

@@ -70,6 +70,7 @@ def _options(args: Namespace, verb: Verb) -> Options:
         held=getattr(args, "held", "run"),
         cascade=getattr(args, "cascade", False),
         owners=_owners(args),
+        notify_owners=args.notify_owners,
     )
     # what cannot be is said before the database is asked
     check_options(verb, options, now=now)

@@ -15,6 +15,8 @@ from taskops_provider.cli.output import STRUCTURED, Columns, print_list, print_o
 from taskops_provider.cli.run import changes, opened, reads, serves
 from taskops_provider.cli.text import out, plural, say
 from taskops_provider.monitor.loop import Monitor
+from taskops_provider.monitor.sender import Sender
+from taskops_provider.monitor.thread import start_sender
 from taskops_provider.services import index
 from taskops_provider.services.health import FAILING, Level, check_health
 from taskops_provider.services.index import IndexChange
@@ -68,7 +70,11 @@ def taskops_monitor(args: Namespace) -> int:
     stop = threading.Event()
     _end_on_signals(stop)
     say(f"monitor {monitor.holder} looks every {monitor.interval:g} s; SIGINT (Ctrl-C) or SIGTERM ends it")
-    monitor.run_forever(stop)
+    end_sender = start_sender()
+    try:
+        monitor.run_forever(stop)
+    finally:
+        end_sender()
     say("the monitor has ended")
     return 0
 
@@ -76,6 +82,7 @@ def taskops_monitor(args: Namespace) -> int:
 def _one_round(monitor: Monitor) -> int:
     try:
         worked = monitor.run_once()
+        Sender().run_once(waits=True)
     finally:
         monitor.close()
     say(monitor.status if worked else "another monitor works; nothing was done")

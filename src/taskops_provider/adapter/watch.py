@@ -1,0 +1,212 @@
+"""What alarm rules look for, found in Airflow's tables: one statement for all rules, whatever their number.
+
+Instances are found through their runs: those that are unfinished, and those that changed lately. ``updated_at`` tells
+what is new, for the API server (or scheduler) writes it when it writes the state; ``end_date`` comes from the worker's
+clock. A transaction may still commit later than one that began after it, so each look goes back a while
+(``services.alarm_watch.OVERLAP``); what has fired is left out by the statement itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance as TI
+from airflow.models.taskinstancehistory import TaskInstanceHistory as History
+from airflow.utils.state import TaskInstanceState as State
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter.runs import GATED_POOLS, unfinished_run
+from taskops_provider.domain.alarms import Kind, On
+from taskops_provider.models import AlarmEvent, AlarmRule, GateInterval, Task, Workflow
+
+#: states of an instance that is under way, for :func:`running`
+_UNDER_WAY = (State.RUNNING, State.DEFERRED)
+
+
+def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
+    return (
+        AlarmRule.id.label("rule_id"),
+        TI.dag_id,
+        TI.task_id,
+        TI.run_id,
+        TI.map_index,
+        of.state,
+        of.try_number,
+        of.max_tries,
+        of.start_date,
+        of.end_date,
+        DagRun.logical_date,
+        attempt.label("attempt"),
+    )
+
+
+def _watched(query: Select[Any], kinds: Collection[Kind]) -> list[Select[Any]]:
+    """Join the rules that watch an instance: those on its task and workflow, and those on its project."""
+    query = query.join(DagRun, and_(DagRun.dag_id == TI.dag_id, DagRun.run_id == TI.run_id))
+    # by IN, and not by the index of kinds: SQLite would walk all rules of a kind for each instance
+    own = and_(AlarmRule.dag_id == TI.dag_id, AlarmRule.task_id.in_(("", TI.task_id)))
+    kind = func.coalesce(AlarmRule.kind, "")
+    enabled = (AlarmRule.enabled.is_(True), kind.in_([one.value for one in kinds]))
+    return [
+        query.join(AlarmRule, own).where(*enabled),
+        query.join(Workflow, Workflow.dag_id == TI.dag_id)
+        .join(AlarmRule, and_(AlarmRule.dag_id == "", AlarmRule.project == Workflow.project))
+        .where(*enabled),
+    ]
+
+
+def _not_fired(attempt: Any) -> ColumnElement[bool]:
+    return ~exists().where(
+        AlarmEvent.rule_id == AlarmRule.id,
+        AlarmEvent.dag_id == TI.dag_id,
+        AlarmEvent.task_id == TI.task_id,
+        AlarmEvent.run_id == TI.run_id,
+        AlarmEvent.map_index == TI.map_index,
+        AlarmEvent.attempt == attempt,
+    )
+
+
+def ended(session: Session, since: datetime, limit: int) -> list[Any]:
+    """Return rows of instances that failed or succeeded since, each with a rule that wants to know: one query.
+
+    Instances that the gate settled did not execute and are left out. ``first_failure`` counts rounds of tries, which
+    ``max_tries`` tells apart (clearing begins a new one); the others count tries. A first try that failed and is being
+    repeated already is found in the history of tries.
+    """
+    recent = and_(
+        or_(unfinished_run(), DagRun.updated_at >= since), TI.updated_at >= since, TI.pool.not_in(GATED_POOLS)
+    )
+    at_first = AlarmRule.on == On.FIRST_FAILURE.value
+    matches = or_(
+        and_(AlarmRule.kind == Kind.FAILED.value, TI.state == State.FAILED),
+        and_(at_first, TI.state == State.UP_FOR_RETRY),
+        and_(AlarmRule.kind == Kind.SUCCEEDED.value, TI.state == State.SUCCESS),
+    )
+    attempt = case((at_first, TI.max_tries), else_=TI.try_number)
+    parts: list[Any] = [
+        part.where(recent, matches, TI.end_date >= AlarmRule.active_since, _not_fired(attempt))
+        for part in _watched(select(*_columns(attempt)).select_from(TI), (Kind.FAILED, Kind.SUCCEEDED))
+    ]
+    earlier = and_(
+        History.dag_id == TI.dag_id,
+        History.task_id == TI.task_id,
+        History.run_id == TI.run_id,
+        History.map_index == TI.map_index,
+        History.max_tries == TI.max_tries,
+        History.try_number < TI.try_number,
+    )
+    query = select(*_columns(History.max_tries, History)).select_from(TI).join(History, earlier)
+    ended_since = and_(History.end_date >= AlarmRule.active_since, History.end_date >= since)
+    parts += [
+        part.where(recent, at_first, History.state == State.FAILED, ended_since, _not_fired(History.max_tries))
+        for part in _watched(query, (Kind.FAILED,))
+    ]
+    return list(session.execute(union_all(*parts).limit(limit)))
+
+
+def fired_rounds(session: Session, rule_ids: Collection[int], keys: Collection[str]) -> set[tuple[int, str]]:
+    """Return which of some keys rules have fired already."""
+    query = select(AlarmEvent.rule_id, AlarmEvent.key).where(
+        AlarmEvent.rule_id.in_(sorted(set(rule_ids))), AlarmEvent.key.in_(sorted(set(keys)))
+    )
+    return {(row.rule_id, row.key) for row in session.execute(query)}
+
+
+def running(session: Session, limit: int) -> list[Any]:
+    """Return rows of instances that are under way, each with a rule that may find it too long: one query."""
+    parts = [
+        part.where(TI.state.in_(_UNDER_WAY), TI.start_date.is_not(None), _not_fired(TI.try_number))
+        for part in _watched(select(*_columns(TI.try_number)).select_from(TI), (Kind.RUNNING_LONGER_THAN,))
+    ]
+    return list(session.execute(union_all(*parts).limit(limit)))
+
+
+def last_durations(session: Session, condition: ColumnElement[bool], last: int) -> dict[tuple[str, str], list[float]]:
+    """Return the seconds that tasks took the last times they succeeded, the newest first: one query.
+
+    :param condition: on ``TI.dag_id`` and ``TI.task_id`` (:func:`instance_names`)
+    :param last: so many of each task at most
+    """
+    place = func.row_number().over(partition_by=(TI.dag_id, TI.task_id), order_by=TI.end_date.desc()).label("place")
+    ranked = (
+        select(TI.dag_id, TI.task_id, TI.duration, place)
+        .where(
+            condition,
+            func.coalesce(TI.state, "") == State.SUCCESS,
+            TI.duration.is_not(None),
+            TI.pool.not_in(GATED_POOLS),
+        )
+        .subquery()
+    )
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    query = select(ranked).where(ranked.c.place <= last).order_by(ranked.c.place)
+    for row in session.execute(query):
+        found[row.dag_id, row.task_id].append(row.duration)
+    return found
+
+
+def instance_names() -> tuple[Any, Any]:
+    """The columns of an instance's names, for conditions."""
+    return TI.dag_id, TI.task_id
+
+
+def at_deadline(session: Session, rule_ids: Collection[int], first: datetime, last: datetime) -> list[Any]:
+    """Return a row for each task of some rules and each of its cycles in a data day: one query.
+
+    Tasks without a run in it have one row without a run. What the gate stopped, or a replenishment left out, has
+    ``gated``.
+
+    :param first: the first moment of the data day
+    :param last: that of the next day
+    """
+    run = and_(DagRun.dag_id == Task.dag_id, DagRun.logical_date >= first, DagRun.logical_date < last)
+    instance = and_(TI.dag_id == DagRun.dag_id, TI.run_id == DagRun.run_id, TI.task_id == Task.task_id)
+    columns = (
+        AlarmRule.id.label("rule_id"),
+        Task.dag_id,
+        Task.task_id,
+        Task.state.label("task_state"),
+        Task.effective_to,
+        Workflow.draining_since,
+        DagModel.is_paused,
+        DagModel.next_dagrun,
+        DagModel.next_dagrun_create_after,
+        DagRun.run_id,
+        DagRun.logical_date,
+        TI.map_index,
+        TI.state,
+        TI.start_date,
+        TI.end_date,
+        TI.pool.in_(GATED_POOLS).label("gated"),
+    )
+    query = (
+        select(*columns)
+        .select_from(Task)
+        .join(Workflow, Workflow.dag_id == Task.dag_id)
+        .join(DagModel, DagModel.dag_id == Task.dag_id)
+        .outerjoin(DagRun, run)
+        .outerjoin(TI, instance)
+        .where(Task.is_present.is_(True))
+    )
+    own = and_(AlarmRule.dag_id == Task.dag_id, AlarmRule.task_id.in_(("", Task.task_id)))
+    of_project = and_(AlarmRule.dag_id == "", AlarmRule.project == Workflow.project)
+    wanted = AlarmRule.id.in_(sorted(rule_ids))
+    parts = [query.join(AlarmRule, on).where(wanted) for on in (own, of_project)]
+    return list(session.execute(union_all(*parts)))
+
+
+def gated_at(session: Session, dag_ids: Collection[str], since: datetime) -> dict[tuple[str, str], list[Any]]:
+    """Return the intervals in which tasks of Dags did not run, as far as they reach beyond a moment: one query."""
+    query = select(GateInterval.dag_id, GateInterval.task_id, GateInterval.from_at, GateInterval.to_at).where(
+        GateInterval.dag_id.in_(sorted(set(dag_ids))), or_(GateInterval.to_at.is_(None), GateInterval.to_at > since)
+    )
+    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in session.execute(query):
+        found[row.dag_id, row.task_id].append(row)
+    return found

@@ -1,0 +1,101 @@
+"""When alarms are due: quiet hours, deadlines of data days, waits between tries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from taskops_provider.exceptions import BadInput
+
+#: seconds to wait after the first failed try, doubled each time, and at most
+FIRST_WAIT = 15.0
+LONGEST_WAIT = 1800.0
+
+
+def parse_clock(what: str, text: Any) -> time:
+    """Read ``HH:MM``.
+
+    :raises BadInput: for anything else
+    """
+    hours, colon, minutes = str(text).strip().partition(":")
+    digits = hours.isascii() and hours.isdigit() and minutes.isascii() and minutes.isdigit()
+    if not (colon and digits and len(hours) <= 2 and len(minutes) == 2 and int(hours) < 24 and int(minutes) < 60):
+        raise BadInput(f"{what} is {str(text)[:40]!r}; allowed is HH:MM, as 08:00")
+    return time(int(hours), int(minutes))
+
+
+def parse_zone(what: str, name: Any) -> ZoneInfo:
+    """Read the name of a time zone.
+
+    :raises BadInput: when there is none of this name
+    """
+    try:
+        return ZoneInfo(str(name))
+    except (KeyError, ValueError, OSError):
+        raise BadInput(f"{what} {str(name)[:60]!r} is no time zone; allowed are names as Europe/Berlin, UTC") from None
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """The part of each day in which nothing is sent; one that ends before it begins goes over midnight.
+
+    :param except_level: alarms of this level and above are sent all the same; None: nothing is
+    """
+
+    opens: time
+    closes: time
+    zone: ZoneInfo
+    except_level: int | None = None
+
+    def until(self, now: datetime, level: int) -> datetime | None:
+        """Return when the quiet hours that ``now`` lies in end (UTC); None where it lies in none."""
+        if self.except_level is not None and level >= self.except_level:
+            return None
+        local = now.astimezone(self.zone)
+        at = local.time().replace(tzinfo=None)
+        over_midnight = self.closes <= self.opens
+        inside = (at >= self.opens or at < self.closes) if over_midnight else self.opens <= at < self.closes
+        if not inside:
+            return None
+        day = local.date() + timedelta(days=1 if over_midnight and at >= self.opens else 0)
+        return moment(day, self.closes, self.zone)
+
+
+def moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """Return a wall clock time of a day in UTC. One that clocks skip is as if they had not been changed yet."""
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A clock time in a zone, so many days after the data day."""
+
+    at: time
+    zone: ZoneInfo
+    days: int
+
+    def of(self, day: date) -> datetime:
+        """The deadline (UTC) of a data day."""
+        return moment(day + timedelta(days=self.days), self.at, self.zone)
+
+    def after(self, now: datetime) -> datetime:
+        """The first deadline (UTC) that is later than ``now``."""
+        day = now.astimezone(self.zone).date() - timedelta(days=self.days + 1)
+        while self.of(day) <= now:
+            day += timedelta(days=1)
+        return self.of(day)
+
+    def data_day(self, deadline: datetime) -> date:
+        """The data day that a deadline is of."""
+        return deadline.astimezone(self.zone).date() - timedelta(days=self.days)
+
+    def span(self, day: date) -> tuple[datetime, datetime]:
+        """The data day from its first moment to that of the next day (UTC)."""
+        return moment(day, time(), self.zone), moment(day + timedelta(days=1), time(), self.zone)
+
+
+def wait_after(attempts: int) -> timedelta:
+    """Return how long to wait before trying again, after so many tries that failed."""
+    return timedelta(seconds=min(FIRST_WAIT * 2 ** min(max(attempts - 1, 0), 16), LONGEST_WAIT))

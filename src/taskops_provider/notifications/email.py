@@ -1,0 +1,74 @@
+"""E-mail in plain text and HTML, by Airflow's SMTP provider."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, localtime, make_msgid
+from typing import Any, cast
+
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+from taskops_provider.notifications.outcome import MaybeSent, Refused
+
+
+class EmailNotifier(SmtpNotifier):
+    """Airflow's notifier, with a plain text beside the HTML, and tried just once a call.
+
+    Texts are sent as they are: they hold what people wrote, which is no template.
+
+    :param text: the plain text
+    """
+
+    template_fields = ()  # type: ignore[assignment]
+
+    def __init__(self, *, text: str, headers: Mapping[str, str] | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.text = text
+        self.headers = dict(headers or {})
+
+    def notify(self, context: Any) -> None:
+        """Send it.
+
+        :raises MaybeSent: when the server took the text and its answer was lost
+        :raises Refused: when the server does not want it
+        :raises Exception: when it was not sent
+        """
+        with self.hook as hook:
+            client = cast("smtplib.SMTP", hook._smtp_client)
+            message = self._message(self.from_email or hook.from_email)
+            client.ehlo_or_helo_if_needed()
+            _expect(client.mail(message["From"].addresses[0].addr_spec))
+            _expect(client.rcpt(str(self.to)))
+            try:
+                answer = client.data(message.as_bytes())
+            except smtplib.SMTPDataError as error:  # it did not want the text
+                raise Refused(f"{error.smtp_code} {error.smtp_error!r}") from error
+            except OSError as error:  # a timeout, a lost connection
+                raise MaybeSent(f"the mail server's answer was lost: {error}") from error
+            _expect(answer)
+
+    def _message(self, sender: str | None) -> EmailMessage:
+        if not sender:
+            raise ValueError("no sender: set from_email in the connection's extra, or in the channel's args")
+        message = EmailMessage(policy=SMTP)
+        message["Subject"] = self.subject
+        message["From"] = sender
+        message["To"] = self.to
+        message["Date"] = format_datetime(localtime())
+        message["Message-ID"] = make_msgid("taskops")
+        # mail programs do not answer it by themselves
+        message["Auto-Submitted"] = "auto-generated"
+        for name, value in self.headers.items():
+            message[name] = value
+        message.set_content(self.text)
+        message.add_alternative(self.html_content, subtype="html")
+        return message
+
+
+def _expect(answer: tuple[int, bytes]) -> None:
+    code, text = answer
+    if not 200 <= code < 300:
+        raise Refused(f"{code} {text.decode(errors='replace')}")

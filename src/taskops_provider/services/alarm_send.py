@@ -1,0 +1,216 @@
+"""Sending: one message at a time of each channel, each marked before it goes out.
+
+That a message is being sent is committed before it is handed over, and what came of it after. A process that is
+killed in between leaves that one message marked: it becomes ``uncertain`` and is never sent again by itself; all
+others are either still waiting or done.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk.log import redact
+from airflow.utils.session import create_session
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter import notifiers
+from taskops_provider.domain.alarm_times import wait_after
+from taskops_provider.domain.alarms import Channel, DeliveryState, read_channels
+from taskops_provider.models import AlarmDelivery, AlarmRule
+from taskops_provider.notifications.outcome import MaybeSent, Refused
+from taskops_provider.services.alarm_fire import rule_of
+
+log = logging.getLogger(__name__)
+
+#: a message whose sender has not said what came of it for so long has lost its sender
+LOST_AFTER = timedelta(seconds=60)
+#: seconds between tries to write down what came of a message, and how many there are
+_WRITE_WAIT, _WRITE_TRIES = 1.0, 30
+
+_WAITING, _SENDING, _UNCERTAIN = (
+    DeliveryState.WAITING.value,
+    DeliveryState.SENDING.value,
+    DeliveryState.UNCERTAIN.value,
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that is being sent."""
+
+    id: int
+    channel: Channel
+    recipient: str
+    content: dict[str, Any]
+    attempts: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of sending a message.
+
+    :param is_down: the channel does not work: the next message of it would fare no better
+    """
+
+    state: DeliveryState
+    error: str | None = None
+    is_down: bool = False
+
+
+def due_channels(session: Session, now: datetime) -> list[str]:
+    """Return the keys of channels that have something to send: one query."""
+    query = select(AlarmDelivery.channel_key).where(
+        AlarmDelivery.state == _WAITING, AlarmDelivery.next_attempt_at <= now
+    )
+    return sorted(session.scalars(query.distinct()))
+
+
+def give_up_lost(session: Session, now: datetime) -> int:
+    """Mark messages whose sender has ended as uncertain; return how many. The caller commits.
+
+    A sender that was only slow still writes down what came of its message.
+    """
+    done = session.execute(
+        update(AlarmDelivery)
+        .where(AlarmDelivery.state == _SENDING, AlarmDelivery.sending_since < now - LOST_AFTER)
+        .values(
+            state=_UNCERTAIN,
+            ended_at=now,
+            last_error="its sender ended while it was being sent: it may have gone out, and is not sent again",
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def send_next(channel_key: str, sender: str, now: datetime | None = None) -> Outcome | None:
+    """Send the message of a channel that waits longest, in transactions of its own.
+
+    :param sender: who sends
+    :param now: the time to go by; for tests
+    :return: None where there is none that is due
+    """
+    with create_session(scoped=False) as session:
+        message = _claim(session, channel_key, sender, now or datetime.now(UTC))
+    return _deliver(message, sender, now) if message else None
+
+
+def send_now(ids: Collection[int], sender: str) -> None:
+    """Send certain messages at once, those that nobody else has taken up."""
+    for key in ids:
+        with create_session(scoped=False) as session:
+            row = session.get(AlarmDelivery, key)
+            message = _mark(session, row, sender, datetime.now(UTC)) if row else None
+        if message:
+            _deliver(message, sender, None)
+
+
+def _claim(session: Session, channel_key: str, sender: str, now: datetime) -> Message | None:
+    query = (
+        select(AlarmDelivery)
+        .where(
+            AlarmDelivery.channel_key == channel_key,
+            AlarmDelivery.state == _WAITING,
+            AlarmDelivery.next_attempt_at <= now,
+        )
+        .order_by(AlarmDelivery.next_attempt_at, AlarmDelivery.id)
+        .limit(1)
+    )
+    while (row := session.scalar(query)) is not None:
+        quiet_until = _quiet_until(session, row, now)
+        if quiet_until is None:
+            message = _mark(session, row, sender, now)
+            if message:
+                return message
+            session.expire_all()
+            continue
+        # it could not be sent before quiet hours began
+        row.next_attempt_at = quiet_until
+        row.expires_at = max(row.expires_at, quiet_until + timedelta(hours=1))
+        session.flush()
+    return None
+
+
+def _quiet_until(session: Session, row: AlarmDelivery, now: datetime) -> datetime | None:
+    if row.rule_id is None or row.event_id is None:
+        return None
+    found = session.get(AlarmRule, row.rule_id)
+    rule = rule_of(found) if found else None
+    quiet = rule.quiet() if rule else None
+    return quiet.until(now, rule.level) if quiet and rule else None
+
+
+def _mark(session: Session, row: AlarmDelivery, sender: str, now: datetime) -> Message | None:
+    """Take a message up, unless another sender was first."""
+    taken = session.execute(
+        update(AlarmDelivery)
+        .where(AlarmDelivery.id == row.id, AlarmDelivery.state == _WAITING)
+        .values(state=_SENDING, sender=sender, sending_since=now, attempts=AlarmDelivery.attempts + 1)
+        .execution_options(synchronize_session=False)
+    )
+    if not taken.rowcount:  # type: ignore[attr-defined]
+        return None
+    [channel] = read_channels([row.channel])
+    return Message(row.id, channel, row.recipient, row.content, row.attempts + 1, row.expires_at)
+
+
+def _deliver(message: Message, sender: str, now: datetime | None) -> Outcome:
+    outcome = _sent(message)
+    for attempt in range(_WRITE_TRIES):
+        try:
+            with create_session(scoped=False) as session:
+                _write(session, message, sender, outcome, now or datetime.now(UTC))
+        except Exception:
+            if attempt == _WRITE_TRIES - 1:
+                raise
+            time.sleep(_WRITE_WAIT)  # the database is busy or away; the message must not be forgotten
+        else:
+            break
+    return outcome
+
+
+def _sent(message: Message) -> Outcome:
+    try:
+        notifiers.send(message.channel, message.recipient, message.content, message.id)
+    except MaybeSent as error:
+        return Outcome(DeliveryState.UNCERTAIN, _told(error))
+    except Refused as error:
+        return Outcome(DeliveryState.WAITING, _told(error))
+    except Exception as error:
+        log.debug("TaskOps could not send message %s", message.id, exc_info=True)
+        return Outcome(DeliveryState.WAITING, f"{type(error).__name__}: {_told(error)}", is_down=True)
+    return Outcome(DeliveryState.SENT)
+
+
+def _told(error: Exception) -> str:
+    """An error on one line, without the secrets of connections."""
+    return " ".join(str(redact(str(error))).split())[:500]
+
+
+def _write(session: Session, message: Message, sender: str, outcome: Outcome, now: datetime) -> None:
+    values: dict[str, Any] = {"state": outcome.state.value, "last_error": outcome.error, "ended_at": now}
+    if outcome.state is DeliveryState.WAITING:
+        if now >= message.expires_at:
+            values["state"] = DeliveryState.FAILED.value
+        else:
+            # a channel that is down is tried with one message; the others need not wait for longer and longer
+            wait = wait_after(1 if outcome.is_down else message.attempts)
+            values |= {"next_attempt_at": now + wait, "ended_at": None}
+    session.execute(
+        update(AlarmDelivery)
+        .where(
+            AlarmDelivery.id == message.id,
+            AlarmDelivery.sender == sender,
+            # uncertain: somebody took this sender for lost
+            AlarmDelivery.state.in_((_SENDING, _UNCERTAIN)),
+        )
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,370 @@
+"""Alarms end to end in this process: rules, the monitor's step, the sender, a real mail server and endpoint (B16)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from taskops_provider.services import alarm_watch
+from taskops_provider.services.alarm_events import prepare_test
+from taskops_provider.services.alarm_send import send_now
+from tests.support.alarming import OPS, ago, became, deliveries, events, look, rule, send
+from tests.support.gates import counted_queries
+from tests.support.instances import write_runs
+from tests.support.mail import Endpoint, MailServer
+from tests.support.scheduling import Scheduler
+from tests.support.warehouse import ALICE, chain, install, operate, retail
+
+
+@pytest.fixture
+def mail(monkeypatch):
+    with MailServer() as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", server.uri)
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow.example.com/base")
+        yield server
+
+
+@pytest.fixture
+def orders(session):
+    """Hourly orders with two runs under way."""
+    install(session, retail())
+    write_runs(session, "orders", ["extract", "clean", "load"], range(2), state="running")
+    return session
+
+
+def test_a_failure_is_told_once_to_each_person(orders, mail):
+    """Owners with an address of their own and addresses are written to; owners without one are kept with the firing."""
+    operate(orders, "set-owners", "orders.clean", owners=["ann@example.com", "bob"])
+    rule(orders, "orders.clean", recipients={"owners": True, **OPS}, level=2)
+    became(orders, "orders.clean", "failed", max_tries=0)
+    became(orders, "orders.load", "failed")
+    for _ in range(3):
+        look(orders)
+        send()
+    assert sorted(one.recipient for one in mail.mails) == ["ann@example.com", "ops@example.com"]
+    (event,) = events(orders)
+    assert (event.dag_id, event.task_id, event.run_id, event.level) == ("orders", "clean", "run_0000", 2)
+    assert event.unreachable == ["bob"]
+    assert [one.state for one in deliveries(orders)] == ["sent", "sent"]
+
+
+def test_what_people_read(orders, mail):
+    rule(orders, "orders.clean", level=3, name="<b>night {{ 7 * 7 }}</b>", recipients={"owners": True, **OPS})
+    became(orders, "orders.clean", "failed", max_tries=0)
+    look(orders)
+    send()
+    (one,) = mail.mails
+    assert one.subject == "[TaskOps] Level 3: orders.clean failed"
+    for said in (
+        "orders.clean failed",
+        "Failed after 2 min",
+        "2026-01-01 00:00:00 UTC",
+        "ann, bob",
+        "run_0000",
+        "http://airflow.example.com/base/dags/orders/tasks/clean/plugin/taskops-task",
+        "http://airflow.example.com/base/dags/orders/runs/run_0000/tasks/clean",
+    ):
+        assert said in one.text, one.text
+        assert said in one.html
+    assert "<b>night {{ 7 * 7 }}</b>" in one.text
+    assert "&lt;b&gt;night {{ 7 * 7 }}&lt;/b&gt;" in one.html
+    assert "<img" not in one.html
+    assert one.message["Auto-Submitted"] == "auto-generated"
+
+
+def test_rules_on_a_workflow_and_on_a_project(orders, mail):
+    rule(orders, "orders", name="of the workflow")
+    rule(orders, "bundle:dags-folder", name="of the project")
+    rule(orders, "sales", name="of another")
+    became(orders, "orders.clean", "failed")
+    became(orders, "orders.load", "failed")
+    look(orders)
+    assert sorted((one.facts["rule"], one.task_id) for one in events(orders)) == [
+        ("of the project", "clean"),
+        ("of the project", "load"),
+        ("of the workflow", "clean"),
+        ("of the workflow", "load"),
+    ]
+
+
+def test_first_failure_or_retries_exhausted(orders):
+    first = rule(orders, "orders.clean", parameters={"on": "first_failure"})
+    last = rule(orders, "orders.clean", parameters={"on": "retries_exhausted"})
+
+    def fired():
+        return [one.rule_id for one in events(orders)]
+
+    became(orders, "orders.clean", "up_for_retry", try_number=1, max_tries=1)
+    look(orders)
+    assert fired() == [first]
+    became(orders, "orders.clean", "failed", try_number=2, max_tries=1)
+    look(orders)
+    look(orders)
+    assert fired() == [first, last]
+    # cleared: a new round
+    became(orders, "orders.clean", "failed", try_number=3, max_tries=2)
+    look(orders)
+    assert sorted(fired()) == sorted([first, last, first, last])
+
+
+def test_a_first_failure_that_was_over_between_two_looks(session):
+    """Airflow keeps the tries that failed; the second one succeeded before the monitor looked."""
+    install(session, [chain("d", "a")])
+    number = rule(session, "d.a", parameters={"on": "first_failure"})
+    world = Scheduler(session, outcomes={"a": "failed"})
+    world.create_run("d")
+    from airflow.models.taskinstance import TaskInstance as TI
+    from airflow.models.taskinstancehistory import TaskInstanceHistory
+    from sqlalchemy import select
+
+    ti = session.scalars(select(TI)).one()
+    ti.state, ti.try_number, ti.max_tries = "running", 1, 1
+    ti.start_date, ti.end_date = ago(minutes=1), datetime.now(UTC)
+    session.flush()
+    TaskInstanceHistory.record_ti(ti, session=session)
+    ti.state, ti.try_number = "success", 2
+    session.commit()
+    look(session)
+    look(session)
+    assert [(one.rule_id, one.facts["what"]) for one in events(session)] == [
+        (number, "Failed after 1 min, try 1, and is tried again")
+    ]
+
+
+def test_success(orders):
+    rule(orders, "orders.load", "succeeded")
+    became(orders, "orders.load", "success")
+    became(orders, "orders.clean", "success")
+    look(orders)
+    look(orders)
+    assert [(one.task_id, one.facts["what"]) for one in events(orders)] == [("load", "Succeeded after 2 min, try 1")]
+
+
+def test_a_rule_sees_nothing_from_before_it_was_made_or_enabled(orders):
+    became(orders, "orders.clean", "failed", at=ago(minutes=5))
+    rule(orders, "orders.clean", now=datetime.now(UTC))
+    rule(orders, "orders.clean", enabled=False)
+    look(orders)
+    assert events(orders) == []
+
+
+def test_what_the_gate_settled_is_no_failure(session):
+    """A task that was deleted with ``fail`` is failed without executing: nobody is woken for it."""
+    install(session, [chain("d", "a", "b")])
+    rule(session, "d")
+    rule(session, "d", "succeeded")
+    operate(session, "offline", "d.a")
+    operate(session, "delete", "d.a", downstream="fail")
+    from taskops_provider.services import gating
+
+    gating.ensure_pools(session)
+    session.commit()
+    world = Scheduler(session, settle=lambda s: gating.settle(s, datetime.now(UTC)))
+    world.create_run("d")
+    assert world.run_to_end("d") == "failed"
+    assert world.states("d") == {"a": "failed", "b": "upstream_failed"}
+    look(session)
+    assert events(session) == []
+
+
+def test_any_number_of_monitors_fires_once(orders):
+    """Two that look at the same moment: the second one's transaction fails, and fires nothing."""
+    from sqlalchemy.exc import DBAPIError
+
+    from tests.support.airflow_db import new_session
+
+    rule(orders, "orders.clean")
+    became(orders, "orders.clean", "failed")
+    with new_session() as other:
+        if orders.get_bind().dialect.name == "sqlite":
+            look(orders)
+            alarm_watch.step(other, datetime.now(UTC))
+            other.commit()
+        else:
+            alarm_watch.step(orders, datetime.now(UTC))
+            orders.flush()
+            import threading
+
+            threading.Timer(0.5, orders.commit).start()
+            with pytest.raises(DBAPIError):
+                alarm_watch.step(other, datetime.now(UTC))
+            other.rollback()
+    look(orders)
+    assert len(events(orders)) == 1
+    assert len(deliveries(orders)) == 1
+
+
+def test_webhook(orders, monkeypatch):
+    pytest.importorskip("airflow.providers.http")
+    with Endpoint() as endpoint:
+        monkeypatch.setenv("AIRFLOW_CONN_CHAT", endpoint.uri)
+        channels = [{"channel": "webhook", "connection": "chat", "args": {"endpoint": "hooks/taskops"}}]
+        rule(orders, "orders.clean", recipients={}, channels=channels, name="{{ 7 * 7 }}")
+        became(orders, "orders.clean", "failed")
+        look(orders)
+        endpoint.status = 500
+        send()
+        (waiting,) = deliveries(orders)
+        assert (waiting.state, "500" in waiting.last_error) == ("waiting", True)
+        endpoint.status = 200
+        send(datetime.now(UTC) + timedelta(minutes=1))
+    assert [path for path, _, _ in endpoint.calls] == ["/hooks/taskops"] * 2
+    _, headers, body = endpoint.calls[1]
+    assert headers["Idempotency-Key"] == f"taskops-{waiting.id}"
+    (fact,) = body["events"]
+    assert (fact["dag_id"], fact["task_id"], fact["kind"], fact["rule"]) == ("orders", "clean", "failed", "{{ 7 * 7 }}")
+    assert body["text"].startswith("orders.clean failed")
+    assert [one.state for one in deliveries(orders)] == ["sent"]
+
+
+def test_a_connection_of_the_metadata_database(orders, mail, monkeypatch):
+    """Not in the environment: as people make it in Airflow's UI."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    monkeypatch.delenv("_AIRFLOW_PROCESS_CONTEXT", raising=False)
+    with create_session(scoped=False) as other:
+        other.add(Connection(conn_id="smtp_ops", uri=mail.uri))
+    try:
+        number = rule(orders, "orders.clean", channels=[{"channel": "email", "connection": "smtp_ops"}])
+        ids, unreachable = prepare_test(orders, ALICE, number, datetime.now(UTC))
+        orders.commit()
+        send_now(ids, "test")
+    finally:
+        with create_session(scoped=False) as other:
+            other.execute(delete(Connection).where(Connection.conn_id == "smtp_ops"))
+    assert [one.recipient for one in mail.mails] == ["ops@example.com"]
+    assert "This is a test" in mail.mails[0].text
+    assert unreachable == []
+
+
+def test_a_notifier_of_a_site(orders, monkeypatch, tmp_path):
+    """Any BaseNotifier: its arguments are templates that may name the texts, which are not rendered again."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "site_channel.py").write_text(
+        "from airflow.sdk.bases.notifier import BaseNotifier\n"
+        "SENT = []\n"
+        "class Chat(BaseNotifier):\n"
+        "    template_fields = ('message',)\n"
+        "    def __init__(self, room, message, **kwargs):\n"
+        "        super().__init__(**kwargs)\n"
+        "        self.room, self.message = room, message\n"
+        "    def notify(self, context):\n"
+        "        SENT.append((self.room, self.message, context['alarm']['events'][0]['task_id']))\n"
+    )
+    args = {"room": "ops", "message": "{{ subject }}"}
+    rule(orders, "orders.clean", recipients={}, channels=[{"channel": "site_channel.Chat", "args": args}])
+    became(orders, "orders.clean", "failed")
+    look(orders)
+    send()
+    import site_channel
+
+    assert site_channel.SENT == [("ops", "[TaskOps] Level 1: orders.clean failed", "clean")]
+
+
+class TestDelivery:
+    def test_a_dead_mail_server_loses_nothing(self, orders, monkeypatch):
+        server = MailServer()
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", server.uri)
+        rule(orders, "orders")
+        for name in ("extract", "clean", "load"):
+            became(orders, f"orders.{name}", "failed")
+        look(orders)
+        send()
+        states = [(one.state, one.attempts) for one in deliveries(orders)]
+        assert states == [("waiting", 1), ("waiting", 0), ("waiting", 0)]
+        assert "refused" in deliveries(orders)[0].last_error
+        from taskops_provider.services.health import check_health
+
+        (check,) = [one for one in check_health(orders, datetime.now(UTC)) if one.name == "alarms"]
+        assert check.level == "warning"
+        assert check.message.startswith("email fails: 1 message tried in vain since 0 s (ConnectionRefusedError")
+        with server:
+            send(datetime.now(UTC) + timedelta(minutes=1))
+        assert len(server.mails) == 3
+        assert {one.state for one in deliveries(orders)} == {"sent"}
+        (check,) = [one for one in check_health(orders, datetime.now(UTC)) if one.name == "alarms"]
+        assert check.level == "ok"
+
+    def test_a_message_is_given_up_after_its_window(self, orders, monkeypatch):
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", MailServer().uri)
+        rule(orders, "orders.clean")
+        became(orders, "orders.clean", "failed")
+        look(orders)
+        send(datetime.now(UTC) + timedelta(hours=25))
+        assert [one.state for one in deliveries(orders)] == ["failed"]
+
+    def test_a_recipient_that_is_refused_stops_no_other(self, orders, mail):
+        mail.answer = lambda address: "550 no such person" if address == "gone@example.com" else None
+        rule(orders, "orders.clean", recipients={"addresses": ["gone@example.com", "ops@example.com"]})
+        became(orders, "orders.clean", "failed")
+        look(orders)
+        send()
+        found = {one.recipient: (one.state, one.last_error) for one in deliveries(orders)}
+        assert found == {
+            "gone@example.com": ("waiting", "550 no such person"),
+            "ops@example.com": ("sent", None),
+        }
+
+    def test_a_lost_answer_makes_it_uncertain(self, orders, mail):
+        """The server took the text and did not answer in time: it is not sent again."""
+        mail.delay = 7
+        rule(orders, "orders.clean")
+        became(orders, "orders.clean", "failed")
+        look(orders)
+        send()
+        mail.delay = 0
+        send(datetime.now(UTC) + timedelta(hours=1))
+        (one,) = deliveries(orders)
+        assert (one.state, len(mail.mails)) == ("uncertain", 1)
+
+    def test_a_slow_channel_delays_no_other(self, orders, mail, monkeypatch):
+        from taskops_provider.monitor.sender import Sender
+
+        with MailServer(delay=4) as slow:
+            monkeypatch.setenv("AIRFLOW_CONN_SLOW", slow.uri)
+            rule(orders, "orders.clean", channels=[{"channel": "email", "connection": "slow"}])
+            rule(orders, "orders.clean")
+            became(orders, "orders.clean", "failed")
+            look(orders)
+            sender = Sender(interval=1)
+            started = datetime.now(UTC)
+            sender.run_once()
+            assert datetime.now(UTC) - started < timedelta(seconds=2)
+            sender._busy["email:"].join()
+            assert len(mail.mails) == 1
+            assert datetime.now(UTC) - started < timedelta(seconds=4)
+            sender.run_once(waits=True)
+            sender.close()
+        assert [one.state for one in deliveries(orders)] == ["sent", "sent"]
+
+
+def test_the_number_of_queries_does_not_grow_with_rules_tasks_or_instances(session):
+    """A look that finds nothing to fire: of every kind, with instances that ended and instances that run."""
+    kinds = {
+        "failed": {},
+        "succeeded": {},
+        "running_longer_than": {"percent": 5000, "last": 1},
+        "not_finished_by": {"time": "00:00", "days": 31},
+        "not_started_by": {"time": "00:00", "days": 31},
+        "replenishment_failed": {},
+    }
+
+    def queries(dag_id: str, tasks: int) -> int:
+        names = [f"t{number}" for number in range(tasks)]
+        install(session, [chain(dag_id, *names)])
+        write_runs(session, dag_id, names, range(2))
+        write_runs(session, dag_id, names, [9], state="running")
+        for name in names:
+            became(session, f"{dag_id}.{name}", "running", 9, start_date=ago(seconds=1), end_date=None)
+            for kind, parameters in kinds.items():
+                rule(session, f"{dag_id}.{name}", kind, parameters=parameters)
+        with counted_queries() as sent:
+            assert not look(session)
+        return len(sent)
+
+    few = queries("few", 1)
+    assert queries("many", 25) == few
+    assert few <= 14
