@@ -8,6 +8,7 @@ from taskops_provider.www.views.folders import TaskOpsFoldersView
 from taskops_provider.www.views.instances import TaskOpsInstancesView
 from taskops_provider.www.views.operations import TaskOpsOperationsView
 from taskops_provider.www.views.owners import TaskOpsOwnersView
+from taskops_provider.www.views.replenishments import TaskOpsReplenishmentsView
 from taskops_provider.www.views.settings import TaskOpsSettingsView
 from taskops_provider.www.views.task import TaskOpsTaskView
 from taskops_provider.www.views.tasks import TaskOpsTasksView
@@ -28,6 +29,7 @@ ALL_VIEWS = (
     TaskOpsFoldersView,
     TaskOpsOperationsView,
     TaskOpsOwnersView,
+    TaskOpsReplenishmentsView,
     TaskOpsSettingsView,
     TaskOpsUndoView,
     TaskOpsWorkflowView,
@@ -43,6 +45,7 @@ __all__ = [
     "TaskOpsInstancesView",
     "TaskOpsOperationsView",
     "TaskOpsOwnersView",
+    "TaskOpsReplenishmentsView",
     "TaskOpsSettingsView",
     "TaskOpsTaskView",
     "TaskOpsTasksView",
