@@ -71,11 +71,11 @@ def test_the_list_says_how_each_goes(web: WebApp, session: Session) -> None:
     set_cells(session, first, "failed", day=2)
     set_state(session, first, "running")
     page = get(web, LIST)
-    assert cells(page, "called") == [f"{READERS_DAG} and 1 more", "Late source"]
+    assert cells(page, "called")[1:] == [f"{READERS_DAG} and 1 more", "Late source"]
     assert cells(page, "state")[1:] == ["Queued", "Running"]
     assert re.findall(r"<span>([\d.]+ %)</span></div></td>", page) == ["0.0 %", "66.7 %"]
     assert cells(page, "success")[1:] == ["0.0 %", "33.3 %"]
-    assert cells(page, "cells-of") == ["15", "3 1 failed cell"]
+    assert cells(page, "cells-of")[1:] == ["15", "3 1 failed cell"]
     assert cells(page, "actor")[1:] == ["bob", "alice"]
     assert "<h1>2 replenishments</h1>" in page
     assert 'role="progressbar"' in page
@@ -104,7 +104,7 @@ def test_filters(web: WebApp, session: Session, query: str, found: int) -> None:
     set_state(session, create(session, "orders.clean", name="Late source"), "running")
     create(session, "orders", READERS_DAG, actor=BOB)
     page = get(web, f"{LIST}?{query}")
-    assert len(cells(page, "called")) == found
+    assert len(cells(page, "called")[1:]) == found
     assert problems(page) == []
 
 
@@ -170,20 +170,20 @@ def test_the_grid_shows_each_cell(web: WebApp, session: Session) -> None:
 def test_a_look_again_brings_only_what_changed(web: WebApp, session: Session) -> None:
     number = create(session, "orders.extract", "orders.load")
     set_state(session, number, "running")
-    page = get(web, f"{PAGE}?id={number}")
+    page = get(web, f"{PAGE}?id={number}", "admin")
     [poll] = re.findall(r'hx-get="([^"]+)"', page)
     poll = poll.replace("&amp;", "&")
     set_cells(session, number, "success", task_id="load", day=3)
-    part = get(web, poll, part=True)
+    part = get(web, poll, "admin", part=True)
     assert grid(part) == {"load": "WWS"}
     assert "replenishment-grid" not in part
     assert "replenishment-actions" not in part
     [poll] = re.findall(r'hx-get="([^"]+)"', part)
-    part = get(web, poll.replace("&amp;", "&"), part=True)
+    part = get(web, poll.replace("&amp;", "&"), "admin", part=True)
     assert grid(part) == {}
     set_cells(session, number, "success")
     set_state(session, number, "success", ended=True)
-    part = get(web, poll.replace("&amp;", "&"), part=True)
+    part = get(web, poll.replace("&amp;", "&"), "admin", part=True)
     assert "hx-get" not in part
     assert grid(part) == {"extract": "SSS", "load": "SSS"}
     assert "replenishment-actions" in part
@@ -227,11 +227,11 @@ def test_pause_resume_cancel_retry(web: WebApp, session: Session) -> None:
     part = admin.post("replenishment/cancel", target=number)
     assert "1 cell runs and will be ended" in part.words
     assert part.html.count('type="radio"') == 2
-    assert "2 cells will never execute" in admin.post("replenishment/cancel", target=number, step="apply").words
+    assert "3 cells will never execute" in admin.post("replenishment/cancel", target=number, step="apply").words
     set_state(session, number, "cancelled", ended=True)
     part = admin.post("replenishment/retry", target=number)
-    assert "0 failed cells and 2 cancelled cells will execute again" in part.words
-    assert "2 cells will execute" in admin.post("replenishment/retry", target=number, step="apply").words
+    assert "0 failed cells and 3 cancelled cells will execute again" in part.words
+    assert "3 cells will execute" in admin.post("replenishment/retry", target=number, step="apply").words
     session.expire_all()
     assert session.scalars(select(Replenishment.state)).one() == "running"
 
@@ -282,10 +282,10 @@ class TestAccess:
             for hidden in ("orders", "extract", "clean", "Secret"):
                 assert hidden not in page, hidden
         assert grid(pages[1]) == {"pull": "FF", "push": "FF"}
-        assert cells(pages[0], "cells-of") == ["4 4 failed cells"]
+        assert cells(pages[0], "cells-of")[1:] == ["4 4 failed cells"]
         get(fab, f"{PAGE}?id={other}", READER, status=404)
         for query in ("dag_id=orders", "workflow=orders", "name=orders", "name=Secret"):
-            assert cells(get(fab, f"{LIST}?{query}", READER), "called") == [], query
+            assert cells(get(fab, f"{LIST}?{query}", READER), "called")[1:] == [], query
 
     @pytest.mark.parametrize("verb", ["pause", "resume", "cancel", "retry"])
     @pytest.mark.parametrize("kind", ["simple", "fab"])
@@ -324,5 +324,5 @@ def test_a_replenishment_created_long_ago_is_found_by_time(web: WebApp, session:
     session.execute(update(Replenishment).values(created_at=past))
     session.commit()
     since = f"{past + timedelta(days=1):%Y-%m-%dT%H:%M}"
-    assert cells(get(web, f"{LIST}?since={since}"), "called") == []
+    assert cells(get(web, f"{LIST}?since={since}"), "called")[1:] == []
     assert str(number) in cells(get(web, f"{LIST}?until={since}"), "number")

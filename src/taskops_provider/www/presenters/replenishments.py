@@ -27,12 +27,12 @@ from taskops_provider.www.presenters.rows import Link
 PAGE = "replenishments"
 COLUMNS = (
     Column("number", "No.", "replenishment_id", largest_first=True),
-    Column("name", "Name"),
+    Column("called", "Name"),
     Column("state", "State", "state"),
     Column("progress", "Complete"),
     Column("success", "Success"),
     Column("eta", "Expected end", kind="time"),
-    Column("cells", "Cells"),
+    Column("cells-of", "Cells"),
     Column("actor", "Who", "actor"),
     Column("created", "Created", "created_at", largest_first=True, kind="time"),
     Column("started", "Started", kind="time"),
