@@ -202,6 +202,14 @@ def test_the_window_is_bounded_and_its_queries_constant(web: WebApp, session: Se
     page = get(web, f"{PAGE}?id={large}&cycles=2")
     assert {len(letters) for letters in grid(page).values()} == {40}
     assert "61–100" in plain(page)
+    run = update(ReplenishmentRun).where(ReplenishmentRun.logical_date == days(70, 70).first)
+    session.execute(run.values(state="active"))
+    session.commit()
+    # it opens where it is at work; the looks at it stay there
+    page = get(web, f"{PAGE}?id={large}")
+    assert "61–100" in plain(page)
+    assert f"progress?id={large}&amp;cycles=2&amp;seen=" in page
+    assert "1–60" in plain(get(web, f"{PAGE}?id={large}&cycles=1"))
     # behind the end: the last one
     assert {len(letters) for letters in grid(get(web, f"{PAGE}?id={large}&cycles=99")).values()} == {40}
 

@@ -116,6 +116,15 @@ def window(
     return Window(shown, date_count, rows, task_count, _seen(session, actor, replenishment_id, shown, rows))
 
 
+def at_work(session: Session, actor: Actor, replenishment_id: int) -> int:
+    """Return how many cycles lie before the first one at which it is at work, 0 where it is at none. Two queries."""
+    runs = _of_runs(actor, replenishment_id)
+    first = session.scalar(select(func.min(_Run.logical_date)).where(*runs, _Run.state == "active"))
+    if first is None:
+        return 0
+    return session.scalar(select(func.count(_Run.logical_date.distinct())).where(*runs, _Run.logical_date < first)) or 0
+
+
 def _seen(
     session: Session,
     actor: Actor,

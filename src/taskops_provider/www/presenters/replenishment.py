@@ -47,7 +47,9 @@ def present(asked: Asked) -> dict[str, Any]:
             "url": asked.urls.page("operation", {"id": str(shown["operation_id"])}),
         },
         "inputs": _inputs(asked, shown["inputs"]),
-        "refresh_url": asked.urls.page(PAGE, part.query()),
+        "refresh_url": asked.urls.page(PAGE, part.query())
+        if asked.one("cycles")
+        else asked.urls.page(PAGE, {"id": number}),
         **live,
     }
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from taskops_provider.services.replenishment_cells import Seen, Stretch, Window, window
+from taskops_provider.services.replenishment_cells import Seen, Stretch, Window, at_work, window
 from taskops_provider.www.asked import Asked
 from taskops_provider.www.presenters import replenish_cells as marks
 from taskops_provider.www.presenters import text
@@ -87,7 +87,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Part:
-    """Which part of the grid is asked for; the address of the page says it."""
+    """Which part of the grid is asked for; the address of the page says it.
+
+    Without a page of cycles it is that at which the replenishment is at work.
+    """
 
     number: int
     cycle_page: int
@@ -97,7 +100,11 @@ class Part:
     @classmethod
     def of(cls, asked: Asked, number: int) -> Part:
         """Read it; a page that cannot be is the first one."""
-        return cls(number, _page(asked, "cycles"), _page(asked, "tasks"), asked.one("show") == FAILED)
+        is_failed_only = asked.one("show") == FAILED
+        page = _page(asked, "cycles")
+        if not is_failed_only and not asked.one("cycles"):
+            page = at_work(asked.session, asked.actor, number) // CYCLES_SHOWN + 1
+        return cls(number, page, _page(asked, "tasks"), is_failed_only)
 
     def query(self, **changes: int | bool) -> dict[str, str]:
         """The query of the address of this part, or of one that differs."""
@@ -106,10 +113,10 @@ class Part:
             "tasks": self.task_page,
             "failed": self.is_failed_only,
         } | changes
-        query = {"id": str(self.number)}
+        query = {"id": str(self.number), "cycles": str(part["cycles"])}
         if part["failed"]:
             query["show"] = FAILED
-        return query | {name: str(part[name]) for name in ("cycles", "tasks") if part[name] > 1}
+        return query | ({"tasks": str(part["tasks"])} if part["tasks"] > 1 else {})
 
 
 def _page(asked: Asked, name: str) -> int:
