@@ -55,7 +55,11 @@ def ordinary(session: Any) -> None:
     """Write one that is over, one that is paused, and one that goes on with cells of each state."""
     over = create(session, "sales.sum", actor=BOB, days=1, name="Late rates")
     progress(
-        session, over, "part_success", ["success", "success", "failed", "success", "success", "skipped"], ended=True
+        session,
+        over,
+        "part_success",
+        ["success", "success", "failed", "success", "skipped", *["success"] * 150],
+        ended=True,
     )
     progress(session, create(session, "orders.load", days=1), "paused", ["success", "success"])
     more = {"reason": "the source was late", "max_active_runs": 4, "conf": {"full": True}}

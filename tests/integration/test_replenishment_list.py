@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.exceptions import BadInput, NotFound
-from taskops_provider.models import ReplenishmentCell
+from taskops_provider.models import ReplenishmentCell, ReplenishmentRun
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.replenishment_cells import Stretch, list_cells, window
 from taskops_provider.services.replenishment_list import ReplenishmentFilter, list_replenishments
@@ -72,7 +72,7 @@ def test_a_window_is_bounded_with_a_constant_number_of_queries(warehouse: Sessio
         with counted_queries() as statements:
             found = window(warehouse, ALICE, number, Stretch(0, size), Stretch(0, size), failed_only=False)
         counts.append(len(statements))
-    assert counts == [5, 5]
+    assert counts == [4, 4]
     assert (len(found.dates), found.date_count, found.task_count) == (60, 300, 4)
     assert found.tasks == [("orders", "extract"), ("orders", "clean"), ("orders", "load"), ("stock", "count")]
     assert len(found.cells) == 240
@@ -80,6 +80,13 @@ def test_a_window_is_bounded_with_a_constant_number_of_queries(warehouse: Sessio
     found = window(warehouse, ALICE, number, Stretch(280, 20), Stretch(0, 9), failed_only=True)
     assert found.tasks == [("stock", "count")]
     assert (len(found.dates), found.date_count, len(found.cells)) == (20, 300, 20)
+    # in the order of the plan, whichever failed first
+    for task_id, day in (("load", 1), ("extract", 9)):
+        of_day = select(ReplenishmentRun.id).where(ReplenishmentRun.logical_date == days(day, day).first)
+        change = update(ReplenishmentCell).where(ReplenishmentCell.task_id == task_id)
+        warehouse.execute(change.where(ReplenishmentCell.of_run_id.in_(of_day)).values(state="failed"))
+    found = window(warehouse, ALICE, number, Stretch(0, 9), Stretch(0, 9), failed_only=True)
+    assert found.tasks == [("orders", "extract"), ("orders", "load"), ("stock", "count")]
 
 
 def test_who_may_read_one_dag_sees_its_cells_alone(warehouse: Session) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.progress import CellState
@@ -95,7 +95,7 @@ def list_cells(
 def window(
     session: Session, actor: Actor, replenishment_id: int, cycles: Stretch, tasks: Stretch, *, failed_only: bool
 ) -> Window:
-    """Return a part of the grid. Five queries, whatever its size.
+    """Return a part of the grid. Four queries, whatever its size.
 
     A stretch behind the end is moved to the last one that there is.
 
@@ -107,13 +107,19 @@ def window(
         # every run has cells
         dates = select(_Run.logical_date).distinct().where(*_of_runs(actor, replenishment_id))
     date_count = session.scalar(select(func.count()).select_from(dates.subquery())) or 0
-    shown = session.scalars(_part(dates.order_by(_Run.logical_date), cycles, date_count)).all()
-    lines = _joined(select(_Run.dag_id, _Cell.task_id), conditions).group_by(_Run.dag_id, _Cell.task_id)
-    task_count = session.scalar(select(func.count()).select_from(lines.subquery())) or 0
-    # cells were written in the order of the plan
+    ordered_dates = dates.order_by(_Run.logical_date).limit(cycles.size).offset(_first(cycles, date_count))
+    shown = session.scalars(ordered_dates).all()
+    all_cells = _conditions(actor, replenishment_id, ())
+    lines = _joined(select(_Run.dag_id, _Cell.task_id), all_cells).group_by(_Run.dag_id, _Cell.task_id)
+    if failed_only:
+        failed = case((_Cell.state == CellState.FAILED.value, 1), else_=0)
+        lines = lines.having(func.max(failed) == 1)
+    # cells were written in the order of the plan; counting the tasks apart would read all cells once more
     ordered = lines.order_by(func.min(_Run.stage), _Run.dag_id, func.min(_Cell.id))
-    rows = [(dag_id, task_id) for dag_id, task_id in session.execute(_part(ordered, tasks, task_count))]
-    return Window(shown, date_count, rows, task_count, _seen(session, actor, replenishment_id, shown, rows))
+    every = [(dag_id, task_id) for dag_id, task_id in session.execute(ordered)]
+    first = _first(tasks, len(every))
+    rows = every[first : first + tasks.size]
+    return Window(shown, date_count, rows, len(every), _seen(session, actor, replenishment_id, shown, rows))
 
 
 def at_work(session: Session, actor: Actor, replenishment_id: int) -> int:
@@ -151,9 +157,8 @@ def _seen(
     }
 
 
-def _part(query: Select[*tuple[Any, ...]], stretch: Stretch, total: int) -> Select[*tuple[Any, ...]]:
-    last = max(total - 1, 0) // stretch.size * stretch.size
-    return query.limit(stretch.size).offset(min(stretch.first, last))
+def _first(stretch: Stretch, total: int) -> int:
+    return min(stretch.first, max(total - 1, 0) // stretch.size * stretch.size)
 
 
 def _of_runs(actor: Actor, replenishment_id: int) -> list[ColumnElement[bool]]:
