@@ -144,6 +144,7 @@ REQUESTS: dict[Route, Prepare] = {
     ("POST", "/v1/replenishments"): lambda _session, _web, _role: ("/v1/replenishments", REPLENISH),
     ("POST", "/v1/replenishments/plan"): lambda _session, _web, _role: ("/v1/replenishments/plan", REPLENISH),
     ("GET", "/v1/replenishments/{replenishment_id}"): replenishment(""),
+    ("GET", "/v1/replenishments/{replenishment_id}/cells"): replenishment("/cells"),
     ("POST", "/v1/replenishments/{replenishment_id}/{verb}"): replenishment("/pause", {}),
     ("GET", "/v1/alarms/rules"): plain("/v1/alarms/rules"),
     ("POST", "/v1/alarms/rules"): lambda _session, _web, _role: ("/v1/alarms/rules", ALARM),

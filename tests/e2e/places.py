@@ -120,6 +120,9 @@ TASKS = ("inventory_snapshot step_00", "inventory_snapshot step_05", "inventory_
 OF_FLOW = "tasks?dag_id=inventory_snapshot"
 TASK = "task?dag_id=orders&task_id=clean"
 
+#: the page of a replenishment that goes on
+GOING = (click("text=Repair January"), see("table.cells"))
+
 ORDINARY = (
     Place("workflows", "workflows", (hover("tbody tr:nth-child(2) th"),)),
     Place("workflows-end", "workflows", (scroll_to_end,)),
@@ -221,11 +224,28 @@ ORDINARY = (
         "operations",
         (click("td.what a:has-text('Changed the owners')"), click(".title button"), opened),
     ),
+    Place("replenishments", "replenishments"),
+    Place("replenishments-row-menu", "replenishments", (click("tbody td.more button"), see(".panel:popover-open"))),
+    Place("replenishments-nothing", "replenishments?name=nothing&state=failed"),
+    Place("replenishment", "replenishments", (*GOING, hover("td.cell-failed"))),
+    Place(
+        "replenishment-failed", "replenishments", (*GOING, click("#cells-failed"), see("#cells-failed[aria-current]"))
+    ),
+    Place("replenishment-over", "replenishments", (click("text=Late rates"), see("table.cells"))),
+    *(
+        Place(f"replenishment-{verb}", "replenishments", (click(f"text={name}"), click(f"#do-{verb}"), opened))
+        for verb, name in {
+            "pause": "Repair January",
+            "cancel": "Repair January",
+            "resume": "orders",
+            "retry": "Late rates",
+        }.items()
+    ),
     Place("settings", "settings"),
     Place("settings-dialog", "settings", (click("button[role=switch]"), opened)),
 )
 
-EMPTY = tuple(Place(page, page) for page in ("workflows", "tasks", "operations", "settings"))
+EMPTY = tuple(Place(page, page) for page in ("workflows", "tasks", "replenishments", "operations", "settings"))
 
 #: every row, of which there are thousands
 ALL_ROWS = (click("input[data-select-page]"), click("[data-select-matching]"))
@@ -246,5 +266,9 @@ CROWDED = (
     Place("tasks-long-names", "tasks?q=reconciliation"),
     Place("workflow", f"workflow?dag_id={LARGE}", (hover("#diagram"), see(".diagram-svg"))),
     Place("diagram", f"diagram?dag_id={LARGE}", (see(".diagram-svg"),)),
+    Place("replenishments", "replenishments"),
+    Place("replenishment", "replenishments", (click("th.called a"), see("table.cells"))),
+    Place("replenishment-later", "replenishment?id=100&cycles=30", (see("table.cells"),)),
+    Place("replenishment-many-failed", "replenishment?id=100&show=failed", (see("table.cells"),)),
     Place("settings", "settings"),
 )

@@ -13,7 +13,8 @@ from taskops_provider.models import Operation, Replenishment
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.records import RecordFilter, get_operation, list_operations
 from taskops_provider.services.replenishment_control import ControlVerb, control
-from taskops_provider.services.replenishments import create_replenishment, list_replenishments, show_replenishment
+from taskops_provider.services.replenishment_list import list_replenishments
+from taskops_provider.services.replenishments import create_replenishment, show_replenishment
 from tests.e2e.apps import web_app
 from tests.support.api import Api
 from tests.support.cli import Cli

@@ -20,7 +20,8 @@ from taskops_provider.models import Replenishment
 from taskops_provider.services import gating, replenishment_feed
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.replenishment_control import ControlVerb, control
-from taskops_provider.services.replenishments import create_replenishment, list_replenishments, show_replenishment
+from taskops_provider.services.replenishment_list import list_replenishments
+from taskops_provider.services.replenishments import create_replenishment, show_replenishment
 from tests.support.replenishing import DAY, FIRST, World, asked, days, make_runs, plan
 from tests.support.warehouse import ALICE, START, Limited, bash, chain, install, operate
 

@@ -30,10 +30,17 @@ READS = {
     "/taskops/task": ("dag_id=customer_dim&task_id=step_00", "step_00"),
     "/taskops/task/why": ("dag_id=customer_dim&task_id=step_00", ""),
     "/taskops/operations": ("", "Operation records"),
+    "/taskops/replenishments": ("", "Replenishments"),
+    "/taskops/replenishments/progress": ("", "looks-again"),
     "/taskops/settings": ("", "retail"),
 }
 #: what needs a record, and so is 404 here
-OF_A_RECORD = ("/taskops/operation", "/taskops/operation/download")
+OF_A_RECORD = (
+    "/taskops/operation",
+    "/taskops/operation/download",
+    "/taskops/replenishment",
+    "/taskops/replenishment/progress",
+)
 
 
 @pytest.fixture(params=MANAGERS)

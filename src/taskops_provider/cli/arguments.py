@@ -88,7 +88,31 @@ TASK_FILTERS: tuple[Arg, ...] = (
 # replenishments
 
 REPLENISHMENT_ID = Arg(("replenishment_id",), help="The number of the replenishment", metavar="REPLENISHMENT", type=int)
-REPLENISH_STATE = _repeatable(("--state",), "states", "STATE", "Filter: state queued, running, paused, success, ...")
+REPLENISHMENT_FILTERS: tuple[Arg, ...] = (
+    _filter("--state", "states", "STATE", "state queued, running, paused, success, ..."),
+    _filter("--actor", "actors", "NAME", "created by the person (or program) NAME"),
+    _text("--name", "part of the name; where it has none, of the id of one of its workflows"),
+    _text("--workflow", "part of the name or id of a workflow of it"),
+    Arg(("--dag-id",), help="Filter: of the workflow DAG_ID", dest="in_dag", metavar="DAG_ID"),
+    Arg(("--since",), help="Filter: created since TIME (ISO 8601), or from now back, as --since=-2h", metavar="TIME"),
+    Arg(("--until",), help="Filter: created until TIME, written as that of --since", metavar="TIME"),
+)
+REPLENISHMENT_ORDER = Arg(
+    ("--order-by",),
+    help=(
+        "Sort by replenishment_id, created_at, state or actor, downwards with a - in front\n"
+        "(default: -replenishment_id, newest first)"
+    ),
+    metavar="COLUMN",
+    default="-replenishment_id",
+)
+CELLS: tuple[Arg, ...] = (
+    Arg(("--cells",), help="List the cells, task by cycle, instead", action="store_true"),
+    _filter("--state", "states", "STATE", "with --cells: in the state waiting, active, success, failed, ..."),
+    _filter("--dag-id", "in_dags", "DAG_ID", "with --cells: of the workflow DAG_ID"),
+    Arg(("--limit",), help="With --cells: at most N of them (default: 1000)", type=int, default=1000),
+    Arg(("--offset",), help="With --cells: leave out the first N (default: 0)", type=int, default=0),
+)
 REPLENISHMENT: tuple[Arg, ...] = (
     _repeatable(("--workflow",), "workflows", "DAG_ID", "Replenish every task of a workflow"),
     Arg(

@@ -217,14 +217,16 @@ REPLENISH = (
     _command(
         "replenish.replenish_list",
         "List replenishments with their progress, newest first",
-        (args.REPLENISH_STATE, args.RECORD_LIMIT, args.OFFSET, *args.OUTPUT),
+        (*args.REPLENISHMENT_FILTERS, args.REPLENISHMENT_ORDER, args.RECORD_LIMIT, args.OFFSET, *args.OUTPUT),
         "replenish list --state running",
+        "replenish list --dag-id orders_daily --since=-24h",
     ),
     _command(
         "replenish.replenish_show",
-        "Show one replenishment: progress, expected end, cells by class and state, each workflow",
-        (args.REPLENISHMENT_ID, *args.OUTPUT),
+        "Show one replenishment: progress, expected end, cells by class and state, each workflow; or its cells",
+        (args.REPLENISHMENT_ID, *args.CELLS, *args.OUTPUT),
         "replenish show 3",
+        "replenish show 3 --cells --state failed",
     ),
     *(
         _command(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -58,6 +59,7 @@ def control(
     )
     if dag_ids - actor.permissions.editable(dag_ids):
         raise Forbidden(f"replenishment {replenishment_id} has Dags that you may not edit")
+    _check(replenishment, verb)
     before = replenishment.state
     if verb is ControlVerb.CANCEL:
         _cancel(session, replenishment, now, end_running=end_running)
@@ -86,29 +88,54 @@ def control(
     return show_replenishment(session, actor, replenishment_id, now)
 
 
-def _refuse(replenishment: Replenishment, verb: ControlVerb, allowed: str) -> Conflict:
-    return Conflict(
-        f"replenishment {replenishment.id} is {replenishment.state}; {verb.value} applies to those that are {allowed}"
-    )
+#: verb -> what a replenishment has to be
+APPLIES_TO: dict[ControlVerb, str] = {
+    ControlVerb.PAUSE: "queued or running",
+    ControlVerb.RESUME: "paused",
+    ControlVerb.CANCEL: "queued, running or paused",
+    ControlVerb.RETRY: "over",
+}
+_STATES = {
+    ControlVerb.PAUSE: (ReplenishmentState.QUEUED, ReplenishmentState.RUNNING),
+    ControlVerb.RESUME: (ReplenishmentState.PAUSED,),
+    ControlVerb.CANCEL: (ReplenishmentState.QUEUED, ReplenishmentState.RUNNING, ReplenishmentState.PAUSED),
+}
+
+
+def applies(verb: ControlVerb, state: str, *, has_ended: bool) -> bool:
+    """Whether something can be done to a replenishment in its state; retry needs a cell that failed as well."""
+    return has_ended if verb is ControlVerb.RETRY else state in _STATES[verb]
+
+
+def controllable(session: Session, actor: Actor, ids: Collection[int]) -> set[int]:
+    """Return those of some replenishments that the actor may control: all of whose Dags they may edit. One query."""
+    dag_ids: dict[int, set[str]] = defaultdict(set)
+    query = select(ReplenishmentRun.replenishment_id, ReplenishmentRun.dag_id).distinct()
+    for key, dag_id in session.execute(query.where(ReplenishmentRun.replenishment_id.in_(ids))):
+        dag_ids[key].add(dag_id)
+    editable = actor.permissions.editable(set().union(*dag_ids.values()))
+    return {key for key, of in dag_ids.items() if of <= editable}
+
+
+def _check(replenishment: Replenishment, verb: ControlVerb) -> None:
+    if not applies(verb, replenishment.state, has_ended=replenishment.ended_at is not None):
+        raise Conflict(
+            f"replenishment {replenishment.id} is {replenishment.state}; {verb.value} applies to those that are "
+            f"{APPLIES_TO[verb]}"
+        )
 
 
 def _pause(session: Session, replenishment: Replenishment) -> None:
-    if replenishment.state not in (ReplenishmentState.QUEUED, ReplenishmentState.RUNNING):
-        raise _refuse(replenishment, ControlVerb.PAUSE, "queued or running")
     replenishment.state = ReplenishmentState.PAUSED.value
 
 
 def _resume(session: Session, replenishment: Replenishment) -> None:
-    if replenishment.state != ReplenishmentState.PAUSED:
-        raise _refuse(replenishment, ControlVerb.RESUME, "paused")
     started = replenishment.started_at is not None
     replenishment.state = (ReplenishmentState.RUNNING if started else ReplenishmentState.QUEUED).value
 
 
 def _retry(session: Session, replenishment: Replenishment) -> None:
     """Let the failed cells execute again, in the runs in which they failed or which were never made."""
-    if replenishment.ended_at is None:
-        raise _refuse(replenishment, ControlVerb.RETRY, "over")
     again = (CellState.FAILED.value, CellState.CANCELLED.value)
     first_wave = (
         select(ReplenishmentCell.of_run_id, func.min(ReplenishmentCell.wave).label("wave"))
@@ -132,8 +159,6 @@ def _retry(session: Session, replenishment: Replenishment) -> None:
 
 
 def _cancel(session: Session, replenishment: Replenishment, now: datetime, *, end_running: bool) -> None:
-    if ReplenishmentState(replenishment.state).is_over:
-        raise _refuse(replenishment, ControlVerb.CANCEL, "queued, running or paused")
     replenishment.state = ReplenishmentState.CANCELLED.value
     query = select(ReplenishmentRun).where(
         ReplenishmentRun.replenishment_id == replenishment.id, ReplenishmentRun.state.in_(("waiting", "active"))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, insert, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills
@@ -25,7 +25,6 @@ from taskops_provider.models import (
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.locks import take_writer_lock
 from taskops_provider.services.operations import record_items, write_audit
-from taskops_provider.services.paging import Page, check_page
 from taskops_provider.services.replenishment_plan import CLASSES, Grid, ReplenishmentPlan, plan_replenishment
 from taskops_provider.services.replenishment_seen import refuse_changed
 from taskops_provider.services.replenishment_shown import VERB, by_workflow, shown
@@ -193,32 +192,6 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
     session.execute(insert(ReplenishmentCell), cells)
 
 
-def list_replenishments(
-    session: Session,
-    actor: Actor,
-    now: datetime,
-    *,
-    states: Collection[str] = (),
-    limit: int,
-    offset: int = 0,
-) -> Page[dict[str, Any]]:
-    """Return replenishments, the newest first. A constant number of queries.
-
-    :raises BadInput: for an unknown state, a negative limit or offset
-    """
-    check_page(limit, offset)
-    unknown = set(states) - {state.value for state in ReplenishmentState}
-    if unknown:
-        allowed = ", ".join(state.value for state in ReplenishmentState)
-        raise BadInput(f"state {sorted(unknown)[0]!r} does not exist; allowed are {allowed}")
-    query = _visible(select(Replenishment), actor)
-    if states:
-        query = query.where(Replenishment.state.in_(states))
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    found = session.scalars(query.order_by(Replenishment.id.desc()).limit(limit).offset(offset)).all()
-    return Page(shown(session, actor, found, now), total, limit, offset)
-
-
 def show_replenishment(session: Session, actor: Actor, replenishment_id: int, now: datetime) -> dict[str, Any]:
     """Return one replenishment with its progress, whole and by workflow.
 
@@ -228,18 +201,25 @@ def show_replenishment(session: Session, actor: Actor, replenishment_id: int, no
     return shown(session, actor, [replenishment], now)[0] | {"workflows": by_workflow(session, actor, replenishment_id)}
 
 
+def show_some(session: Session, actor: Actor, ids: Collection[int], now: datetime) -> list[dict[str, Any]]:
+    """Return those of some replenishments that the actor may see, the newest first. A constant number of queries."""
+    query = visible(select(Replenishment), actor).where(Replenishment.id.in_(ids)).order_by(Replenishment.id.desc())
+    return shown(session, actor, session.scalars(query).all(), now)
+
+
 def get_replenishment(session: Session, actor: Actor, replenishment_id: int) -> Replenishment:
     """Return one replenishment.
 
     :raises NotFound: when there is no such replenishment, or the actor may read none of its Dags
     """
-    found = session.scalar(_visible(select(Replenishment), actor).where(Replenishment.id == replenishment_id))
+    found = session.scalar(visible(select(Replenishment), actor).where(Replenishment.id == replenishment_id))
     if found is None:
         raise NotFound(f"replenishment {replenishment_id} does not exist")
     return found
 
 
-def _visible(query: Select[Any], actor: Actor) -> Select[Any]:
+def visible(query: Select[Any], actor: Actor) -> Select[Any]:
+    """Keep the replenishments of which the actor may read a Dag."""
     readable = actor.permissions.readable()
     if readable is None:
         return query

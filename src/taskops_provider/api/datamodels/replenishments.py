@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from taskops_provider.api.datamodels.common import Asked, LongText, Moment, Name, PageQuery, Text
+from taskops_provider.api.datamodels.common import Asked, LongText, Moment, Name, Names, PageQuery, Text
 from taskops_provider.domain import replenishment as domain
 from taskops_provider.domain.cells import CellClass, Wanted
 from taskops_provider.domain.operations import Target
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.domain.replenishment import MAX_ACTIVE_RUNS, MAX_DEPTH, MAX_RANGES
+from taskops_provider.services.replenishment_list import NEWEST_FIRST, ReplenishmentFilter
 
 
 class TaskTarget(Asked):
@@ -86,9 +87,39 @@ class ReplenishmentCreate(ReplenishmentRequest):
 
 
 class ReplenishmentsQuery(PageQuery):
-    """Which replenishments."""
+    """Which replenishments. Several values of one field mean any of them; several fields mean all of them."""
 
-    state: list[ReplenishmentState] = Field(default=[], description="Any of these states.")
+    state: list[ReplenishmentState] = Field(default=[], max_length=50, description="Any of these states.")
+    actor: Names = Field(default_factory=list, description="Created by this person or program.", examples=[["alice"]])
+    name: Text | None = Field(None, description="Part of the name; where it has none, of the id of one of its Dags.")
+    workflow: Text | None = Field(None, description="Part of the name or id of a workflow of it.")
+    dag_id: Name | None = Field(None, description="A workflow of it.", examples=["orders"])
+    since: Moment | None = Field(None, description="Created since; without a zone in Airflow's default zone.")
+    until: Moment | None = Field(None, description="Created until.")
+    order_by: Text = Field(
+        NEWEST_FIRST,
+        description="`replenishment_id`, `created_at`, `state` or `actor`, with a `-` in front: descending.",
+        examples=["-created_at"],
+    )
+
+    def filter(self) -> ReplenishmentFilter:
+        """The filter as the services have it."""
+        return ReplenishmentFilter(
+            states=tuple(state.value for state in self.state),
+            actors=tuple(self.actor),
+            name=self.name or "",
+            workflow=self.workflow or "",
+            dag_id=self.dag_id or "",
+            since=self.since,
+            until=self.until,
+        )
+
+
+class CellsQuery(PageQuery):
+    """Which cells of a replenishment."""
+
+    state: list[CellState] = Field(default=[], max_length=50, description="In one of these states.")
+    dag_id: Names = Field(default_factory=list, description="Of this workflow.", examples=[["orders"]])
 
 
 class Control(Asked):
@@ -185,6 +216,24 @@ class Replenishments(BaseModel):
     """A page of replenishments."""
 
     replenishments: list[Replenishment]
+    total_entries: int
+
+
+class Cell(BaseModel):
+    """One task in one cycle."""
+
+    dag_id: str
+    task_id: str
+    logical_date: datetime
+    run_id: str | None = Field(description="null while the run has not been made.")
+    was: CellClass = Field(description="What had become of it when the replenishment was planned.")
+    state: CellState
+
+
+class Cells(BaseModel):
+    """A page of cells."""
+
+    cells: list[Cell]
     total_entries: int
 
 

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Query, status
 from taskops_provider.api.changing import CHANGING
 from taskops_provider.api.datamodels.common import Number
 from taskops_provider.api.datamodels.replenishments import (
+    Cells,
+    CellsQuery,
     Control,
     ReplenishmentCreate,
     ReplenishmentDetails,
@@ -21,7 +23,8 @@ from taskops_provider.api.datamodels.replenishments import (
 )
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.security import ActorDep, NowDep
-from taskops_provider.services import replenishment_plan, replenishments
+from taskops_provider.services import replenishment_list, replenishment_plan, replenishments
+from taskops_provider.services.replenishment_cells import list_cells
 from taskops_provider.services.replenishment_control import ControlVerb, control
 
 router = APIRouter(prefix="/replenishments", tags=["Replenishments"])
@@ -32,8 +35,8 @@ def list_replenishments(
     query: Annotated[ReplenishmentsQuery, Query()], session: SessionDep, actor: ActorDep, now: NowDep
 ) -> dict[str, Any]:
     """List the replenishments that touch a Dag you may read, the newest first."""
-    page = replenishments.list_replenishments(
-        session, actor, now, states=query.state, limit=query.limit, offset=query.offset
+    page = replenishment_list.list_replenishments(
+        session, actor, now, query.filter(), limit=query.limit, offset=query.offset, order_by=query.order_by
     )
     return {"replenishments": page.rows, "total_entries": page.total_entries}
 
@@ -68,6 +71,23 @@ def create_replenishment(
 def show_replenishment(replenishment_id: Number, session: SessionDep, actor: ActorDep, now: NowDep) -> dict[str, Any]:
     """Show one replenishment with its progress."""
     return replenishments.show_replenishment(session, actor, replenishment_id, now)
+
+
+@router.get("/{replenishment_id}/cells", response_model=Cells, responses=NOT_FOUND)
+def list_replenishment_cells(
+    replenishment_id: Number, query: Annotated[CellsQuery, Query()], session: SessionDep, actor: ActorDep
+) -> dict[str, Any]:
+    """List its cells, task by cycle, by logical date: those of Dags you may read."""
+    page = list_cells(
+        session,
+        actor,
+        replenishment_id,
+        states=[state.value for state in query.state],
+        dag_ids=query.dag_id,
+        limit=query.limit,
+        offset=query.offset,
+    )
+    return {"cells": page.rows, "total_entries": page.total_entries}
 
 
 @router.post(

@@ -24,9 +24,11 @@ from taskops_provider.domain.cells import parse_wanted
 from taskops_provider.domain.operations import Target
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.domain.replenishment import Asked, Range, Window, end_of_range, parse_conf
+from taskops_provider.services.replenishment_cells import list_cells
 from taskops_provider.services.replenishment_control import ControlVerb, control
+from taskops_provider.services.replenishment_list import ReplenishmentFilter, list_replenishments
 from taskops_provider.services.replenishment_plan import plan_replenishment
-from taskops_provider.services.replenishments import create_replenishment, list_replenishments, show_replenishment
+from taskops_provider.services.replenishments import create_replenishment, show_replenishment
 
 COLUMNS: Columns = {
     "replenishment": lambda one: one["replenishment_id"],
@@ -50,6 +52,15 @@ _WORKFLOW_COLUMNS: Columns = {
     "complete": lambda row: f"{row['percent_complete']} %",
     "success": lambda row: f"{row['percent_success']} %",
     "cells": lambda row: ", ".join(f"{number} {name}" for name, number in row["by_state"].items()),
+}
+
+_CELL_COLUMNS: Columns = {
+    "dag_id": lambda one: one["dag_id"],
+    "task_id": lambda one: one["task_id"],
+    "logical_date": lambda one: one["logical_date"],
+    "was": lambda one: one["was"],
+    "state": lambda one: one["state"],
+    "run_id": lambda one: one["run_id"],
 }
 
 
@@ -86,23 +97,59 @@ def replenish_create(args: Namespace) -> int:
 def replenish_list(args: Namespace) -> None:
     """List replenishments, newest first."""
     with opened() as work:
+        since, until = (
+            None if given is None else parse_time(option, given, work.now, sign="-")
+            for option, given in (("--since", args.since), ("--until", args.until))
+        )
+        where = ReplenishmentFilter(
+            states=tuple(args.states or ()),
+            actors=tuple(args.actors or ()),
+            name=args.name or "",
+            workflow=args.workflow or "",
+            dag_id=args.in_dag or "",
+            since=since,
+            until=until,
+        )
         page = list_replenishments(
             work.session,
             work.actor,
             work.now,
-            states=tuple(args.states or ()),
+            where,
             limit=args.limit,
             offset=args.offset,
+            order_by=args.order_by,
         )
     print_list(page.rows, COLUMNS, args.output, as_json=lambda one: one, empty="no replenishments")
 
 
 @reads
 def replenish_show(args: Namespace) -> None:
-    """Show one replenishment."""
+    """Show one replenishment, or its cells."""
+    if args.cells:
+        _print_cells(args)
+        return
+    if args.states or args.in_dags:
+        raise UsageError("--state and --dag-id go with --cells")
     with opened() as work:
         shown = show_replenishment(work.session, work.actor, args.replenishment_id, work.now)
     _print(shown, args.output)
+
+
+def _print_cells(args: Namespace) -> None:
+    with opened() as work:
+        page = list_cells(
+            work.session,
+            work.actor,
+            args.replenishment_id,
+            states=tuple(args.states or ()),
+            dag_ids=tuple(args.in_dags or ()),
+            limit=args.limit,
+            offset=args.offset,
+        )
+    print_list(page.rows, _CELL_COLUMNS, args.output, as_json=lambda one: one, empty="no cells")
+    left = page.total_entries - args.offset - len(page.rows)
+    if left > 0 and args.output not in STRUCTURED:
+        say(f"{left} more: --offset {args.offset + len(page.rows)}")
 
 
 @changes

@@ -34,11 +34,12 @@ _DOWNSTREAM: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of the details: a text, or a time."""
+    """A line of the details: a text, maybe with an address, or a time."""
 
     label: str
     text: str = ""
     time: Time | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def present(asked: Asked) -> dict[str, Any]:
         "source": told.SOURCES.get(record["source"], record["source"]),
         "reason": record["reason"] or "",
         "ticket": told.ticket(record["ticket"]),
-        "facts": _facts(record),
+        "facts": _facts(record, asked.urls),
         "undo": operations.undo_links(asked, record),
         "can_undo": is_offered(asked.session, asked.actor, record),
         "download": downloads.of_record(asked, record),
@@ -123,10 +124,12 @@ def present(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _facts(record: Mapping[str, Any]) -> list[Fact]:
+def _facts(record: Mapping[str, Any], urls: Urls) -> list[Fact]:
     """What was chosen with it, in words."""
     options = record["options"]
     facts = []
+    if number := options.get("replenishment_id"):
+        facts.append(Fact("Replenishment", str(number), url=urls.page("replenishment", {"id": str(number)})))
     if effect := options.get("downstream"):
         facts.append(Fact("Downstream effect", _DOWNSTREAM.get(effect, effect)))
     if resume_at := options.get("resume_at"):

@@ -9,6 +9,7 @@ from taskops_provider.www.views.instances import TaskOpsInstancesView
 from taskops_provider.www.views.operations import TaskOpsOperationsView
 from taskops_provider.www.views.owners import TaskOpsOwnersView
 from taskops_provider.www.views.replenish import TaskOpsReplenishView
+from taskops_provider.www.views.replenishments import TaskOpsReplenishmentsView
 from taskops_provider.www.views.settings import TaskOpsSettingsView
 from taskops_provider.www.views.task import TaskOpsTaskView
 from taskops_provider.www.views.tasks import TaskOpsTasksView
@@ -30,6 +31,7 @@ ALL_VIEWS = (
     TaskOpsOperationsView,
     TaskOpsOwnersView,
     TaskOpsReplenishView,
+    TaskOpsReplenishmentsView,
     TaskOpsSettingsView,
     TaskOpsUndoView,
     TaskOpsWorkflowView,
@@ -46,6 +48,7 @@ __all__ = [
     "TaskOpsOperationsView",
     "TaskOpsOwnersView",
     "TaskOpsReplenishView",
+    "TaskOpsReplenishmentsView",
     "TaskOpsSettingsView",
     "TaskOpsTaskView",
     "TaskOpsTasksView",
