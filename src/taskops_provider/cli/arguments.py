@@ -196,6 +196,14 @@ RESUME_AT = Arg(
     ),
     metavar="TIME",
 )
+FILL_GAP = Arg(
+    ("--fill-gap",),
+    help=(
+        "Execute the cycles that the tasks missed since they were paused, as a replenishment\n"
+        "(pause: when --resume-at starts them again)"
+    ),
+    action="store_true",
+)
 CASCADE = Arg(
     ("--cascade",),
     help="In strict mode: take the selected tasks offline in waves, those without downstream tasks first",

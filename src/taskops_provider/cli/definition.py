@@ -40,12 +40,12 @@ def _command(
 _VERBS: dict[str, tuple[str, tuple[Arg, ...], str]] = {
     "start": (
         "Start paused {}: runs created from now on execute them",
-        (args.HELD,),
-        "--held skip",
+        (args.HELD, args.FILL_GAP),
+        "--fill-gap",
     ),
     "pause": (
         "Pause {}: runs created from now on do not execute them, existing instances go on",
-        (args.DOWNSTREAM, args.TERMINATE_INSTANCES, args.RESUME_AT),
+        (args.DOWNSTREAM, args.TERMINATE_INSTANCES, args.RESUME_AT, args.FILL_GAP),
         '--downstream run --resume-at +2h --reason "source is late"',
     ),
     "offline": (

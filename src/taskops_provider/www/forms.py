@@ -124,6 +124,7 @@ def _options(asked: Asked, verb: Verb) -> Options:
         resume_at=_resume_at(asked),
         held=asked.one("held") or "run",
         cascade=_ticked(asked, "cascade"),
+        fill_gap=_ticked(asked, "fill_gap"),
         owners=asked.many("owner"),
     )
 
