@@ -15,7 +15,11 @@ from sqlalchemy import select, update
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import Operation, Replenishment, ReplenishmentCell
 from taskops_provider.services import operations, planning, resume, undo
+from tests.e2e.apps import web_app
 from tests.support.airflow_db import serialized
+from tests.support.api import Api
+from tests.support.cli import Cli
+from tests.support.dialogs import Dialogs
 from tests.support.replenishing import DAY, World
 from tests.support.warehouse import ALICE, START, bash, chain, install, operate, request, stored
 
@@ -324,3 +328,38 @@ class TestTheOperation:
         assert stored(session, "d")["a"] == "paused"
         assert world.play(plan.gap.replenishment_id)["state"] == "success"
         assert world.executed == {(day(number), "a"): 1 for number in (2, 1)}
+
+
+class TestSurfaces:
+    """D10: one answer, whoever asks."""
+
+    @pytest.fixture
+    def missed(self, session):
+        install(session, [chain("d", "a", "b")])
+        ran(World(session), "d", 3)
+        pause(session, "d.a", "d.b", at=ago(1.5))
+
+    def test_command_line_and_rest(self, missed, session, capsys, monkeypatch):
+        cli = Cli(capsys, monkeypatch)
+        told = cli("tasks", "start", "d", "a", "--fill-gap", "--dry-run")
+        assert "2 missed cells would be replenished: 2 new runs, 0 existing runs" in told.lines
+        planned = cli.json("tasks", "start", "d", "a", "--fill-gap", "--dry-run")
+        with web_app("simple").active() as web:
+            target = {"targets": [{"dag_id": "d", "task_id": "a"}], "fill_gap": True}
+            assert Api(web).post("tasks/start", **target, dry_run=True)["gap"] == planned["gap"]
+            answer = Api(web).post("tasks/start", **target)
+            assert answer["replenishment_id"] == session.scalars(select(Replenishment.id)).one()
+        told = cli("workflows", "start", "d", "--fill-gap")
+        assert f"replenishment {answer['replenishment_id'] + 1}: 2 missed cells" in told.lines
+
+    def test_web(self, missed, session):
+        """The dialog offers it to starts alone, counts in its plan, and links to what it made."""
+        with web_app("simple").active() as web:
+            dialogs = Dialogs(web)
+            address = "change/tasks/start"
+            assert 'type="checkbox" name="fill_gap"' in dialogs.post(address, target="d a").html
+            part = dialogs.post(address, target="d a", fill_gap="on")
+            assert "2 missed cells will be replenished" in part.words
+            done = dialogs.apply(address, target="d a", fill_gap="on")
+            number = session.scalars(select(Replenishment.id)).one()
+            assert f"replenishment?id={number}" in done.html

@@ -131,6 +131,11 @@ REPLENISHMENT: tuple[Arg, ...] = (
     Arg(("--name",), help="A name for it", metavar="TEXT"),
     CHANGE_REASON,
 )
+GRID = Arg(
+    ("--grid",),
+    help="Show the cells too: a row for each task, a letter for each cycle (JSON: stretches of cycles that are alike)",
+    action="store_true",
+)
 WAIT: tuple[Arg, ...] = (
     Arg(
         ("--wait",),

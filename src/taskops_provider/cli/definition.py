@@ -201,8 +201,8 @@ REPLENISH = (
     _command(
         "replenish.replenish_plan",
         "Show the cells, task by cycle, that a replenishment would execute, and change nothing",
-        (*args.REPLENISHMENT, *args.OUTPUT),
-        "replenish plan --workflow orders_daily --range 2026-01-01 2026-01-31",
+        (*args.REPLENISHMENT, args.GRID, *args.OUTPUT),
+        "replenish plan --workflow orders_daily --range 2026-01-01 2026-01-31 --grid",
         "replenish plan --task orders_daily clean.orders --downstream-tasks 2 --range 2026-01-01 2026-01-31",
     ),
     _command(

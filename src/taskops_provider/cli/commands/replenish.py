@@ -8,7 +8,7 @@ from argparse import Namespace
 from datetime import datetime, timedelta
 from typing import Any
 
-from taskops_provider.cli import confirm, watch
+from taskops_provider.cli import confirm, replenish_grid, watch
 from taskops_provider.cli.output import (
     STRUCTURED,
     Columns,
@@ -26,6 +26,7 @@ from taskops_provider.domain.operations import Target
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.domain.replenishment import Asked, Range, Window, end_of_range
 from taskops_provider.exceptions import BadInput
+from taskops_provider.services.replenishment_cells import cells_json
 from taskops_provider.services.replenishment_control import ControlVerb, control
 from taskops_provider.services.replenishment_plan import plan_replenishment
 from taskops_provider.services.replenishments import create_replenishment, list_replenishments, show_replenishment
@@ -59,11 +60,15 @@ _WORKFLOW_COLUMNS: Columns = {
 def replenish_plan(args: Namespace) -> None:
     """Show what would be done."""
     with opened() as work:
-        plan = plan_replenishment(work.session, work.actor, _asked(args, work.now), work.now).as_json()
+        found = plan_replenishment(work.session, work.actor, _asked(args, work.now), work.now)
+        plan = found.as_json() | (cells_json(found) if args.grid else {})
     if args.output in STRUCTURED:
         print_object(plan, args.output)
-    else:
-        _print_plan(plan, args.output)
+        return
+    _print_plan(plan, args.output)
+    if args.grid:
+        for line in replenish_grid.lines(plan):
+            out(line)
 
 
 @changes
@@ -164,8 +169,10 @@ def _asked(args: Namespace, now: datetime) -> Asked:
 
 
 def _range(first: str, last: str, now: datetime) -> Range:
-    begin, end = (parse_time("--range", text, now) for text in (first, last))
-    return Range(begin, end_of_range(last, end))
+    def read(text: str) -> datetime:
+        return parse_time("--range", text, now)
+
+    return Range(read(first), end_of_range(last, read))
 
 
 def _conf(text: str | None) -> dict[str, Any]:
