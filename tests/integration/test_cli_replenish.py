@@ -61,7 +61,7 @@ def test_plan_shows_its_cells(world, session, cli):
         for name, first, last, executes in cells
     ]
     answer = cli("replenish", "plan", *D_B, "--range", "2026-01-01", "2026-01-05", "--grid")
-    assert answer.lines[-2:] == ["d: 5 cycles, 2026-01-01 00:00:00 to 2026-01-05 00:00:00", "  b  NdFNN"]
+    assert answer.lines[-2:] == ["d: 5 cycles, 2026-01-01 00:00:00 UTC to 2026-01-05 00:00:00 UTC", "  b  NdFNN"]
     long = cli("replenish", "plan", *D_B, "--range", "2026-01-04", "2026-06-30", "--grid").lines
     assert long[-2] == f"  b  {'N' * replenish_grid.WIDTH}"
     assert long[-1].startswith("  ... and 98 cycles more: ask for a shorter --range, or --output json")

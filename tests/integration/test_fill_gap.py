@@ -12,14 +12,16 @@ from airflow.sdk import DAG, Asset
 from airflow.utils.sqlalchemy import prohibit_commit
 from sqlalchemy import select, update
 
+from taskops_provider.adapter import dag_state
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import Operation, Replenishment, ReplenishmentCell
 from taskops_provider.services import operations, planning, resume, undo
 from tests.e2e.apps import web_app
-from tests.support.airflow_db import serialized
+from tests.support.airflow_db import new_session, serialized
 from tests.support.api import Api
 from tests.support.cli import Cli
 from tests.support.dialogs import Dialogs
+from tests.support.gates import counted_queries
 from tests.support.replenishing import DAY, World
 from tests.support.warehouse import ALICE, START, bash, chain, install, operate, request, stored
 
@@ -328,6 +330,38 @@ class TestTheOperation:
         assert stored(session, "d")["a"] == "paused"
         assert world.play(plan.gap.replenishment_id)["state"] == "success"
         assert world.executed == {(day(number), "a"): 1 for number in (2, 1)}
+
+
+class TestCost:
+    def test_queries_do_not_grow_with_cycles_or_tasks(self, session):
+        install(session, [chain("d", *"abcdef"), chain("e", *"abcdef")])
+        for dag_id in "de":
+            ran(World(session), dag_id, 30)
+        pause(session, "d.a", at=ago(2.5))
+        pause(session, *(f"e.{task}" for task in "abcdef"), at=ago(28.5))
+        numbers = []
+        for names, cells in ((["d.a"], 3), ([f"e.{task}" for task in "abcdef"], 29 * 6)):
+            with counted_queries() as queries:
+                plan = planning.preview(session, ALICE, request("start", *names, fill_gap=True), datetime.now(UTC))
+            assert plan.gap.cells == cells
+            numbers.append(len(queries))
+        assert numbers[0] == numbers[1]
+
+
+class TestTheRaceWithTheScheduler:
+    @pytest.mark.postgres
+    def test_no_run_is_made_while_a_gap_or_a_backfill_is(self, session):
+        """The scheduler passes over a Dag that is locked; on SQLite there is one writer anyway."""
+        install(session, [chain("d", "a")])
+        ran(World(session), "d", 3)
+        dag_state.lock_dags(session, ["d"])
+        with new_session() as scheduler:
+            found, *_ = DagModel.dags_needing_dagruns(scheduler)
+            assert list(found) == []
+            scheduler.rollback()
+            session.commit()
+            found, *_ = DagModel.dags_needing_dagruns(scheduler)
+            assert [model.dag_id for model in found] == ["d"]
 
 
 class TestSurfaces:
