@@ -16,7 +16,9 @@ import os
 from datetime import datetime, timedelta
 from airflow.sdk import DAG, task
 from taskops_provider.hooks.taskops import TaskOpsHook
+from taskops_provider.operators.replenishment import DataReplenishmentOperator
 from taskops_provider.operators.tasks import *
+from taskops_provider.sensors.replenishment import ReplenishmentSensor
 from taskops_provider.sensors.task_status import TaskStatusSensor
 
 START = datetime(2026, 1, 1)
@@ -66,6 +68,36 @@ with DAG("fails", schedule=None, start_date=START, default_args={"retries": 1, "
     PauseTasksOperator(task_id="no_permission", targets=A, taskops_conn_id="no_permission")
     PauseTasksOperator(task_id="unknown_task", targets=[*A, ("work", "nowhere")])
     PauseTasksOperator(task_id="server_down", targets=A, taskops_conn_id="down")
+
+# what is replenished: a workflow for each, for Airflow has one backfill of a Dag at a time
+for name in ("one", "two", "endless", "without_end"):
+    with DAG(name, schedule="@daily", start_date=START, catchup=False, is_paused_upon_creation=True):
+        @task
+        def work(name=name):
+            import time
+            while name in ("endless", "without_end"):
+                time.sleep(1)
+
+        work()
+
+def fill(task_id, dag_id, deferrable, first="2026-01-01", last="2026-01-02"):
+    return DataReplenishmentOperator(
+        task_id=task_id, tasks=[(dag_id, "work")], ranges=[(first, last)], max_active_runs=2, deferrable=deferrable,
+        poke_interval=8 if deferrable else 1,
+    )
+
+with DAG("fills", schedule=None, start_date=START, default_args={"retries": 1, "retry_delay": timedelta(seconds=1)}):
+    fill("waits", "one", False)
+    fill("deferred", "two", True)
+    fill("killed", "endless", False)
+    fill("killed_deferred", "without_end", True)
+    fill("refused", "one", False, "2999-01-01", "2999-01-02")
+    queue = DataReplenishmentOperator(
+        task_id="queue", tasks=[("one", "work")], ranges=[("2026-01-05", "2026-01-05")], wait_for_completion=False
+    )
+    NUMBER = "{{ ti.xcom_pull('queue')['replenishment_id'] }}"
+    queue >> ReplenishmentSensor(task_id="poking", replenishment_id=NUMBER, poke_interval=1)
+    queue >> ReplenishmentSensor(task_id="deferring", replenishment_id=NUMBER, deferrable=True, poke_interval=8)
 """
 
 PROBLEMS = {
@@ -107,10 +139,12 @@ def define(airflow: LiveAirflow, conn_id: str, **fields: str) -> None:
     airflow.env[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
 
 
-def ask(airflow: LiveAirflow, path: str, body: dict[str, Any] | None = None, bearer: str = "") -> Any:
+def ask(
+    airflow: LiveAirflow, path: str, body: dict[str, Any] | None = None, bearer: str = "", method: str | None = None
+) -> Any:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {bearer}"}
     content = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{airflow.url}{path}", content, headers)
+    request = urllib.request.Request(f"{airflow.url}{path}", content, headers, method=method)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
@@ -128,9 +162,9 @@ def finished(airflow: LiveAirflow, dag_id: str) -> bool:
     return airflow.runs(dag_id).get("r") in ("success", "failed")
 
 
-def errors_in_log(airflow: LiveAirflow, task_id: str) -> list[dict[str, Any]]:
+def errors_in_log(airflow: LiveAirflow, task_id: str, dag_id: str = "fails") -> list[dict[str, Any]]:
     """What the last try's log has of errors."""
-    logs = sorted((airflow.home / "logs").glob(f"dag_id=fails/run_id=r/task_id={task_id}/attempt=*.log"))
+    logs = sorted((airflow.home / "logs").glob(f"dag_id={dag_id}/run_id=r/task_id={task_id}/attempt=*.log"))
     entries = [json.loads(line) for line in logs[-1].read_text().splitlines() if line.startswith("{")]
     return [entry for entry in entries if entry.get("level") in ("error", "critical")]
 
@@ -182,3 +216,36 @@ def test_the_button_of_the_connection_form(live: LiveAirflow):
     bad = ask(live, "/api/v2/connections/test", {**form, "password": "guessed"}, admin(live))
     assert bad["status"] is False
     assert "the user name or password is wrong" in bad["message"]
+
+
+@pytest.mark.parametrize("live", [SIMPLE], indirect=True, ids=["simple"])
+def test_replenishments_are_created_waited_for_and_cancelled_when_the_task_is_ended(live: LiveAirflow):
+    """Deferrable and not; one line where the plan is refused. One auth manager: the hook is that of the tests above."""
+    live.start("monitor")
+    run(live, "fills")
+    waiting = {"killed": "running", "killed_deferred": "deferred"}
+    begun = "SELECT count(*) FROM task_instance WHERE dag_id IN ('endless', 'without_end') AND state = 'running'"
+    live.wait("what is ended to wait", lambda: waiting.items() <= live.states("fills", "r").items())
+    live.wait("what it waits for to run", lambda: live.query(begun) == [(4,)])
+    for task_id in waiting:
+        path = f"/api/v2/dags/fills/dagRuns/r/taskInstances/{task_id}"
+        ask(live, path, {"new_state": "failed"}, admin(live), "PATCH")
+    live.wait("the run", lambda: finished(live, "fills"))
+
+    states = live.states("fills", "r")
+    failed = {"killed", "killed_deferred", "refused"}
+    assert states == {task_id: "failed" if task_id in failed else "success" for task_id in states}
+    assert len(states) == 8
+    made = "SELECT dag_id, count(*) FROM dag_run WHERE run_type = 'backfill' AND state = 'success' GROUP BY dag_id"
+    assert dict(live.query(made)) == {"one": 3, "two": 2}
+
+    def cancelled() -> bool:
+        query = "SELECT reason FROM taskops_operation JOIN taskops_replenishment r ON r.operation_id = "
+        ended = live.query(f"{query} taskops_operation.id WHERE r.state = 'cancelled' ORDER BY 1")
+        return [reason for (reason,) in ended] == [f"by Dag fills, task {task_id}, run r" for task_id in waiting]
+
+    live.wait("both to be cancelled", cancelled)
+    [error] = errors_in_log(live, "refused", "fills")
+    [detail] = error["error_detail"]
+    assert "lies in the future" in detail["exc_value"]
+    assert "\n" not in detail["exc_value"]

@@ -39,6 +39,14 @@ def cli(capsys, monkeypatch) -> Cli:
     return Cli(capsys, monkeypatch)
 
 
+def test_a_plan_with_its_cells_is_that_of_the_command_line(api, cli):
+    """D5, D10."""
+    answer = api.post("replenishments/plan", **D_B, grid=True)
+    assert answer == cli.json("replenish", "plan", *CLI_D_B, "--grid")
+    [cells] = [task["cells"] for task in answer["workflows"][0]["tasks"]]
+    assert [(one["class"], one["execute"], one["cycles"]) for one in cells] == [("no_run", True, 3)]
+
+
 class TestTheSameAsTheCommandLine:
     """D10."""
 

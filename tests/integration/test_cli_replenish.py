@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from airflow.models.backfill import Backfill
 from airflow.models.dagrun import DagRun
-from sqlalchemy import func, select
+from airflow.models.taskinstance import TaskInstance as TI
+from sqlalchemy import func, select, update
 
-from taskops_provider.cli import watch
+from taskops_provider.cli import replenish_grid, watch
 from taskops_provider.models import Operation, Replenishment
 from tests.support.cli import Cli
 from tests.support.gates import counted_queries
@@ -39,6 +40,31 @@ def playing(world, monkeypatch) -> World:
 
 def nothing_happened(session) -> bool:
     return not any(session.scalar(select(func.count()).select_from(t)) for t in (Replenishment, Operation, DagRun))
+
+
+def test_plan_shows_its_cells(world, session, cli):
+    """D5: letters for people, stretches for programs."""
+    make_runs(world, "d", 2, 3)
+    session.execute(update(TI).where(TI.task_id == "b", TI.run_id == "scheduled__3").values(state="failed"))
+    session.commit()
+    plan = cli.json("replenish", "plan", *D_B, "--range", "2026-01-01", "2026-01-05", "--grid")
+    [task] = plan["workflows"][0]["tasks"]
+    cells = [("no_run", 1, 1, True), ("done", 2, 2, False), ("failed", 3, 3, True), ("no_run", 4, 5, True)]
+    assert task["cells"] == [
+        {
+            "class": name,
+            "execute": executes,
+            "first": f"2026-01-0{first}T00:00:00Z",
+            "last": f"2026-01-0{last}T00:00:00Z",
+            "cycles": last - first + 1,
+        }
+        for name, first, last, executes in cells
+    ]
+    answer = cli("replenish", "plan", *D_B, "--range", "2026-01-01", "2026-01-05", "--grid")
+    assert answer.lines[-2:] == ["d: 5 cycles, 2026-01-01 00:00:00 UTC to 2026-01-05 00:00:00 UTC", "  b  NdFNN"]
+    long = cli("replenish", "plan", *D_B, "--range", "2026-01-04", "2026-06-30", "--grid").lines
+    assert long[-2] == f"  b  {'N' * replenish_grid.WIDTH}"
+    assert long[-1].startswith("  ... and 98 cycles more: ask for a shorter --range, or --output json")
 
 
 def test_plan_shows_the_grid_and_changes_nothing(world, session, cli):

@@ -90,7 +90,8 @@ def test_options_are_offered_where_they_work():
             assert ("--cascade" in offered) == (verb == "offline")
             assert ("--held" in offered) == (verb == "start")
             assert ("--owners" in offered) == (verb == "set-owners")
-            assert not {"--fill-gap", "--notify-owners"} & offered
+            assert ("--fill-gap" in offered) == (verb in {"start", "pause"})
+            assert "--notify-owners" in offered
 
 
 def test_the_filters_of_a_list_are_those_of_a_change():

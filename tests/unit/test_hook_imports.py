@@ -21,6 +21,8 @@ import sys
 import airflow.sdk, airflow.sdk.bases.sensor, airflow.sdk.bases.hook, airflow.triggers.base
 before = set(sys.modules)
 import taskops_provider.operators.tasks, taskops_provider.sensors.task_status, taskops_provider.triggers.task_status
+import taskops_provider.operators.replenishment, taskops_provider.sensors.replenishment
+import taskops_provider.triggers.replenishment
 print(*sorted({name for name in set(sys.modules) - before if not name.startswith("taskops_provider")}))
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -28,9 +29,31 @@ def test_ranges_are_cut():
     assert clamp([span(0, 1)], FIRST + 2 * DAY, None) == []
 
 
+def in_zone(name: str):
+    """Read as the surfaces do, where this is Airflow's zone."""
+    zone = ZoneInfo(name)
+
+    def read(text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+    return read
+
+
 def test_a_date_without_a_time_means_all_of_that_day():
-    assert end_of_range("2026-01-01", FIRST) == FIRST + DAY - timedelta(microseconds=1)
-    assert end_of_range("2026-01-01T00:00", FIRST) == FIRST
+    assert end_of_range("2026-01-01", in_zone("UTC")) == FIRST + DAY - timedelta(microseconds=1)
+    assert end_of_range("2026-01-01T00:00", in_zone("UTC")) == FIRST
+    assert end_of_range("9999-12-31", in_zone("UTC")) == datetime(9999, 12, 31, tzinfo=UTC)
+    with pytest.raises(ValueError, match="someday"):
+        end_of_range("someday", in_zone("UTC"))
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-03-29", 23), ("2026-03-30", 24), ("2026-10-25", 25), ("2026-10-26", 24)]
+)
+def test_days_on_which_clocks_change_are_shorter_or_longer(day, hours):
+    read = in_zone("Europe/Berlin")
+    assert end_of_range(day, read) == read(day) + timedelta(hours=hours) - timedelta(microseconds=1)
 
 
 def test_windows_may_go_over_midnight():

@@ -27,6 +27,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.cycles import Cycle
+from taskops_provider.adapter.dag_state import lock_dags
 from taskops_provider.adapter.runs import GATED_POOLS, Run, chunks
 from taskops_provider.domain.cells import Seen
 
@@ -60,6 +61,8 @@ def make_backfill(
     user: str,
 ) -> Made:
     """Make the runs of some cycles, queued, as a backfill of Airflow's, in the order given. The caller commits."""
+    # the scheduler may be about to make one of these runs: a date that both insert would break its whole round
+    lock_dags(session, [dag.dag_id])
     dates = [cycle.logical_date for cycle in cycles]
     backfill = Backfill(
         dag_id=dag.dag_id,

@@ -13,24 +13,30 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.runs import GATED_POOLS
 from taskops_provider.domain.cells import Seen
+from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.replenishment import Range
+from taskops_provider.domain.states import Downstream
 
 #: more tasks than this are not named one by one in a query
 MANY_TASKS = 300
 
 
 class RunRow(NamedTuple):
-    """A run of a Dag."""
+    """A run of a Dag.
+
+    :param logical_date: of a run that has none, as those of assets: when it was due
+    """
 
     run_id: str
     logical_date: datetime
     state: str
     run_type: str
+    created_at: datetime
 
     @property
     def is_finished(self) -> bool:
@@ -43,16 +49,32 @@ class RunRow(NamedTuple):
         return self.run_type in (DagRunType.MANUAL, DagRunType.OPERATOR_TRIGGERED)
 
 
+_DATE = func.coalesce(DagRun.logical_date, DagRun.run_after)
+
+
+def first_made_since(session: Session, dag_id: str, since: datetime, *, is_periodic: bool) -> datetime | None:
+    """Return the earliest logical date among the runs that were made since a moment.
+
+    :param is_periodic: runs that people made at dates of their own, and backfills, do not count
+    """
+    query = select(func.min(_DATE)).where(DagRun.dag_id == dag_id, DagRun.created_at >= since)
+    if is_periodic:
+        query = query.where(DagRun.run_type.in_((DagRunType.SCHEDULED, DagRunType.ASSET_TRIGGERED)))
+    return session.scalar(query)
+
+
 def _inside(ranges: Sequence[Range]) -> ColumnElement[bool]:
-    return or_(*(DagRun.logical_date.between(first, last) for first, last in ranges))
+    dated = (DagRun.logical_date.between(first, last) for first, last in ranges)
+    undated = (and_(DagRun.logical_date.is_(None), DagRun.run_after.between(first, last)) for first, last in ranges)
+    return or_(*dated, *undated)
 
 
 def runs_between(session: Session, dag_id: str, ranges: Sequence[Range]) -> list[RunRow]:
     """Return the runs of a Dag by logical date, oldest first. One query."""
     query = (
-        select(DagRun.run_id, DagRun.logical_date, DagRun.state, DagRun.run_type)
+        select(DagRun.run_id, _DATE, DagRun.state, DagRun.run_type, func.coalesce(DagRun.created_at, DagRun.run_after))
         .where(DagRun.dag_id == dag_id, _inside(ranges))
-        .order_by(DagRun.logical_date)
+        .order_by(_DATE, DagRun.id)
     )
     return [RunRow(*row) for row in session.execute(query)]
 
@@ -64,13 +86,21 @@ def dates_of_runs(session: Session, dag_id: str, run_ids: Collection[str]) -> di
 
 
 def seen_between(
-    session: Session, dag_id: str, task_ids: Collection[str], ranges: Sequence[Range]
+    session: Session,
+    dag_id: str,
+    task_ids: Collection[str],
+    ranges: Sequence[Range],
+    *,
+    releases_held: bool = False,
 ) -> dict[str, dict[str, list[Seen]]]:
     """Return the instances of tasks: run id -> task id -> what was seen of it. One query.
 
     Beside those of the named tasks, all that are gated or were skipped: they tell why others were.
+
+    :param releases_held: do not count held instances as gated: they are about to be let go
     """
-    gated = case((TI.pool.in_(GATED_POOLS), True), else_=False)
+    pools = set(GATED_POOLS) - ({GATE_POOLS[Downstream.HOLD]} if releases_held else set())
+    gated = case((TI.pool.in_(pools), True), else_=False)
     query = (
         select(TI.run_id, TI.task_id, TI.state, gated)
         .join(DagRun, (DagRun.dag_id == TI.dag_id) & (DagRun.run_id == TI.run_id))

@@ -65,6 +65,12 @@ def cycles_between(dag: SerializedDAG, first: datetime, last: datetime) -> Itera
                 )
 
 
+def earliest_due_since(dag: SerializedDAG, moment: datetime) -> datetime:
+    """Return a date from which to look for the cycles that were due since a moment: not after any of theirs."""
+    interval = dag.timetable.infer_manual_data_interval(run_after=coerce_datetime(moment))
+    return min(_plain(interval.start), moment)
+
+
 def _of_trigger(timetable: Any, interval: timedelta, first: datetime, last: datetime) -> Iterator[Cycle]:
     for tick in _ticks(timetable, first):
         if tick > last:

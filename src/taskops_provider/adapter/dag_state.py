@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
+from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State
+from airflow.utils.types import DagRunType
 from sqlalchemy import Table, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -36,6 +38,24 @@ def set_paused(session: Session, dag_ids: Collection[str], paused: bool) -> None
         .where(DagModel.dag_id.in_(dag_ids))
         .values(is_paused=paused)
         .execution_options(synchronize_session=False)
+    )
+
+
+def lock_dags(session: Session, dag_ids: Collection[str]) -> None:
+    """Keep the scheduler from making runs of Dags until this transaction ends, and wait for those it is making.
+
+    It takes the same locks, and passes over Dags that are locked.
+    """
+    query = select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids)).order_by(DagModel.dag_id)
+    session.execute(with_row_locks(query, session, of=DagModel)).all()
+
+
+def newest_automatic_run(session: Session, dag_id: str) -> datetime | None:
+    """Return the logical date from which Airflow goes on: that of the newest run of the schedule or of a backfill."""
+    return session.scalar(
+        select(func.max(DagRun.logical_date)).where(
+            DagRun.dag_id == dag_id, DagRun.run_type.in_((DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB))
+        )
     )
 
 

@@ -17,8 +17,8 @@ permission). `outcome` sums it up: `success`, `part_success`, `refused`. All tha
 
 | verb | a task may be | becomes | options |
 |---|---|---|---|
-| start | paused | scheduling | held |
-| pause | scheduling | paused | downstream, terminate_instances, resume_at |
+| start | paused | scheduling | held, fill_gap |
+| pause | scheduling | paused | downstream, terminate_instances, resume_at, fill_gap |
 | offline | scheduling, paused, invalid | offline | downstream, terminate_instances, cascade |
 | delete | offline | deleted | downstream (`run` or `fail`, must be chosen) |
 | submit | offline, deleted | scheduling | |

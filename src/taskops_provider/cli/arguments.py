@@ -155,6 +155,11 @@ REPLENISHMENT: tuple[Arg, ...] = (
     Arg(("--name",), help="A name for it", metavar="TEXT"),
     CHANGE_REASON,
 )
+GRID = Arg(
+    ("--grid",),
+    help="Show the cells too: a row for each task, a letter for each cycle (JSON: stretches of cycles that are alike)",
+    action="store_true",
+)
 WAIT: tuple[Arg, ...] = (
     Arg(
         ("--wait",),
@@ -224,6 +229,14 @@ RESUME_AT = Arg(
         "Airflow's default timezone), or from now on: +30m, +2h, +1d12h"
     ),
     metavar="TIME",
+)
+FILL_GAP = Arg(
+    ("--fill-gap",),
+    help=(
+        "Execute the cycles that the tasks missed since they were paused, as a replenishment\n"
+        "(pause: when --resume-at starts them again)"
+    ),
+    action="store_true",
 )
 CASCADE = Arg(
     ("--cascade",),

@@ -41,12 +41,12 @@ def _command(
 _VERBS: dict[str, tuple[str, tuple[Arg, ...], str]] = {
     "start": (
         "Start paused {}: runs created from now on execute them",
-        (args.HELD,),
-        "--held skip",
+        (args.HELD, args.FILL_GAP),
+        "--fill-gap",
     ),
     "pause": (
         "Pause {}: runs created from now on do not execute them, existing instances go on",
-        (args.DOWNSTREAM, args.TERMINATE_INSTANCES, args.RESUME_AT),
+        (args.DOWNSTREAM, args.TERMINATE_INSTANCES, args.RESUME_AT, args.FILL_GAP),
         '--downstream run --resume-at +2h --reason "source is late"',
     ),
     "offline": (
@@ -202,8 +202,8 @@ REPLENISH = (
     _command(
         "replenish.replenish_plan",
         "Show the cells, task by cycle, that a replenishment would execute, and change nothing",
-        (*args.REPLENISHMENT, *args.OUTPUT),
-        "replenish plan --workflow orders_daily --range 2026-01-01 2026-01-31",
+        (*args.REPLENISHMENT, args.GRID, *args.OUTPUT),
+        "replenish plan --workflow orders_daily --range 2026-01-01 2026-01-31 --grid",
         "replenish plan --task orders_daily clean.orders --downstream-tasks 2 --range 2026-01-01 2026-01-31",
     ),
     _command(

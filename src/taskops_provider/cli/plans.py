@@ -8,7 +8,7 @@ from typing import Any
 
 from taskops_provider.cli.output import STRUCTURED, Columns, print_object, print_table
 from taskops_provider.cli.text import clean, out, plural, say
-from taskops_provider.domain.operations import Outcome, Plan
+from taskops_provider.domain.operations import Gap, Outcome, Plan
 
 #: applied targets shown on a terminal, where what was refused must not scroll away
 SHOWN_APPLIED = 50
@@ -65,6 +65,20 @@ def summary(plan: Plan, *, terminates: bool = False) -> Iterable[str]:
     if plan.downstream_tasks:
         workflows = plural(plan.downstream_workflows, "workflow")
         yield f"{plural(plan.downstream_tasks, 'task')} downstream, in {workflows}"
+    if plan.gap is not None and counts["applied"]:
+        yield from _gap(plan.gap, is_done=not plan.dry_run)
+
+
+def _gap(gap: Gap, *, is_done: bool) -> Iterable[str]:
+    if not gap.cells:
+        yield "nothing was missed that is to be replenished"
+    elif is_done:
+        yield f"replenishment {gap.replenishment_id}: {plural(gap.cells, 'missed cell')}"
+    else:
+        runs = f"{plural(gap.new_runs, 'new run')}, {plural(gap.existing_runs, 'existing run')}"
+        yield f"{plural(gap.cells, 'missed cell')} would be replenished: {runs}"
+    for note in gap.notes:
+        yield f"  note: {note}"
 
 
 def print_items(items: list[Mapping[str, Any]], output: str, *, shorten: bool | None = None) -> None:

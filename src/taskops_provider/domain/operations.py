@@ -60,6 +60,8 @@ class Options:
     #: start: what becomes of held instances, ``run`` or ``skip``
     held: str = "run"
     cascade: bool = False
+    #: start, or pause with ``resume_at``: replenish the cycles missed since the pause
+    fill_gap: bool = False
     owners: tuple[str, ...] = ()
     #: tell the owners of what it applies to
     notify_owners: bool = False
@@ -77,6 +79,8 @@ class Options:
             chosen["held"] = self.held
         if self.cascade:
             chosen["cascade"] = True
+        if self.fill_gap:
+            chosen["fill_gap"] = True
         if self.owners:
             chosen["owners"] = list(self.owners)
         if self.notify_owners:
@@ -112,11 +116,24 @@ def check_options(verb: Verb, options: Options, *, now: datetime, is_draft: bool
         raise BadInput(f"held goes with start, not with {verb.value}")
     if options.cascade and verb is not Verb.OFFLINE:
         raise BadInput(f"cascade goes with offline, not with {verb.value}")
+    _check_fill_gap(verb, options)
     if options.reason and len(options.reason) > MAX_REASON_LENGTH:
         raise BadInput(f"the reason has {len(options.reason)} characters; at most {MAX_REASON_LENGTH} are kept")
     if options.ticket and len(options.ticket) > MAX_TICKET_LENGTH:
         raise BadInput(f"the ticket has {len(options.ticket)} characters; at most {MAX_TICKET_LENGTH} are kept")
     _check_owners(verb, options.owners, is_draft=is_draft)
+
+
+def _check_fill_gap(verb: Verb, options: Options) -> None:
+    if not options.fill_gap:
+        return
+    if verb is Verb.PAUSE:
+        if options.resume_at is None:
+            raise BadInput("fill_gap goes with a pause that has resume_at; without it, give it to the start")
+    elif verb is not Verb.START:
+        raise BadInput(f"fill_gap goes with start, and with pause that has resume_at, not with {verb.value}")
+    if options.held == "skip":
+        raise BadInput("held skip and fill_gap do not go together: what is skipped would be executed after all")
 
 
 def _check_downstream(verb: Verb, downstream: Downstream | None, *, is_draft: bool) -> None:
@@ -209,6 +226,31 @@ class Item:
 
 
 @dataclass
+class Gap:
+    """What starting with ``fill_gap`` replenishes: the cells, task by cycle, that were missed since the pause.
+
+    :param cells: how many execute; 0: nothing was missed
+    :param notes: what people should know of it
+    :param replenishment_id: what executes them, once it is made
+    """
+
+    cells: int
+    new_runs: int = 0
+    existing_runs: int = 0
+    notes: Sequence[str] = ()
+    replenishment_id: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The gap as every surface shows it."""
+        return {
+            "cells": self.cells,
+            "new_runs": self.new_runs,
+            "existing_runs": self.existing_runs,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass
 class Plan:
     """What an operation would do, or did."""
 
@@ -224,6 +266,8 @@ class Plan:
     held_instances: int = 0
     #: those of the targets' projects that are in strict mode, where the verb heeds it
     strict_projects: list[str] = field(default_factory=list)
+    #: with ``fill_gap``
+    gap: Gap | None = None
     operation_id: int | None = None
     dry_run: bool = True
     #: with ``notify_owners``: addresses that are written to (``told``), and owners without one (``unreachable``)
@@ -261,6 +305,10 @@ class Plan:
         }
         if self.notified is not None:
             shown["notified"] = self.notified
+        if self.gap is not None:
+            shown["gap"] = self.gap.as_json()
+            if self.gap.replenishment_id is not None:
+                shown["replenishment_id"] = self.gap.replenishment_id
         if self.dry_run:
             shown["plan_hash"] = self.plan_hash
             shown["affects"] = {

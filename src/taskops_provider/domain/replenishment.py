@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -78,17 +78,20 @@ def parse_conf(text: str, name: str = "conf") -> dict[str, Any]:
     return found
 
 
-def end_of_range(text: str, moment: datetime) -> datetime:
+def end_of_range(text: str, read: Callable[[str], datetime]) -> datetime:
     """Return the end of a range as people mean it: a date without a time means all of that day.
 
+    The day ends where the next one begins in the zone in which dates are read: not always after 24 hours.
+
     :param text: as it was given
-    :param moment: what it was read as
+    :param read: makes a moment of a text; its errors are raised
     """
+    moment = read(text)
     try:
-        date.fromisoformat(text.strip())
-    except ValueError:
+        following = date.fromisoformat(text.strip()) + timedelta(days=1)
+    except (ValueError, OverflowError):  # it has a time; or there is no day after it
         return moment
-    return moment + timedelta(days=1) - timedelta(microseconds=1)
+    return read(following.isoformat()) - timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ class TaskOpsHook(BaseHook):
         resume_at: datetime | str | None = None,
         held: str | None = None,
         cascade: bool | None = None,
+        fill_gap: bool | None = None,
         owners: Iterable[str] | None = None,
         plan_hash: str | None = None,
         dry_run: bool | None = None,
@@ -106,7 +107,7 @@ class TaskOpsHook(BaseHook):
         :param plan_hash: of a preview; nothing is done where the state has changed since
         :param dry_run: only preview
         :return: ``operation_id, verb, dry_run, outcome, counts, items`` as ``airflow taskops`` prints them; a preview
-            has ``plan_hash`` and ``affects`` besides
+            has ``plan_hash`` and ``affects`` besides; a start with ``fill_gap`` has ``gap`` and ``replenishment_id``
         :raises NoAnswer: when the change may have been carried out and the answer was lost
         """
         options = {
@@ -117,6 +118,7 @@ class TaskOpsHook(BaseHook):
             "resume_at": resume_at,
             "held": held,
             "cascade": cascade,
+            "fill_gap": fill_gap,
             "owners": None if owners is None else list(owners),
             "plan_hash": plan_hash,
             "dry_run": dry_run,

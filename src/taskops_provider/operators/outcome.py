@@ -72,6 +72,7 @@ def result(
         "outcome": outcome.value,
         "counts": {name: outcomes.count(name) for name in answer["counts"]},
         "items": items,
+        **{name: answer[name] for name in ("gap", "replenishment_id") if answer.get(name) is not None},
     }
 
 

@@ -22,15 +22,18 @@ class StartTasksOperator(ChangeTasksOperator):
 
     :param held: what becomes of the instances that a pause with ``downstream="hold"`` holds: ``run`` or ``skip``
         (templated)
+    :param fill_gap: replenish the cycles that the tasks missed since they were paused; the result then has
+        ``replenishment_id``, for :class:`~taskops_provider.sensors.replenishment.ReplenishmentSensor`
     """
 
     verb = Verb.START
-    options = ("held",)
-    template_fields = (*ChangeTasksOperator.template_fields, *options)
+    options = ("held", "fill_gap")
+    template_fields = (*ChangeTasksOperator.template_fields, "held")
 
-    def __init__(self, *, held: Literal["run", "skip"] | str | None = None, **kwargs: Any):
+    def __init__(self, *, held: Literal["run", "skip"] | str | None = None, fill_gap: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.held = held
+        self.fill_gap = fill_gap
 
 
 class PauseTasksOperator(ChangeTasksOperator):
@@ -44,10 +47,11 @@ class PauseTasksOperator(ChangeTasksOperator):
     :param terminate_instances: end the instances under way at once
     :param resume_at: when the tasks start again by themselves: a time, as ISO 8601 too, or a time from now on
         (templated)
+    :param fill_gap: replenish, when ``resume_at`` has come, the cycles that the tasks missed
     """
 
     verb = Verb.PAUSE
-    options = ("downstream", "terminate_instances", "resume_at")
+    options = ("downstream", "terminate_instances", "resume_at", "fill_gap")
     template_fields = (*ChangeTasksOperator.template_fields, "downstream", "resume_at")
 
     def __init__(
@@ -56,12 +60,14 @@ class PauseTasksOperator(ChangeTasksOperator):
         downstream: Literal["skip", "run", "fail", "hold"] | str | None = None,
         terminate_instances: bool = False,
         resume_at: datetime | timedelta | str | None = None,
+        fill_gap: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.downstream = downstream
         self.terminate_instances = terminate_instances
         self.resume_at = resume_at
+        self.fill_gap = fill_gap
 
 
 class OfflineTasksOperator(ChangeTasksOperator):

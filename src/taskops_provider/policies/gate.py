@@ -139,8 +139,9 @@ def _effects_in_replenishment(dag_run: Any, session: Session, number: int) -> di
         return _effects_at_creation(dag_run, session)
     stopped = _effects_at_creation(dag_run, session, but_paused=True)
     in_force: dict[str, Downstream | None] = {ANY_TASK: Downstream.SKIP}
+    passed = dag_run.conf["taskops"].get("pass") or ()  # they execute in other runs of it only
     for task_id, role in found.items():
-        effect = EFFECT_OF_ROLE.get(role, Downstream.SKIP)
+        effect = Downstream.RUN if task_id in passed else EFFECT_OF_ROLE.get(role, Downstream.SKIP)
         in_force[task_id] = effect_for(task_id, stopped) if effect is None else effect
     dag_run.__dict__[_PRESET] = {
         task_id: STATE_OF_ROLE[role] for task_id, role in found.items() if role in STATE_OF_ROLE

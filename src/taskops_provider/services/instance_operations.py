@@ -28,8 +28,8 @@ from taskops_provider.exceptions import BadInput, Forbidden, NotFound
 from taskops_provider.models import Operation
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.operations import record_items
 from taskops_provider.services.planning import GONE
+from taskops_provider.services.recording import record_items
 from taskops_provider.services.tasks import get_task
 
 __all__ = ["MAX_INSTANCES", "InstancePlan", "InstanceVerb", "Ref", "apply", "preview"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter import audit, dag_state
+from taskops_provider.adapter import dag_state
 from taskops_provider.domain.operations import Item, Outcome, Plan, Request, newest_operation_of
 from taskops_provider.domain.states import BECOMES, Downstream, TaskState, Verb
 from taskops_provider.exceptions import PlanChanged
@@ -22,6 +22,9 @@ from taskops_provider.services.follow import follow
 from taskops_provider.services.locks import take_writer_lock
 from taskops_provider.services.pairs import Pair, chunks, matches
 from taskops_provider.services.planning import complete, make_plan
+from taskops_provider.services.recording import record_items, write_audit
+from taskops_provider.services.replenishment_gap import plan_gap
+from taskops_provider.services.replenishments import queue
 
 #: Dags that an operation found paused in Airflow, kept with its options so that undo can pause them again
 PAUSED_BEFORE = "dags_paused_before"
@@ -45,12 +48,16 @@ def apply(
     :raises PlanChanged: with the difference, when the plan is not the one that was looked at
     """
     take_writer_lock(session, actor.name)
+    if request.options.fill_gap and request.verb is Verb.START:
+        # no run is being made of which neither the gate nor the gap would know
+        dag_state.lock_dags(session, {target.dag_id for target in request.targets})
     # What decides about a run is whether it was made before this moment, so it is taken after the wait.
     now = now or datetime.now(UTC)
     request = complete(request, now)
     plan = make_plan(session, actor, request, now)
     if expected_hash is not None:
         _check_hash(session, plan, expected_hash)
+    missed = plan_gap(session, plan, request, now)
     plan.dry_run = False
     operation = _record(session, actor, request, plan, now)
     applied = [item for item in plan.items if item.outcome is Outcome.APPLIED]
@@ -62,6 +69,9 @@ def apply(
         if request.options.notify_owners:
             plan.notified = notify_owners(session, operation, request.verb, request.scope, applied, now)
             operation.options = {**operation.options, NOTIFIED: plan.notified}
+    if plan.gap and missed and plan.gap.cells:
+        plan.gap.replenishment_id = queue(session, actor, missed, now).id
+        operation.options = {**operation.options, "replenishment_id": plan.gap.replenishment_id}
     record_items(session, operation.id, plan.items)
     write_audit(session, actor, request.verb.value, operation, plan.items, now)
     plan.operation_id = operation.id
@@ -208,58 +218,3 @@ def _change_owners(session: Session, request: Request, applied: list[Item], oper
         item.restore = {**(item.restore or {}), "owners": before[item.dag_id, item.task_id]}
     owners = list(dict.fromkeys(owner.strip() for owner in request.options.owners))
     changes.set_owners(session, pairs, owners, operation_id=operation_id)
-
-
-def record_items(session: Session, operation_id: int, items: Collection[Item]) -> None:
-    """Store what came of each target."""
-    # an enum's .value costs as much as the rest of the row
-    names = {outcome: outcome.value for outcome in Outcome}
-    rows = [
-        {
-            "operation_id": operation_id,
-            "dag_id": item.dag_id,
-            "task_id": item.task_id,
-            "outcome": names[item.outcome],
-            "before": item.before,
-            "after": item.after,
-            "reason": item.reason,
-            "restore": item.restore,
-            "blocked_by": item.blocked_by or None,
-        }
-        for item in items
-    ]
-    if rows:
-        session.execute(insert(OperationItem.__table__), rows)  # type: ignore[arg-type]
-
-
-def write_audit(
-    session: Session, actor: Actor, verb: str, operation: Operation, items: Collection[Item], now: datetime
-) -> None:
-    """Write one line per Dag to Airflow's audit log; it names the task where there is just one."""
-    applied: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        if item.outcome is Outcome.APPLIED:
-            applied[item.dag_id].append(item.task_id)
-    outcomes = Counter(item.outcome.value for item in items)
-    audit.write(
-        session,
-        event=f"taskops.{verb}",
-        actor=actor.name,
-        at=now,
-        entries=[
-            (
-                dag_id,
-                tasks[0] if len(tasks) == 1 and tasks[0] else None,
-                {
-                    "operation_id": operation.id,
-                    "source": actor.source,
-                    "tasks": tasks[:100],
-                    "task_count": len(tasks),
-                    "reason": operation.reason,
-                    "ticket": operation.ticket,
-                    "outcomes": dict(outcomes),
-                },
-            )
-            for dag_id, tasks in sorted(applied.items())
-        ],
-    )

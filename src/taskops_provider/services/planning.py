@@ -45,6 +45,7 @@ from taskops_provider.services.blocking import Blocking
 from taskops_provider.services.known import Known, load
 from taskops_provider.services.lineage import DownstreamLinks, everything_downstream
 from taskops_provider.services.pairs import Pair
+from taskops_provider.services.replenishment_gap import plan_gap
 
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
@@ -120,6 +121,7 @@ def preview(session: Session, actor: Actor, request: Request, now: datetime, *, 
         pairs = [(item.dag_id, item.task_id) for item in plan.items if item.outcome is Outcome.APPLIED and item.task_id]
         if pairs:
             _count_affected(session, actor, request, plan, pairs, links)
+    plan_gap(session, plan, request, now)
     return plan
 
 

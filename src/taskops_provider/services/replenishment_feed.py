@@ -21,10 +21,11 @@ from taskops_provider.adapter import backfills, dag_state
 from taskops_provider.adapter.cycles import Cycle
 from taskops_provider.adapter.graphs import load_graph
 from taskops_provider.adapter.runs import Run
-from taskops_provider.domain.cells import reverse
+from taskops_provider.domain.cells import Role, reverse
 from taskops_provider.domain.progress import CellState, ReplenishmentState, outcome_of, state_when_over
 from taskops_provider.domain.replenishment import Window
-from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
+from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRole, ReplenishmentRun
+from taskops_provider.services import replenishment_found
 from taskops_provider.services.actor import MONITOR
 from taskops_provider.services.follow import start_draining
 from taskops_provider.services.locks import take_writer_lock
@@ -208,26 +209,46 @@ def _make_runs(session: Session, replenishment: Replenishment, chunk: list[Reple
     graph = load_graph(session, dag_id)
     if graph is None:
         return _give_up(session, chunk)
+    chunk, passed = _alike(session, replenishment, chunk)
     _wake(session, dag_id, now)
     made = backfills.make_backfill(
         session,
         graph.dag,
         [Cycle(run.logical_date, run.interval_start, run.interval_end, run.run_after) for run in chunk],
-        conf={**replenishment.conf, "taskops": {"replenishment": replenishment.id}},
+        conf={**replenishment.conf, "taskops": {"replenishment": replenishment.id} | passed},
         max_active_runs=replenishment.max_active_runs,
         user=replenishment.actor,
     )
     for run in chunk:
         run_id = made.run_ids.get(run.logical_date)
         if run_id is None:
-            # somebody made the run meanwhile: it is there now, and its cells are cleared in it
-            run.run_id = backfills.run_at(session, dag_id, run.logical_date)
+            replenishment_found.take_up(session, run)
             continue
         run.run_id, run.backfill_id, run.state = run_id, made.backfill_id, "active"
     _activate(session, [run for run in chunk if run.state == "active"])
     if not made.run_ids:
         backfills.complete_backfills(session, [made.backfill_id], now)
     return True
+
+
+def _alike(
+    session: Session, replenishment: Replenishment, chunk: list[ReplenishmentRun]
+) -> tuple[list[ReplenishmentRun], dict[str, list[str]]]:
+    """Return the first runs of a chunk in which the same tasks execute, and what the gate is told of them.
+
+    The roles are those of the whole replenishment; a task that executes in others of its runs only counts as success
+    when its turn comes.
+    """
+    cells = _cells(session, chunk, CellState.WAITING)
+    chosen = {run.id: {cell.task_id for cell in cells[run.id]} for run in chunk}
+    first = chosen[chunk[0].id]
+    query = select(ReplenishmentRole.task_id).where(
+        ReplenishmentRole.replenishment_id == replenishment.id,
+        ReplenishmentRole.dag_id == chunk[0].dag_id,
+        ReplenishmentRole.role == Role.EXECUTE.value,
+    )
+    passed = sorted(set(session.scalars(query)) - first)
+    return list(takewhile(lambda run: chosen[run.id] == first, chunk)), {"pass": passed} if passed else {}
 
 
 def _clear(session: Session, chunk: list[ReplenishmentRun], now: datetime) -> bool:
@@ -244,6 +265,12 @@ def _clear(session: Session, chunk: list[ReplenishmentRun], now: datetime) -> bo
         if state in ("queued", "running"):
             continue  # what goes on in it ends first
         now_due = [cell for cell in cells[run.id] if cell.wave == run.wave]
+        if state is not None and replenishment_found.is_to_be_looked_at(now_due):
+            did = True
+            now_due = replenishment_found.look(session, graph, run, now_due)
+            if not now_due:
+                _next_wave_or_done(session, run)
+                continue
         present = [cell for cell in now_due if cell.task_id in graph.downstream]
         if state is None or not present:
             did |= _give_up(session, [run])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -165,18 +165,18 @@ def plan_replenishment(session: Session, actor: Actor, asked: Asked, now: dateti
         raise BadInput(f"the range from {ranges[0].first.isoformat()} lies in the future; nothing has been missed yet")
     targets = find_targets(session, actor, asked)
     plan = ReplenishmentPlan(asked, warnings=targets.warnings)
-    budget = _Budget(config.max_replenishment_cells())
+    budget = Budget(config.max_replenishment_cells())
     for dag_id, task_ids in targets.tasks.items():
         grid = _plan_dag(session, plan, dag_id, task_ids, ranges, now, budget)
         if grid is not None:
             plan.grids.append(grid)
     if not any(grid.cycles for grid in plan.grids):
         raise BadInput(_nothing_there(plan.warnings))
-    _set_stages(session, plan.grids)
+    set_stages(session, plan.grids)
     return plan
 
 
-def _set_stages(session: Session, grids: list[Grid]) -> None:
+def set_stages(session: Session, grids: list[Grid]) -> None:
     """Workflows wait for those among them whose tasks theirs wait for; those that wait for each other go together."""
     if len(grids) < 2:
         return
@@ -200,7 +200,7 @@ def _nothing_there(warnings: Iterable[str]) -> str:
     return "the ranges hold no cycle of these workflows that has ended" + (f" ({why})" if why else "")
 
 
-class _Budget:
+class Budget:
     """Counts the cells of all Dags, so that a range of a hundred years is refused before it is laid out."""
 
     def __init__(self, most: int):
@@ -231,28 +231,56 @@ def _plan_dag(
     asked_for: set[str],
     ranges: list[Range],
     now: datetime,
-    budget: _Budget,
+    budget: Budget,
 ) -> Grid | None:
     graph = load_graph(session, dag_id)
     if graph is None:
         plan.warnings.append(f"{dag_id} is left out: Airflow has no version of it")
         return None
-    pulled_in = _pull_in(graph, asked_for)
-    task_ids = [task_id for task_id in topological(graph.downstream) if task_id in asked_for or task_id in pulled_in]
     own_ranges = _clamped(plan, dag_id, graph, ranges)
-    runs = runs_between(session, dag_id, own_ranges) if own_ranges else []
-    cycles, of_cycle = _lay_out(plan, dag_id, graph, own_ranges, runs, len(task_ids), now, budget)
     if graph.is_paused:
         plan.warnings.append(_paused_warning(session, dag_id))
-    seen = seen_between(session, dag_id, task_ids, own_ranges) if any(of_cycle) else {}
+    return lay_grid(session, plan, dag_id, graph, asked_for, own_ranges, now, budget)
+
+
+#: whether a cell of a task in a cycle with, or without, a run may execute at all
+Keep = Callable[[str, Cycle, RunRow | None], bool]
+
+
+def lay_grid(
+    session: Session,
+    plan: ReplenishmentPlan,
+    dag_id: str,
+    graph: DagGraph,
+    asked_for: set[str],
+    ranges: list[Range],
+    now: datetime,
+    budget: Budget,
+    *,
+    keep: Keep | None = None,
+    releases_held: bool = False,
+) -> Grid:
+    """Return the grid of one Dag, with what is going to execute; add to the plan's warnings.
+
+    :param keep: of the cells of the tasks asked for that are wanted, those that execute; default: all
+    :param releases_held: held instances go on by themselves
+    :raises BadInput: where the cells are too many
+    """
+    pulled_in = _pull_in(graph, asked_for)
+    task_ids = [task_id for task_id in topological(graph.downstream) if task_id in asked_for or task_id in pulled_in]
+    runs = runs_between(session, dag_id, ranges) if ranges else []
+    cycles, of_cycle = _lay_out(plan, dag_id, graph, ranges, runs, len(task_ids), now, budget)
+    seen = seen_between(session, dag_id, task_ids, ranges, releases_held=releases_held) if any(of_cycle) else {}
     size = len(cycles)
     rows = [Row(task_id, bytearray(size), bytearray(size), pulled_in.get(task_id)) for task_id in task_ids]
     grid = Grid(graph, dag_id, cycles, of_cycle, rows)
     _classify(grid, seen)
-    _choose(grid, plan.asked, asked_for)
+    _choose(grid, plan.asked, asked_for, keep)
     grid.seconds = _estimate(session, grid, plan.asked.max_active_runs, now)
-    for task_id, why in sorted(pulled_in.items()):
-        plan.warnings.append(f"{dag_id} {task_id} executes too: {why}")
+    for row in sorted(rows, key=lambda row: row.task_id):
+        # of a gap in which nothing executes nothing is pulled in either
+        if row.pulled_in and (keep is None or any(row.executes)):
+            plan.warnings.append(f"{dag_id} {row.task_id} executes too: {row.pulled_in}")
     return grid
 
 
@@ -296,7 +324,7 @@ def _lay_out(
     runs: list[RunRow],
     tasks: int,
     now: datetime,
-    budget: _Budget,
+    budget: Budget,
 ) -> tuple[list[Cycle], list[RunRow | None]]:
     """Return the cycles of a Dag, oldest first, each with its run.
 
@@ -318,10 +346,12 @@ def _lay_out(
     else:
         plan.warnings.append(f"of {dag_id} only existing runs are looked at: {why_not}")
         others = runs
-    existing = (Cycle(*[run.logical_date] * 4) for run in others)
-    found.update({cycle.logical_date: cycle for cycle in budget.cycles(existing, tasks)})
-    ordered = [found[date] for date in sorted(found)]
-    return ordered, [by_date.get(cycle.logical_date) for cycle in ordered]
+    existing = budget.cycles((Cycle(*[run.logical_date] * 4) for run in others), tasks)
+    pairs: list[tuple[Cycle, RunRow | None]] = [(cycle, by_date.get(date)) for date, cycle in found.items()]
+    pairs += zip(existing, others, strict=True)
+    # several runs may have one date: those of assets have none but the moment of their events
+    pairs.sort(key=lambda pair: pair[0].logical_date)
+    return [cycle for cycle, _ in pairs], [run for _, run in pairs]
 
 
 def _classify(grid: Grid, seen: dict[str, dict[str, list[Seen]]]) -> None:
@@ -333,15 +363,23 @@ def _classify(grid: Grid, seen: dict[str, dict[str, list[Seen]]]) -> None:
     for i, run in enumerate(grid.runs):
         if run is None:
             continue
-        of_run = seen.get(run.run_id, {})
-        if run.is_finished:
-            of_run = {task_id: [_in_finished_run(one) for one in found] for task_id, found in of_run.items()}
-        classes = {task_id: classify(found) for task_id, found in of_run.items()}
-        skipped = [task_id for task_id, found in of_run.items() if all(one.state == "skipped" for one in found)]
-        missing = skipped_by_gate(classes, skipped, upstream)
+        classes = classes_in_run(seen.get(run.run_id, {}), upstream, is_finished=run.is_finished)
         for row in grid.rows:
-            found = CellClass.GATED if row.task_id in missing else classes.get(row.task_id, CellClass.NO_INSTANCE)
-            row.classes[i] = _CODE[found]
+            row.classes[i] = _CODE[classes.get(row.task_id, CellClass.NO_INSTANCE)]
+
+
+def classes_in_run(
+    of_run: Mapping[str, list[Seen]], upstream: Mapping[str, Collection[str]], *, is_finished: bool
+) -> dict[str, CellClass]:
+    """Return what became of the tasks of one run, by task id.
+
+    :param of_run: task id -> its instances; of all tasks that are gated or were skipped, and of those of interest
+    """
+    if is_finished:
+        of_run = {task_id: [_in_finished_run(one) for one in found] for task_id, found in of_run.items()}
+    classes = {task_id: classify(found) for task_id, found in of_run.items()}
+    skipped = [task_id for task_id, found in of_run.items() if all(one.state == "skipped" for one in found)]
+    return classes | dict.fromkeys(skipped_by_gate(classes, skipped, upstream), CellClass.GATED)
 
 
 def _in_finished_run(seen: Seen) -> Seen:
@@ -349,7 +387,7 @@ def _in_finished_run(seen: Seen) -> Seen:
     return Seen("skipped", gated=True) if seen.state not in FINISHED else seen
 
 
-def _choose(grid: Grid, asked: Asked, asked_for: set[str]) -> None:
+def _choose(grid: Grid, asked: Asked, asked_for: set[str], keep: Keep | None) -> None:
     """Mark the cells that are going to execute."""
     codes = {_CODE[found] for found in wanted_classes(asked.wanted)}
     done = _CODE[CellClass.DONE]
@@ -359,6 +397,9 @@ def _choose(grid: Grid, asked: Asked, asked_for: set[str]) -> None:
         if row.task_id in asked_for:
             row.executes = row.classes.translate(wanted)
             _keep_inside(grid, row)
+            if keep is not None:
+                for i, (cycle, run) in enumerate(zip(grid.cycles, grid.runs, strict=True)):
+                    row.executes[i] = row.executes[i] and keep(row.task_id, cycle, run)
     # from the last to the first: what is pulled in may pull in others
     for row in reversed(grid.rows):
         if row.pulled_in is None:

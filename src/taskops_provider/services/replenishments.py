@@ -24,7 +24,7 @@ from taskops_provider.models import (
 )
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.operations import record_items, write_audit
+from taskops_provider.services.recording import record_items, write_audit
 from taskops_provider.services.replenishment_plan import CLASSES, Grid, ReplenishmentPlan, plan_replenishment
 from taskops_provider.services.replenishment_seen import refuse_changed
 from taskops_provider.services.replenishment_shown import VERB, by_workflow, shown
@@ -52,6 +52,13 @@ def create_replenishment(
         raise BadInput(f"nothing is to be done: the ranges hold no cell that is {classes}")
     if not asked.queues:
         _refuse_busy(session, plan)
+    replenishment = queue(session, actor, plan, now)
+    return show_replenishment(session, actor, replenishment.id, now) | {"warnings": plan.warnings}
+
+
+def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime) -> Replenishment:
+    """Record a plan that executes something, and leave it to the monitor. The caller commits."""
+    asked = plan.asked
     operation = _record(session, actor, plan, now)
     seconds = plan.seconds()
     replenishment = Replenishment(
@@ -72,7 +79,7 @@ def create_replenishment(
     operation.options = {**operation.options, "replenishment_id": replenishment.id}
     for grid in plan.grids:
         _store(session, replenishment.id, grid, newest_first=asked.newest_first)
-    return show_replenishment(session, actor, replenishment.id, now) | {"warnings": plan.warnings}
+    return replenishment
 
 
 def busy_workflows(session: Session, plan: ReplenishmentPlan) -> list[str]:

@@ -19,9 +19,10 @@ from taskops_provider.services import changes, gating
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.follow import follow
 from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.operations import PAUSED_BEFORE, keep_others_paused, record_items, write_audit
+from taskops_provider.services.operations import PAUSED_BEFORE, keep_others_paused
 from taskops_provider.services.pairs import Pair, chunks, matches
 from taskops_provider.services.planning import NOT_EDITABLE
+from taskops_provider.services.recording import record_items, write_audit
 from taskops_provider.services.records import visible
 
 UNDOABLE = {verb.value for verb in Verb} | {"undo"}

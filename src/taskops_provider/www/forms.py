@@ -134,6 +134,7 @@ def _options(asked: Asked, verb: Verb) -> Options:
         resume_at=_resume_at(asked),
         held=asked.one("held") or "run",
         cascade=ticked(asked, "cascade"),
+        fill_gap=ticked(asked, "fill_gap"),
         owners=asked.many("owner"),
     )
 

@@ -48,6 +48,11 @@ class Change(Asked):
     cascade: StrictBool = Field(
         False, description="offline in strict mode: the selected tasks in waves, the leaves first."
     )
+    fill_gap: StrictBool = Field(
+        False,
+        description="start: replenish the cycles that the tasks missed since they were paused. pause: do so when "
+        "`resume_at` starts them again.",
+    )
     owners: Annotated[list[LongText], Field(max_length=1000)] = Field(
         default_factory=list, description="set-owners: the new owners."
     )
@@ -71,6 +76,7 @@ class Change(Asked):
             resume_at=self.resume_at,
             held=self.held,
             cascade=self.cascade,
+            fill_gap=self.fill_gap,
             owners=tuple(self.owners),
             notify_owners=self.notify_owners,
         )
@@ -129,6 +135,15 @@ class Notified(BaseModel):
     unreachable: list[str] = Field(description="Owners without one: they are not told.")
 
 
+class Gap(BaseModel):
+    """What the started tasks have missed since they were paused."""
+
+    cells: int = Field(description="Task by cycle, as many as are replenished; 0: nothing was missed.")
+    new_runs: int
+    existing_runs: int
+    notes: list[str] = Field(description="What people should know of it: cycles that Airflow makes by itself, say.")
+
+
 class ChangeAnswer(BaseModel):
     """What was done, or with `dry_run` would be done, target by target."""
 
@@ -177,3 +192,5 @@ class ChangeAnswer(BaseModel):
     plan_hash: str | None = Field(None, description="Of a preview: send it along to apply exactly this plan.")
     affects: Affects | None = Field(None, description="Of a preview.")
     notified: Notified | None = Field(None, description="With `notify_owners`.")
+    gap: Gap | None = Field(None, description="With `fill_gap`.")
+    replenishment_id: int | None = Field(None, description="With `fill_gap`: what replenishes the gap, if anything.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from taskops_provider.api.datamodels.common import Asked, LongText, Moment, Name, Names, PageQuery, Text
 from taskops_provider.domain import replenishment as domain
@@ -24,8 +24,8 @@ class TaskTarget(Asked):
 
 
 def _whole_day(value: Any, read: ValidatorFunctionWrapHandler) -> datetime:
-    moment: datetime = read(value)
-    return domain.end_of_range(value, moment) if isinstance(value, str) else moment
+    moment: datetime = domain.end_of_range(value, read) if isinstance(value, str) else read(value)
+    return moment
 
 
 class DateRange(Asked):
@@ -74,6 +74,12 @@ class ReplenishmentRequest(Asked):
             reason=self.reason,
             queues=queues,
         )
+
+
+class ReplenishmentPlanRequest(ReplenishmentRequest):
+    """What to replenish, to be looked at."""
+
+    grid: bool = Field(False, description="Give the cells of each task too.")
 
 
 class ReplenishmentCreate(ReplenishmentRequest):
@@ -129,6 +135,18 @@ class Control(Asked):
     reason: LongText | None = Field(None, max_length=2000)
 
 
+class Stretch(BaseModel):
+    """Cycles one after another that are alike."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    class_: CellClass = Field(alias="class")
+    execute: bool
+    first: datetime = Field(description="Logical date of the first of these cycles.")
+    last: datetime
+    cycles: int
+
+
 class PlannedTask(BaseModel):
     """One row of the grid."""
 
@@ -136,6 +154,7 @@ class PlannedTask(BaseModel):
     pulled_in: str | None = Field(description="Why it executes too although nobody asked for it.")
     by_class: dict[CellClass, int]
     execute: int
+    cells: list[Stretch] | None = Field(None, description="With `grid`: all cycles, oldest first.")
 
 
 class PlannedWorkflow(BaseModel):

@@ -16,7 +16,7 @@ from taskops_provider.api.datamodels.replenishments import (
     ReplenishmentCreate,
     ReplenishmentDetails,
     ReplenishmentPlan,
-    ReplenishmentRequest,
+    ReplenishmentPlanRequest,
     Replenishments,
     ReplenishmentsQuery,
     Verb,
@@ -26,6 +26,7 @@ from taskops_provider.api.security import ActorDep, NowDep
 from taskops_provider.services import replenishment_list, replenishment_plan, replenishments
 from taskops_provider.services.replenishment_cells import list_cells
 from taskops_provider.services.replenishment_control import ControlVerb, control
+from taskops_provider.services.replenishment_plan_cells import cells_json
 
 router = APIRouter(prefix="/replenishments", tags=["Replenishments"])
 
@@ -41,13 +42,16 @@ def list_replenishments(
     return {"replenishments": page.rows, "total_entries": page.total_entries}
 
 
-@router.post("/plan", response_model=ReplenishmentPlan, **CHANGING)
-def plan_replenishment(body: ReplenishmentRequest, session: SessionDep, actor: ActorDep, now: NowDep) -> dict[str, Any]:
+@router.post("/plan", response_model=ReplenishmentPlan, response_model_exclude_unset=True, **CHANGING)
+def plan_replenishment(
+    body: ReplenishmentPlanRequest, session: SessionDep, actor: ActorDep, now: NowDep
+) -> dict[str, Any]:
     """Show which cells, task by cycle, a replenishment would execute. Nothing is changed.
 
     It needs to edit every workflow that is named.
     """
-    return replenishment_plan.plan_replenishment(session, actor, body.asked(), now).as_json()
+    plan = replenishment_plan.plan_replenishment(session, actor, body.asked(), now)
+    return plan.as_json() | (cells_json(plan) if body.grid else {})
 
 
 @router.post(

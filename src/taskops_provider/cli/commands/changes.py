@@ -69,6 +69,7 @@ def _options(args: Namespace, verb: Verb) -> Options:
         resume_at=None if resume_at is None else parse_time("--resume-at", resume_at, now, sign="+"),
         held=getattr(args, "held", "run"),
         cascade=getattr(args, "cascade", False),
+        fill_gap=getattr(args, "fill_gap", False),
         owners=_owners(args),
         notify_owners=args.notify_owners,
     )

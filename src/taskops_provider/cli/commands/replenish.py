@@ -7,7 +7,7 @@ from argparse import Namespace
 from datetime import datetime, timedelta
 from typing import Any
 
-from taskops_provider.cli import confirm, watch
+from taskops_provider.cli import confirm, replenish_grid, watch
 from taskops_provider.cli.output import (
     STRUCTURED,
     Columns,
@@ -28,6 +28,7 @@ from taskops_provider.services.replenishment_cells import list_cells
 from taskops_provider.services.replenishment_control import ControlVerb, control
 from taskops_provider.services.replenishment_list import ReplenishmentFilter, list_replenishments
 from taskops_provider.services.replenishment_plan import plan_replenishment
+from taskops_provider.services.replenishment_plan_cells import cells_json
 from taskops_provider.services.replenishments import create_replenishment, show_replenishment
 
 COLUMNS: Columns = {
@@ -68,11 +69,15 @@ _CELL_COLUMNS: Columns = {
 def replenish_plan(args: Namespace) -> None:
     """Show what would be done."""
     with opened() as work:
-        plan = plan_replenishment(work.session, work.actor, _asked(args, work.now), work.now).as_json()
+        found = plan_replenishment(work.session, work.actor, _asked(args, work.now), work.now)
+        plan = found.as_json() | (cells_json(found) if args.grid else {})
     if args.output in STRUCTURED:
         print_object(plan, args.output)
-    else:
-        _print_plan(plan, args.output)
+        return
+    _print_plan(plan, args.output)
+    if args.grid:
+        for line in replenish_grid.lines(plan):
+            out(line)
 
 
 @changes
@@ -209,8 +214,10 @@ def _asked(args: Namespace, now: datetime) -> Asked:
 
 
 def _range(first: str, last: str, now: datetime) -> Range:
-    begin, end = (parse_time("--range", text, now) for text in (first, last))
-    return Range(begin, end_of_range(last, end))
+    def read(text: str) -> datetime:
+        return parse_time("--range", text, now)
+
+    return Range(read(first), end_of_range(last, read))
 
 
 def _print_plan(plan: dict[str, Any], output: str, to: Any = out) -> None:

@@ -79,6 +79,7 @@ def _preview(
         "is_danger": form.request.verb is Verb.DELETE,
         "terminates": form.request.options.terminate_instances,
         "cascades": form.request.options.cascade,
+        "fills_gap": form.request.options.fill_gap,
         "problem": problem,
         "differences": differences,
         "is_refresh": form.is_part,

@@ -79,6 +79,7 @@ class Choices:
     has_terminate: bool
     has_resume: bool
     has_cascade: bool
+    has_fill_gap: bool
     has_owners: bool
     owners: Sequence[str]
     max_owner: int = MAX_OWNER_LENGTH
@@ -99,6 +100,7 @@ def choices(request: Request, plan: Plan, owners: Sequence[str]) -> Choices:
         has_terminate=verb in (Verb.PAUSE, Verb.OFFLINE),
         has_resume=verb is Verb.PAUSE,
         has_cascade=verb is Verb.OFFLINE and bool(plan.strict_projects),
+        has_fill_gap=verb is Verb.START,
         has_owners=verb is Verb.SET_OWNERS,
         owners=options.owners or owners,
     )
@@ -126,7 +128,7 @@ def hints(request: Request) -> str:
     if request.verb is Verb.SUBMIT:
         return "They are scheduled again from the next run on; runs that passed meanwhile are not made up for."
     if request.verb is Verb.START:
-        return "They are in runs made from now on; cycles that passed while they were paused stay missing."
+        return "They are in runs made from now on; cycles that passed stay missing, unless the gap is filled."
     if request.verb is Verb.PAUSE and request.scope is Scope.WORKFLOW:
         return "Runs on their way go on to their end; then the Dag itself is paused in Airflow."
     return ""

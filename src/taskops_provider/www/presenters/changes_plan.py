@@ -86,6 +86,10 @@ class Shown:
     affected: str
     instances: int
     held: int
+    #: what filling the gap replenishes, in a few words; empty where that is not asked for
+    gap: str = ""
+    gap_notes: Sequence[str] = ()
+    gap_url: str = ""
 
 
 @dataclass
@@ -129,7 +133,19 @@ def show(session: Session, plan: Plan, urls: Urls) -> Shown:
         affected=_affected(plan),
         instances=plan.instances,
         held=plan.held_instances,
+        **_gap(plan, urls),
     )
+
+
+def _gap(plan: Plan, urls: Urls) -> dict[str, Any]:
+    if plan.gap is None:
+        return {}
+    number = plan.gap.replenishment_id
+    return {
+        "gap": text.count(plan.gap.cells, "missed cell") if plan.gap.cells else "Nothing",
+        "gap_notes": plan.gap.notes,
+        "gap_url": urls.page("replenishment", {"id": str(number)}) if number else "",
+    }
 
 
 def noun(plan: Plan, applied: Sequence[Item]) -> str:
