@@ -9,6 +9,11 @@ const enter = (grid) => {
   const first = grid.querySelector("td.executes") ?? grid.querySelector("td");
   if (!first) return;
   for (const cell of grid.querySelectorAll("td")) cell.tabIndex = cell === first ? 0 : -1;
+  // the first that matters is in sight, with what is before it
+  const scroller = grid.closest(".cells-scroll");
+  const columns = [...grid.querySelectorAll("td.executes")].map((cell) => cell.offsetLeft);
+  const beyond = columns.length ? Math.min(...columns) - scroller.clientWidth * 0.7 : 0;
+  if (beyond > 0) scroller.scrollLeft = beyond;
 };
 
 const go = (grid, from, to) => {
