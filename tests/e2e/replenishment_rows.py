@@ -53,7 +53,7 @@ def progress(session: Any, number: int, state: str, cells: Sequence[str], *, end
 
 def ordinary(session: Any) -> None:
     """Write one that is over, one that is paused, and one that goes on with cells of each state."""
-    over = create(session, "sales.sum", actor=BOB, days=1, name="Late rates")
+    over = create(session, "sales.sum", actor=BOB, days=2, name="Late rates")
     progress(
         session,
         over,
@@ -61,9 +61,9 @@ def ordinary(session: Any) -> None:
         ["success", "success", "failed", "success", "skipped", *["success"] * 150],
         ended=True,
     )
-    progress(session, create(session, "orders.load", days=1), "paused", ["success", "success"])
+    progress(session, create(session, "orders.load", days=2), "paused", ["success", "success"])
     more = {"reason": "the source was late", "max_active_runs": 4, "conf": {"full": True}}
-    going = create(session, "orders", "sales", name="Repair January after the source was late", days=2, **more)
+    going = create(session, "orders", "sales", name="Repair January after the source was late", days=3, **more)
     states = [*["success"] * 18, "failed", *["success"] * 5, "skipped", "failed", "active", "active"]
     progress(session, going, "running", states)
 
