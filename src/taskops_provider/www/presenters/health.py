@@ -23,6 +23,7 @@ _NAMES: Mapping[str, tuple[str, str]] = {
     "index": ("Index", "TaskOps knows the Dags that Airflow has"),
     "monitor": ("Monitor", "what settles gated instances, ends drains and prepares downloads is running"),
     "drains": ("Drains", "workflows whose last runs are on their way to their end"),
+    "alarms": ("Alarms", "messages of alarms and to owners go out"),
 }
 
 
