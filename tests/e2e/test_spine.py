@@ -168,6 +168,7 @@ def test_a_paused_workflow_drains_and_then_airflow_pauses_it(live: LiveAirflow):
 
 
 def test_offline_survives_new_versions_and_restarts(live: LiveAirflow):
+    """D6."""
     live.taskops("workflows", "offline", "versioned")
     live.write_dag("versioned.py", VERSIONED.replace("{extra}", ' >> step("c")'))
 
