@@ -80,8 +80,14 @@ class Person:
         return self.frame.locator("html.ready h1").first
 
     def go(self, path: str) -> None:
-        """Open an address of the server."""
+        """Open an address of the server; a page of ours with its scripts running: what is pressed before is lost."""
         self.page.goto(f"{self.server.url}/{path}")
+        if "plugin/taskops" in path:
+            self.is_ready()
+
+    def is_ready(self) -> None:
+        """Wait until our page has its scripts running."""
+        self.frame.locator("html.ready").wait_for(state="attached")
 
     def fill_in_login(self, name: str) -> None:
         """Sign in on the login page, wherever that leads."""

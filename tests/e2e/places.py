@@ -62,7 +62,7 @@ class Place:
 
 def click(selector: str) -> Step:
     """Click on the first that fits."""
-    return lambda person: person.frame.locator(selector).first.click()
+    return lambda person: person.frame.locator("html.ready").locator(selector).first.click()
 
 
 def see(selector: str) -> Step:

@@ -78,10 +78,13 @@ class Desk:
         return self
 
     def close(self) -> None:
+        html = self.person.frame.locator("html")
+        html.evaluate("html => html.dataset.before = 'yes'")
         with self.person.page.expect_response(
             lambda answer: "/taskops/tasks" in answer.url or "/taskops/work" in answer.url
         ):
             self.dialog.get_by_role("button", name="Close", exact=True).last.click()
+        self.person.frame.locator("html.ready:not([data-before])").wait_for(state="attached")
         expect(self.dialog).not_to_be_visible()
 
 
