@@ -58,7 +58,10 @@ export const dialogs = () => {
     pending?.abort();
     pending = null;
     body.replaceChildren();
-    if (isChanged) location.reload();
-    else opener?.focus();
+    if (isChanged) {
+      // what would be pressed now belongs to the page that comes
+      document.body.inert = true;
+      location.reload();
+    } else opener?.focus();
   });
 };

@@ -36,6 +36,8 @@ const write = () => {
     time.textContent = inZone.format(new Date(time.dateTime));
   }
   for (const place of document.querySelectorAll("[data-zone]")) place.textContent = name;
+  // fields for a time zone begin with the person's own
+  for (const field of document.querySelectorAll("input[data-in-zone]")) field.value ||= name;
 };
 
 export const localTimes = () => {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.e2e import diagram_rows, replenishment_rows, rows
+from tests.e2e import alarm_rows, diagram_rows, replenishment_rows, rows
 from tests.e2e.rows import Flow
 
 #: names that are hard to set: as long as they get, and in other scripts
@@ -40,6 +40,7 @@ def furnish(session: Any) -> None:
     write_runs(session, "orders", ("extract", "clean", "load"), range(today - 3, today - 1), "failed")
     write_runs(session, "orders", ("extract", "clean", "load"), range(today - 1, today), "running")
     replenishment_rows.ordinary(session)
+    alarm_rows.ordinary(session)
     _operate(session)
     _monitor(session)
     diagram_rows.shop(session)
@@ -126,6 +127,7 @@ def crowd(session: Any, number: int) -> None:
     rows.write(list(_with_hard_names(rows.crowd(number))), session)
     _monitor(session)
     replenishment_rows.crowd(session)
+    alarm_rows.crowd(session, 300)
     diagram_rows.large(session, CROWDED, number // 5)
 
 

@@ -115,6 +115,14 @@ def fill(selector: str, words: str) -> Step:
     return write
 
 
+def choose(name: str, value: str) -> Step:
+    """Choose from the menu of a dialog's field."""
+    return lambda person: person.frame.locator(f"dialog select[name={name}]").select_option(value)
+
+
+#: the dialog says what cannot be
+problem = see("dialog .problem")
+
 FLOWS = ("customer_master", "inventory_snapshot", "month_end_close", "sales_mart")
 TASKS = ("inventory_snapshot step_00", "inventory_snapshot step_05", "inventory_snapshot step_06")
 OF_FLOW = "tasks?dag_id=inventory_snapshot"
@@ -241,11 +249,39 @@ ORDINARY = (
             "retry": "Late rates",
         }.items()
     ),
+    Place("alarms", "alarms", (hover("tbody tr:nth-child(2) th"),)),
+    Place("alarms-nothing", "alarms?kind=succeeded&level=3"),
+    Place("alarms-confirm", "alarms", (click("input[data-select-page]"), press("Confirm"), opened)),
+    Place("alarm", "alarms?kind=failed&state=open", (click("th.what a"), see("table.messages"))),
+    Place("alarm-rules", "alarm_rules"),
+    Place("alarm-rules-menu", "alarm_rules", (click("tbody td.more button"), see(".panel:popover-open"))),
+    Place("alarm-rules-delete", "alarm_rules", (click("input[data-select-page]"), press("Delete"), opened)),
+    Place("alarm-rule-new", "tasks?q=clean", (*select("orders clean"), press("Set alarm"), opened)),
+    Place(
+        "alarm-rule-edit",
+        "alarm_rules?q=must",
+        (click("tbody td.more button"), click("[role=menuitem]:text-is('Change')"), opened),
+    ),
+    Place(
+        "alarm-rule-deadline",
+        "workflows?q=sales",
+        (
+            *select("sales"),
+            press("Set alarm"),
+            opened,
+            choose("kind", "not_finished_by"),
+            click("dialog .solid"),
+            problem,
+        ),
+    ),
     Place("settings", "settings"),
     Place("settings-dialog", "settings", (click("button[role=switch]"), opened)),
 )
 
-EMPTY = tuple(Place(page, page) for page in ("workflows", "tasks", "replenishments", "operations", "settings"))
+EMPTY = tuple(
+    Place(page, page)
+    for page in ("workflows", "tasks", "replenishments", "alarms", "alarm_rules", "operations", "settings")
+)
 
 #: every row, of which there are thousands
 ALL_ROWS = (click("input[data-select-page]"), click("[data-select-matching]"))
@@ -270,5 +306,7 @@ CROWDED = (
     Place("replenishment", "replenishments", (click("th.called a"), see("table.cells"))),
     Place("replenishment-later", "replenishment?id=100&cycles=30", (see("table.cells"),)),
     Place("replenishment-many-failed", "replenishment?id=100&show=failed", (see("table.cells"),)),
+    Place("alarms", "alarms", ALL_ROWS),
+    Place("alarm-rules", "alarm_rules"),
     Place("settings", "settings"),
 )

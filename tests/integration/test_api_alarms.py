@@ -10,15 +10,9 @@ from sqlalchemy import func, select
 from taskops_provider.exceptions import Forbidden, NotFound
 from taskops_provider.models import AlarmRule, Operation
 from taskops_provider.services.actor import Actor
+from taskops_provider.services.alarm_changes import create_rule, delete_rule, update_rule
 from taskops_provider.services.alarm_events import EventFilter, confirm_event, list_events, show_event
-from taskops_provider.services.alarm_rules import (
-    RuleFilter,
-    create_rule,
-    delete_rule,
-    list_rules,
-    show_rule,
-    update_rule,
-)
+from taskops_provider.services.alarm_rules import RuleFilter, list_rules, show_rule
 from tests.e2e.apps import web_app
 from tests.support.alarming import OPS, became, events, look, rule
 from tests.support.api import Api

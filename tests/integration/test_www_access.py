@@ -32,10 +32,13 @@ READS = {
     "/taskops/operations": ("", "Operation records"),
     "/taskops/replenishments": ("", "Replenishments"),
     "/taskops/replenishments/progress": ("", "looks-again"),
+    "/taskops/alarms": ("", "Alarms"),
+    "/taskops/alarm_rules": ("", "Alarm rules"),
     "/taskops/settings": ("", "retail"),
 }
 #: what needs a record, and so is 404 here
 OF_A_RECORD = (
+    "/taskops/alarm",
     "/taskops/operation",
     "/taskops/operation/download",
     "/taskops/replenishment",

@@ -17,7 +17,11 @@ from tests.support.warehouse import ALICE, chain, install, later, operate, retai
 
 CHANGES = [f"change/{scope}/{verb}" for scope in ("tasks", "workflows")
            for verb in ("start", "pause", "offline", "delete", "submit", "set-owners")]  # fmt: skip
-POSTS = [*CHANGES, "undo", "replenish/tasks", "replenish/workflows", "replenish/instances"]
+ALARMS = [
+    "alarms/confirm",
+    *(f"alarm_rules/{path}" for path in ("new/tasks", "new/workflows", "edit", "delete", "test")),
+]
+POSTS = [*CHANGES, "undo", "replenish/tasks", "replenish/workflows", "replenish/instances", *ALARMS]
 PAUSE = "change/tasks/pause"
 
 

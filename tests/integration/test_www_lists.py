@@ -91,6 +91,7 @@ def test_rows_can_be_selected_by_who_may_change_them(web: WebApp) -> None:
             for verb in ("start", "pause", "offline", "delete", "submit", "set-owners")
         ),
         f"{ROOT}/replenish/workflows",
+        f"{ROOT}/alarm_rules/new/workflows",
     ]
     assert 'name="matching" value="?" disabled' in page
     page = get(web, f"{TASKS}?q=step_00&status=paused&owner=ann&sort=-task_id&page=1")
@@ -140,6 +141,7 @@ def test_the_menu_of_a_workflow(web: WebApp) -> None:
     paused = actions(row(page, "customer_master"))
     assert list(paused) == [
         "Start all", "Pause all", "Take all offline", "Delete", "Submit again", "Change owners", "Replenish",
+        "Set alarm",
     ]  # fmt: skip
     assert [label for label, why_not in paused.items() if not why_not] == [
         "Start all",
@@ -147,6 +149,7 @@ def test_the_menu_of_a_workflow(web: WebApp) -> None:
         "Submit again",
         "Change owners",
         "Replenish",
+        "Set alarm",
     ]
     assert paused["Delete"] == "This workflow is all paused; it would have to be all offline"
     assert not actions(row(page, "month_end_close"))["Delete"]
@@ -164,6 +167,7 @@ def test_the_menu_of_a_task(web: WebApp) -> None:
         "Delete",
         "Submit again",
         "Change owners",
+        "Set alarm",
     ]
     assert """hx-vals="{&#34;target&#34;: &#34;inventory_snapshot step_06&#34;}\"""" in part
     found = {label: urlsplit(url) for label, url in links(part).items()}

@@ -185,7 +185,7 @@ def test_operations_are_offered_as_status_and_permission_allow(web: WebApp, fab:
 
     everything = {
         "Start all": True, "Pause all": True, "Take all offline": True, "Delete": False, "Submit again": True,
-        "Change owners": True, "Replenish": True,
+        "Change owners": True, "Replenish": True, "Set alarm": True,
     }  # fmt: skip
     with web_app("simple").active():
         assert offered("inventory_snapshot") == everything

@@ -14,7 +14,7 @@ from taskops_provider.models import AlarmDelivery, AlarmEvent
 from taskops_provider.monitor.sender import Sender
 from taskops_provider.services import alarm_watch
 from taskops_provider.services.actor import Actor
-from taskops_provider.services.alarm_rules import create_rule
+from taskops_provider.services.alarm_changes import create_rule
 from tests.support.instances import run_id_of
 from tests.support.warehouse import ALICE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from html.parser import HTMLParser
 from typing import Any
 
 from httpx import Response
@@ -50,6 +51,40 @@ class Dialogs:
         return self.post(path, status, step="apply", part="plan", plan_hash=seen.plan_hash, **fields)
 
 
+class _Form(HTMLParser):
+    """Collects the fields of a form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, list[str]] = {}
+        self._select, self._text = "", ""
+        self._first = True
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name, value = given.get("name") or "", given.get("value") or ""
+        if tag == "input" and name and (given.get("type") not in ("checkbox", "radio") or "checked" in given):
+            self.fields.setdefault(name, []).append(value)
+        elif tag == "select":
+            self._select, self._first = name, True
+        elif tag == "option" and self._select and (self._first or "selected" in given):
+            self.fields[self._select] = [value]
+            self._first = False
+        elif tag == "textarea":
+            self._text = name
+            self.fields[name] = [""]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "select":
+            self._select = ""
+        elif tag == "textarea":
+            self._text = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.fields[self._text][0] += data
+
+
 class Part:
     """A part of a page."""
 
@@ -77,6 +112,13 @@ class Part:
     @property
     def problem(self) -> str:
         return self._one(r'<div class="problem".*?<p>(.*?)</p>')
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """What a browser would send of the dialog's form when nothing is changed in it."""
+        form = _Form()
+        form.feed(self.html)
+        return form.fields
 
     @property
     def counts(self) -> list[int]:

@@ -80,6 +80,7 @@ _KIND_FILTER = Arg(
 )
 _ON_DAG = Arg(("--dag-id",), help="Filter: of the workflow DAG_ID and its tasks", dest="in_dag", metavar="DAG_ID")
 _ON_TASK = Arg(("--task-id",), help="Filter: of the task TASK_ID", dest="of_task", metavar="TASK_ID")
+_SEARCH = Arg(("--search",), help="Filter: with TEXT in the ids of its Dag and task", metavar="TEXT")
 _OFFSET = Arg(("--offset",), help="Leave out the first N rows", metavar="N", type=int, default=0)
 _LIMIT = Arg(("--limit",), help="At most N rows (default: 50)", metavar="N", type=int, default=50)
 RULE_FILTERS: tuple[Arg, ...] = (
@@ -87,6 +88,7 @@ RULE_FILTERS: tuple[Arg, ...] = (
     _ON_TASK,
     Arg(("--project",), help="Filter: on the project BUNDLE", metavar="BUNDLE"),
     _KIND_FILTER,
+    _SEARCH,
     _LIMIT,
     _OFFSET,
 )
@@ -106,6 +108,7 @@ EVENT_FILTERS: tuple[Arg, ...] = (
     Arg(("--open",), help="Filter: those alone that nobody has confirmed", action="store_true"),
     Arg(("--since",), help="Filter: since TIME (ISO 8601), or from now back: -2h, written --since=-2h", metavar="TIME"),
     Arg(("--until",), help="Filter: until TIME, written as that of --since", metavar="TIME"),
+    _SEARCH,
     _LIMIT,
     _OFFSET,
 )

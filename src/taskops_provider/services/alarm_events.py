@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
@@ -21,6 +21,7 @@ from taskops_provider.services.alarm_message import alarm_content, headline
 from taskops_provider.services.alarm_people import book_for, names_of, owners_of
 from taskops_provider.services.alarm_rules import editable_rule
 from taskops_provider.services.paging import Page, check_page
+from taskops_provider.services.pairs import CHUNK
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class EventFilter:
 
     :param confirmed: those that somebody has confirmed, or those alone that nobody has
     :param since: fired then or later
+    :param search: a part of the Dag's or task's id
     """
 
     rule_id: int | None = None
@@ -39,6 +41,7 @@ class EventFilter:
     confirmed: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+    search: str = ""
 
 
 def list_events(
@@ -52,7 +55,7 @@ def list_events(
     query = _matching(select(AlarmEvent), where, actor)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     found = session.scalars(query.order_by(AlarmEvent.id.desc()).limit(limit).offset(offset)).all()
-    return Page(_shown(session, actor, found), total, limit, offset)
+    return Page(_shown(session, found), total, limit, offset)
 
 
 def show_event(session: Session, actor: Actor, event_id: int) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def show_event(session: Session, actor: Actor, event_id: int) -> dict[str, Any]:
 
     :raises NotFound: where there is no such firing, or it may not be seen
     """
-    return _shown(session, actor, [_get(session, actor, event_id)])[0]
+    return _shown(session, [_get(session, actor, event_id)])[0]
 
 
 def confirm_event(session: Session, actor: Actor, event_id: int, now: datetime) -> dict[str, Any]:
@@ -71,17 +74,68 @@ def confirm_event(session: Session, actor: Actor, event_id: int, now: datetime) 
     :raises NotFound: where there is no such firing, or it may not be seen
     :raises Forbidden: where the actor may not edit its Dag
     """
-    event = _get(session, actor, event_id)
-    if not actor.permissions.editable([event.dag_id]):
-        raise Forbidden(f"you may not confirm alarms of Dag {event.dag_id!r}")
-    if event.confirmed_at is None:
+    return confirm_events(session, actor, [event_id], now)[0]
+
+
+def confirm_events(session: Session, actor: Actor, event_ids: Collection[int], now: datetime) -> list[dict[str, Any]]:
+    """Confirm firings, as :func:`confirm_event` does one: all or none. Queries do not depend on how many, up to 400.
+
+    :raises NotFound: where one does not exist, or may not be seen
+    :raises Forbidden: where the actor may not edit the Dag of one
+    """
+    events = confirmable_events(session, actor, event_ids)
+    opened = [event for event in events if event.confirmed_at is None]
+    for event in opened:
         event.confirmed_at, event.confirmed_by = now, actor.name[:250]
         event.next_repeat_at = event.escalates_at = None
-        told = {"event_id": event.id, "rule_id": event.rule_id, "source": actor.source}
-        entries = [(event.dag_id, event.task_id or None, told)]
-        audit.write(session, event="taskops.alarm-confirm", actor=actor.name, at=now, entries=entries)
-        session.flush()
-    return _shown(session, actor, [event])[0]
+    audit.write(
+        session,
+        event="taskops.alarm-confirm",
+        actor=actor.name,
+        at=now,
+        entries=[
+            (
+                event.dag_id,
+                event.task_id or None,
+                {"event_id": event.id, "rule_id": event.rule_id, "source": actor.source},
+            )
+            for event in opened
+        ],
+    )
+    session.flush()
+    return _shown(session, events)
+
+
+def confirmable_events(session: Session, actor: Actor, event_ids: Collection[int]) -> list[AlarmEvent]:
+    """Return firings that the actor may confirm, each once, in the order of their numbers.
+
+    :raises NotFound: where one does not exist, or may not be seen
+    :raises Forbidden: where the actor may not edit the Dag of one
+    """
+    wanted = sorted(set(event_ids))
+    events: list[AlarmEvent] = []
+    for at in range(0, len(wanted), CHUNK):
+        query = _visible(select(AlarmEvent), actor).where(AlarmEvent.id.in_(wanted[at : at + CHUNK]))
+        events += session.scalars(query.order_by(AlarmEvent.id))
+    if missing := sorted(set(wanted) - {event.id for event in events}):
+        raise NotFound(f"alarm {missing[0]} does not exist")
+    editable = actor.permissions.editable({event.dag_id for event in events})
+    for event in events:
+        if event.dag_id not in editable:
+            raise Forbidden(f"you may not confirm alarms of Dag {event.dag_id!r}")
+    return events
+
+
+def open_events(session: Session, actor: Actor, where: EventFilter) -> list[int]:
+    """Return the numbers of all firings that match, that nobody has confirmed and the actor may, the oldest first.
+
+    :raises BadInput: for an unknown kind
+    """
+    query = _matching(select(AlarmEvent), where, actor).where(AlarmEvent.confirmed_at.is_(None))
+    columns = query.with_only_columns(AlarmEvent.id, AlarmEvent.dag_id)
+    found = session.execute(columns.order_by(AlarmEvent.id)).all()
+    editable = actor.permissions.editable({row.dag_id for row in found})
+    return [row.id for row in found if row.dag_id in editable]
 
 
 def prepare_test(session: Session, actor: Actor, rule_id: int, now: datetime) -> tuple[list[int], list[str]]:
@@ -181,6 +235,9 @@ def _matching(query: Select[Any], where: EventFilter, actor: Actor) -> Select[An
         query = query.where(AlarmEvent.fired_at >= where.since)
     if where.until:
         query = query.where(AlarmEvent.fired_at <= where.until)
+    if where.search:
+        columns = (AlarmEvent.dag_id, AlarmEvent.task_id)
+        query = query.where(or_(*(column.icontains(where.search, autoescape=True) for column in columns)))
     return _visible(query, actor)
 
 
@@ -196,12 +253,13 @@ def _get(session: Session, actor: Actor, event_id: int) -> AlarmEvent:
     return found
 
 
-def _shown(session: Session, actor: Actor, events: Sequence[AlarmEvent]) -> list[dict[str, Any]]:
+def _shown(session: Session, events: Sequence[AlarmEvent]) -> list[dict[str, Any]]:
     """Firings with their messages: one query. A message about several hangs on the first of them."""
-    query = select(*_DELIVERY).where(AlarmDelivery.event_id.in_([event.id for event in events]))
     messages: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in session.execute(query.order_by(AlarmDelivery.id)) if events else ():
-        messages[row.event_id].append(_delivery(row))
+    for at in range(0, len(events), CHUNK):
+        query = select(*_DELIVERY).where(AlarmDelivery.event_id.in_([event.id for event in events[at : at + CHUNK]]))
+        for row in session.execute(query.order_by(AlarmDelivery.id)):
+            messages[row.event_id].append(_delivery(row))
     return [
         {
             "event_id": event.id,

@@ -136,6 +136,9 @@ class Rule(BaseModel):
     changed_by: str
 
 
+Levels = Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)]
+
+
 class Rules(BaseModel):
     """One page of rules."""
 
@@ -150,12 +153,21 @@ class RulesQuery(PageQuery):
     task_id: Name | None = Field(None, description="Those on this task.")
     project: Name | None = Field(None, description="Those on this project.")
     kind: list[Kind] = Field(default=[], description="Any of these kinds.")
+    level: Levels = Field(default=[], description="Any of these levels.")
     enabled: bool | None = Field(None, description="Those that watch, or those alone that do not.")
+    search: Name | None = Field(None, description="Part of the name, or of the Dag's, task's or project's id.")
 
     def filter(self) -> RuleFilter:
         """As the services take it."""
-        kinds = tuple(kind.value for kind in self.kind)
-        return RuleFilter(self.dag_id or "", self.task_id or "", self.project or "", kinds, self.enabled)
+        return RuleFilter(
+            dag_id=self.dag_id or "",
+            task_id=self.task_id or "",
+            project=self.project or "",
+            kinds=tuple(kind.value for kind in self.kind),
+            levels=tuple(self.level),
+            enabled=self.enabled,
+            search=self.search or "",
+        )
 
 
 class Delivery(BaseModel):
@@ -213,12 +225,11 @@ class AlarmsQuery(PageQuery):
     dag_id: Name | None = Field(None, description="Those of this workflow and its tasks.")
     task_id: Name | None = Field(None, description="Those of this task.")
     kind: list[Kind] = Field(default=[], description="Any of these kinds.")
-    level: Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)] = Field(
-        default=[], description="Any of these levels."
-    )
+    level: Levels = Field(default=[], description="Any of these levels.")
     confirmed: bool | None = Field(None, description="Those that somebody confirmed, or those alone that nobody did.")
     since: Moment | None = Field(None, description="Fired then or later.")
     until: Moment | None = Field(None, description="Fired then or earlier.")
+    search: Name | None = Field(None, description="Part of the Dag's or task's id.")
 
     def filter(self) -> EventFilter:
         """As the services take it."""
@@ -231,6 +242,7 @@ class AlarmsQuery(PageQuery):
             confirmed=self.confirmed,
             since=self.since,
             until=self.until,
+            search=self.search or "",
         )
 
 

@@ -23,7 +23,7 @@ from taskops_provider.api.datamodels.alarms import (
 from taskops_provider.api.datamodels.common import Number
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.security import ActorDep, NowDep
-from taskops_provider.services import alarm_events, alarm_rules, alarm_send
+from taskops_provider.services import alarm_changes, alarm_events, alarm_rules, alarm_send
 
 router = APIRouter(prefix="/alarms", tags=["Alarms"])
 
@@ -41,7 +41,7 @@ def create_alarm_rule(body: RuleCreate, session: SessionDep, actor: ActorDep, no
 
     It needs to edit the Dag; on a project, or with a notifier of your own choice, to edit every Dag.
     """
-    return alarm_rules.create_rule(session, actor, body.given(), now)
+    return alarm_changes.create_rule(session, actor, body.given(), now)
 
 
 @router.get("/rules/{rule_id}", response_model=Rule, responses=NOT_FOUND)
@@ -55,13 +55,13 @@ def update_alarm_rule(
     rule_id: Number, body: RuleChange, session: SessionDep, actor: ActorDep, now: NowDep
 ) -> dict[str, Any]:
     """Change the fields that are sent, each as a whole; null takes quiet hours, repeats and escalation away."""
-    return alarm_rules.update_rule(session, actor, rule_id, body.given(), now)
+    return alarm_changes.update_rule(session, actor, rule_id, body.given(), now)
 
 
 @router.delete("/rules/{rule_id}", response_model=Rule, responses=NOT_FOUND)
 def delete_alarm_rule(rule_id: Number, session: SessionDep, actor: ActorDep, now: NowDep) -> dict[str, Any]:
     """Delete a rule and show it once more; what it fired stays in the list."""
-    return alarm_rules.delete_rule(session, actor, rule_id, now)
+    return alarm_changes.delete_rule(session, actor, rule_id, now)
 
 
 @router.post("/rules/{rule_id}/test", response_model=TestAnswer, **CHANGING)

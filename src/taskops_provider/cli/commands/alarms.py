@@ -19,7 +19,7 @@ from taskops_provider.cli.run import EXIT_REFUSED, UsageError, changes, opened, 
 from taskops_provider.cli.text import say
 from taskops_provider.cli.times import parse_time
 from taskops_provider.domain.alarms import DeliveryState
-from taskops_provider.services import alarm_events, alarm_rules, alarm_send
+from taskops_provider.services import alarm_changes, alarm_events, alarm_rules, alarm_send
 from taskops_provider.services.alarm_events import EventFilter
 from taskops_provider.services.alarm_rules import RuleFilter
 
@@ -56,7 +56,13 @@ DELIVERIES: Columns = {
 @reads
 def alarms_list(args: Namespace) -> None:
     """List rules, the newest first."""
-    where = RuleFilter(args.in_dag or "", args.of_task or "", args.project or "", tuple(args.kinds or ()))
+    where = RuleFilter(
+        dag_id=args.in_dag or "",
+        task_id=args.of_task or "",
+        project=args.project or "",
+        kinds=tuple(args.kinds or ()),
+        search=args.search or "",
+    )
     with opened() as work:
         page = alarm_rules.list_rules(work.session, work.actor, where, limit=args.limit, offset=args.offset)
     print_list(page.rows, RULES, args.output, as_json=lambda one: one, empty="no alarm rules")
@@ -71,7 +77,7 @@ def alarms_create(args: Namespace) -> None:
     if "kind" not in given:
         raise UsageError("name the --kind of rule")
     with opened() as work:
-        shown = alarm_rules.create_rule(work.session, work.actor, given, work.now)
+        shown = alarm_changes.create_rule(work.session, work.actor, given, work.now)
     _print_rule(shown, args.output)
 
 
@@ -82,7 +88,7 @@ def alarms_update(args: Namespace) -> None:
     if not given:
         raise UsageError("name what is to change")
     with opened() as work:
-        shown = alarm_rules.update_rule(work.session, work.actor, args.rule_id, given, work.now)
+        shown = alarm_changes.update_rule(work.session, work.actor, args.rule_id, given, work.now)
     _print_rule(shown, args.output)
 
 
@@ -90,7 +96,7 @@ def alarms_update(args: Namespace) -> None:
 def alarms_delete(args: Namespace) -> None:
     """Delete a rule."""
     with opened() as work:
-        shown = alarm_rules.delete_rule(work.session, work.actor, args.rule_id, work.now)
+        shown = alarm_changes.delete_rule(work.session, work.actor, args.rule_id, work.now)
     _print_rule(shown, args.output)
 
 
@@ -109,6 +115,7 @@ def alarms_events(args: Namespace) -> None:
             kinds=tuple(args.kinds or ()),
             levels=tuple(args.levels or ()),
             confirmed=False if args.open else None,
+            search=args.search or "",
             **times,
         )
         page = alarm_events.list_events(work.session, work.actor, where, limit=args.limit, offset=args.offset)
@@ -119,9 +126,7 @@ def alarms_events(args: Namespace) -> None:
 def alarms_confirm(args: Namespace) -> None:
     """Confirm firings: all of them, or none."""
     with opened() as work:
-        shown = [
-            alarm_events.confirm_event(work.session, work.actor, event_id, work.now) for event_id in args.event_ids
-        ]
+        shown = alarm_events.confirm_events(work.session, work.actor, args.event_ids, work.now)
     print_list(shown, EVENTS, args.output, as_json=lambda one: one, empty="")
 
 

@@ -12,7 +12,9 @@ from taskops_provider.www.urls import Urls
 
 #: what is offered beside the verbs
 REPLENISH = "replenish"
+ALARM = "alarm"
 STOPPED = "Offline tasks are not replenished; submit them again first"
+NO_MORE = "It is deleted: nothing of it runs any more"
 #: in the order of the toolbar and of the menus
 VERBS = (Verb.START, Verb.PAUSE, Verb.OFFLINE, Verb.DELETE, Verb.SUBMIT, Verb.SET_OWNERS)
 
@@ -76,6 +78,7 @@ class Offers:
     def __init__(self, urls: Urls, scope: Scope, *, editable: Collection[str], deletable: Collection[str]):
         self._scope = scope
         self._replenish_url = urls.page(f"{REPLENISH}/{scope.name}")
+        self._alarm_url = urls.page(f"alarm_rules/new/{scope.name}")
         self._urls = {verb: urls.page(f"change/{scope.name}/{verb.value}") for verb in VERBS}
         self._editable = editable
         self._deletable = deletable
@@ -91,7 +94,7 @@ class Offers:
             return ()
         verbs = (verb for verb in VERBS if verb is not Verb.DELETE or self._deletable)
         actions = (Action(verb.value, WORDS[verb][0], self._urls[verb]) for verb in verbs)
-        return (*actions, self._replenish())
+        return (*actions, self._replenish(), self._alarm())
 
     def menu(self, dag_id: str, status: str) -> tuple[Action, ...]:
         """What can be done with one row."""
@@ -109,9 +112,14 @@ class Offers:
                 yield Action(verb.value, label, self._urls[verb], self._scope.why_not(verb, status))
         # what cannot be taken offline is offline, or deleted
         yield self._replenish(STOPPED if self._scope.why_not(Verb.OFFLINE, status) else "")
+        # whose owners cannot be changed is deleted
+        yield self._alarm(NO_MORE if self._scope.why_not(Verb.SET_OWNERS, status) else "")
 
     def _replenish(self, why_not: str = "") -> Action:
         return Action(REPLENISH, "Replenish", self._replenish_url, why_not)
+
+    def _alarm(self, why_not: str = "") -> Action:
+        return Action(ALARM, "Set alarm", self._alarm_url, why_not)
 
 
 def development(urls: Urls, dag_id: str, elsewhere: Mapping[str, str]) -> Iterable[Link]:

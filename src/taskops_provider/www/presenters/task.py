@@ -115,7 +115,7 @@ def _buttons(page: TaskPage) -> list[rows.Action]:
     if row.is_present:
         return list(actions)
     why_not = "It is no longer in its Dag"
-    needs_dag = (Verb.SUBMIT, rows.REPLENISH)
+    needs_dag = (Verb.SUBMIT, rows.REPLENISH, rows.ALARM)
     return [replace(action, why_not=why_not) if action.verb in needs_dag else action for action in actions]
 
 
@@ -125,6 +125,7 @@ def _links(page: TaskPage) -> list[rows.Link]:
     found = [rows.Link("Code", asked.urls.dag(row.dag_id, "code"), "airflow")]
     if elsewhere := development_urls(asked.session, asked.actor, [row.dag_id]).get(row.dag_id):
         found.append(rows.Link("Repository", elsewhere, "outside"))
+    found.append(rows.Link("Alarms", asked.urls.page("alarms", {"dag_id": row.dag_id, "task_id": row.task_id})))
     if not page.is_embedded:
         found.append(rows.Link("Task in Airflow", asked.urls.task(row.dag_id, row.task_id), "airflow"))
     return found

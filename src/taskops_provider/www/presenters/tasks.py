@@ -141,6 +141,7 @@ def _row(
             rows.Link("View instances", page("history")),
             rows.Link("Details", page("info")),
             rows.Link("Lineage", page("lineage")),
+            rows.Link("Alarms", urls.page("alarms", {"dag_id": row.dag_id, "task_id": row.task_id})),
             rows.Link("Diagram of the workflow", urls.page("diagram", {"dag_id": row.dag_id})),
             *rows.development(urls, row.dag_id, development),
             rows.Link("Task in Airflow", urls.task(row.dag_id, row.task_id), "airflow"),

@@ -46,6 +46,9 @@ VERBS: Mapping[str, Words] = {
     ),
     EXPORT: Words("Download", "Download of {}", "download {}"),
     REPLENISH: Words("Replenish", "Replenished {}", "replenish {}"),
+    "alarm-create": Words("Set alarm", "Set an alarm on {}", "set an alarm on {}"),
+    "alarm-update": Words("Change alarm", "Changed an alarm on {}", "change an alarm on {}"),
+    "alarm-delete": Words("Delete alarm", "Deleted an alarm on {}", "delete an alarm on {}"),
     "strict-mode-on": Words("Turn strict mode on", "Turned strict mode on for {}", "turn strict mode on for {}"),
     "strict-mode-off": Words("Turn strict mode off", "Turned strict mode off for {}", "turn strict mode off for {}"),
 }

@@ -1,5 +1,6 @@
 """One AppBuilder view per page."""
 
+from taskops_provider.www.views.alarms import TaskOpsAlarmsView
 from taskops_provider.www.views.changes import TaskOpsChangesView
 from taskops_provider.www.views.columns import TaskOpsColumnsView
 from taskops_provider.www.views.diagram import TaskOpsDiagramView
@@ -32,6 +33,7 @@ ALL_VIEWS = (
     TaskOpsOwnersView,
     TaskOpsReplenishView,
     TaskOpsReplenishmentsView,
+    TaskOpsAlarmsView,
     TaskOpsSettingsView,
     TaskOpsUndoView,
     TaskOpsWorkflowView,
@@ -39,6 +41,7 @@ ALL_VIEWS = (
 
 __all__ = [
     "ALL_VIEWS",
+    "TaskOpsAlarmsView",
     "TaskOpsChangesView",
     "TaskOpsColumnsView",
     "TaskOpsDiagramView",
