@@ -32,14 +32,15 @@ def ordinary(session: Any) -> None:
     rule(session, "orders.extract", "succeeded", enabled=False, name="Is the source there?")
     now = datetime.now(UTC)
     sent, waiting = ("sent", None), ("waiting", "[Errno 111] Connection refused")
-    for hours, rule_id, kind, level, name, messages, more in (
+    # the oldest first, as they come
+    for hours, rule_id, kind, level, name, messages, more in reversed((
         (1, failed, "failed", 3, "orders.clean", [sent, sent, waiting], {"unreachable": ["data-team"]}),
         (2, late, "not_finished_by", 2, "orders.load", [("uncertain", "the answer was lost")], {"repeats": 2}),
         (5, long, "running_longer_than", 1, "sales.sum", [], {"held_until": now + timedelta(hours=3)}),
         (20, failed, "failed", 3, "orders.load", [sent], {"escalated_at": now - timedelta(hours=19)}),
         (30, late, "not_finished_by", 2, "orders.load", [sent, ("failed", "550 no such user")], _confirmed(now)),
         (50, failed, "failed", 3, "orders.extract", [sent, sent], _confirmed(now)),
-    ):
+    )):  # fmt: skip
         _fired(session, now - timedelta(hours=hours), rule_id, kind, level, name, messages, more)
     session.commit()
 
@@ -51,7 +52,7 @@ def crowd(session: Any, number: int) -> None:
 
     rule_id = rule(session, f"{BACKLOG}.average_per_station_07", "succeeded", name="Every station, every hour " * 6)
     now = datetime.now(UTC)
-    for hours in range(number):
+    for hours in reversed(range(number)):
         name = f"{BACKLOG}.average_per_station_07"
         _fired(session, now - timedelta(hours=hours), rule_id, "succeeded", 1, name, [("sent", None)] * 3, {})
     session.commit()

@@ -10,6 +10,7 @@ from tests.e2e.apps import web_app
 from tests.support.alarming import deliveries, send
 from tests.support.api import Api, tasks
 from tests.support.cli import Cli
+from tests.support.dialogs import Dialogs
 from tests.support.gates import counted_queries
 from tests.support.mail import MailServer
 from tests.support.warehouse import ALICE, Limited, chain, install, operate
@@ -124,3 +125,41 @@ def test_command_line_and_rest(owned, mail, capsys, monkeypatch):
     shown = cli("tasks", "start", "d", "b", "--notify-owners", "--yes").out
     assert "told: ann@example.com\nwithout an e-mail address: bob\n" in shown
     assert {one.why for one in deliveries(owned)} == {"notice"}
+
+
+VERBS = {
+    "start": ({"d.a": "pause"}, {}),
+    "pause": ({}, {}),
+    "offline": ({}, {}),
+    "delete": ({"d.a": "offline"}, {"downstream": "run"}),
+    "submit": ({"d.a": "offline"}, {}),
+    "set-owners": ({}, {"owner": "carol"}),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_dialog_of_each_verb_tells_the_owners_if_it_is_ticked(owned, mail, verb):
+    before, fields = VERBS[verb]
+    for name, first in before.items():
+        operate(owned, first, name)
+    with web_app("simple").active() as web:
+        dialogs, path = Dialogs(web), f"change/tasks/{verb}"
+        assert 'name="notify_owners" value="on">' in dialogs.post(path, target="d a", **fields).html
+        assert "notify_owners is" in dialogs.post(path, 422, target="d a", notify_owners="maybe").problem.lower()
+        done = dialogs.apply(path, target="d a", notify_owners="on", **fields)
+        told = "2 owners will be told: ann@example.com, carol@example.com." if verb == "set-owners" else (
+            "1 owner will be told: ann@example.com."
+        )  # fmt: skip
+        assert f"{told} No address is known for bob ." in done.words
+        page = dialogs.client.get(f"/pluginsv2/taskops/operation?id={done.operation_id}").text
+        assert "Owners told" in page
+        assert "<dt>No address known</dt><dd>bob</dd>" in page
+    send()
+    assert len(mail.mails) == (2 if verb == "set-owners" else 1)
+
+
+def test_the_dialog_tells_nobody_unasked(owned, mail):
+    with web_app("simple").active() as web:
+        done = Dialogs(web).apply("change/workflows/pause", target="d")
+        assert "told" not in done.words
+    assert deliveries(owned) == []

@@ -81,9 +81,9 @@ def test_pause_offers_its_options_in_sentences(dialogs):
     for value in ("skip", "run", "fail", "hold"):
         assert f'type="radio" name="downstream" value="{value}"' in html
     assert 'value="skip" checked' in html
-    for name in ("terminate_instances", "resume_at", "zone", "reason", "ticket"):
+    for name in ("terminate_instances", "resume_at", "zone", "notify_owners", "reason", "ticket"):
         assert f'name="{name}"' in html
-    for name in ("cascade", "held", "owner", "notify_owners", "fill_gap"):
+    for name in ("cascade", "held", "owner", "fill_gap"):
         assert f'name="{name}"' not in html
     assert 'maxlength="2000"' in html
     assert 'maxlength="250"' in html

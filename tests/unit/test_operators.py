@@ -111,8 +111,9 @@ def test_sends_the_options_of_its_verb(server):
         "ticket": "OPS-1",
         "reason": f"new DB ({BY})",
     }
-    run(StartTasksOperator(task_id="change", targets=[("sales", "load")], held="skip"))
+    run(StartTasksOperator(task_id="change", targets=[("sales", "load")], held="skip", notify_owners=True))
     assert server.changes()[1].body["held"] == "skip"
+    assert server.changes()[1].body["notify_owners"] is True
 
 
 def test_a_time_from_now_on(server):

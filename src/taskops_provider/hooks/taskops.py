@@ -96,6 +96,7 @@ class TaskOpsHook(BaseHook):
         cascade: bool | None = None,
         fill_gap: bool | None = None,
         owners: Iterable[str] | None = None,
+        notify_owners: bool | None = None,
         plan_hash: str | None = None,
         dry_run: bool | None = None,
     ) -> dict[str, Any]:
@@ -107,7 +108,8 @@ class TaskOpsHook(BaseHook):
         :param plan_hash: of a preview; nothing is done where the state has changed since
         :param dry_run: only preview
         :return: ``operation_id, verb, dry_run, outcome, counts, items`` as ``airflow taskops`` prints them; a preview
-            has ``plan_hash`` and ``affects`` besides; a start with ``fill_gap`` has ``gap`` and ``replenishment_id``
+            has ``plan_hash`` and ``affects`` besides; a start with ``fill_gap`` has ``gap`` and ``replenishment_id``,
+            a change with ``notify_owners`` has ``notified``
         :raises NoAnswer: when the change may have been carried out and the answer was lost
         """
         options = {
@@ -120,6 +122,7 @@ class TaskOpsHook(BaseHook):
             "cascade": cascade,
             "fill_gap": fill_gap,
             "owners": None if owners is None else list(owners),
+            "notify_owners": notify_owners,
             "plan_hash": plan_hash,
             "dry_run": dry_run,
         }

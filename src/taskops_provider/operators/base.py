@@ -35,6 +35,8 @@ class ChangeTasksOperator(BaseOperator):
     :param workflows: Dag ids, for the whole-workflow form (templated)
     :param reason: recorded and shown with the tasks; what Dag, task and run asked is added (templated)
     :param ticket: recorded beside it (templated)
+    :param notify_owners: tell the owners of what it changed, by ``[taskops] notice_channels``; the result then has
+        ``notified``
     :param fail_on_refused: False: change what can be changed, and log the rest as a warning
     :param taskops_conn_id: the connection to Airflow's API server (templated)
     :return: pushed as XCom: ``operation_id, verb, outcome, counts, items``, the JSON of the command line
@@ -64,6 +66,7 @@ class ChangeTasksOperator(BaseOperator):
         workflows: Iterable[str] | None = None,
         reason: str | None = None,
         ticket: str | None = None,
+        notify_owners: bool = False,
         fail_on_refused: bool = True,
         taskops_conn_id: str = TaskOpsHook.default_conn_name,
         **kwargs: Any,
@@ -75,6 +78,7 @@ class ChangeTasksOperator(BaseOperator):
         self.workflows = workflows
         self.reason = reason
         self.ticket = ticket
+        self.notify_owners = notify_owners
         self.fail_on_refused = fail_on_refused
         self.taskops_conn_id = taskops_conn_id
         ways = [
@@ -98,7 +102,12 @@ class ChangeTasksOperator(BaseOperator):
             self.log.info("%s: no targets, nothing to do", self.verb)
             return _nothing(self.verb)
         reason = reason_of(context, self.reason)
-        options = {"reason": reason, "ticket": self.ticket or None, **self._options()}
+        options = {
+            "reason": reason,
+            "ticket": self.ticket or None,
+            "notify_owners": self.notify_owners or None,
+            **self._options(),
+        }
         if whole_workflows:
             change = partial(self.hook.change_workflows, self.verb, [t["dag_id"] for t in targets], **options)
         else:

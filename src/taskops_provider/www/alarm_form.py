@@ -61,8 +61,10 @@ def _parameters(asked: Asked, kind: str) -> dict[str, Any]:
             return percent | ({} if last is None else {"last": last})
         return {"minutes": _needed(asked, "minutes", "Minutes")}
     if kind in (Kind.NOT_FINISHED_BY, Kind.NOT_STARTED_BY):
+        if not asked.one("time"):
+            raise BadInput("Time of day is empty")
         found = {
-            "time": asked.one("time")[:5] or None,
+            "time": asked.one("time")[:5],
             "zone": asked.one("deadline_zone") or None,
             "days": _number(asked, "days", "Days"),
         }

@@ -136,6 +136,7 @@ def _options(asked: Asked, verb: Verb) -> Options:
         cascade=ticked(asked, "cascade"),
         fill_gap=ticked(asked, "fill_gap"),
         owners=asked.many("owner"),
+        notify_owners=ticked(asked, "notify_owners"),
     )
 
 

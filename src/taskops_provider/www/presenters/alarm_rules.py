@@ -170,9 +170,9 @@ def _row(asked: Asked, rule: Mapping[str, Any], *, may_change: bool) -> dict[str
         "id": text.name(f"rule {number}"),
         "name": text.name(rule["name"] or f"Rule {number}"),
         "called": rule["name"],
-        "on": text.name(task_id or dag_id or rule["project"]),
+        "before": _before(rule),
+        "on": text.name(f"{dag_id}.{task_id}" if task_id else dag_id or rule["project"]),
         "on_url": _on_url(asked, rule),
-        "within": _within(rule),
         "condition": alarm_words.condition(rule),
         "level": alarm_words.LEVELS[rule["level"]],
         "tells": alarm_words.people(rule["recipients"]),
@@ -192,11 +192,11 @@ def _on_url(asked: Asked, rule: Mapping[str, Any]) -> str:
     return asked.urls.page("workflow", {"dag_id": rule["dag_id"]}) if rule["dag_id"] else ""
 
 
-def _within(rule: Mapping[str, Any]) -> str:
-    """What stands behind the name of what a rule is on."""
+def _before(rule: Mapping[str, Any]) -> str:
+    """What stands in front of the name of what a rule is on."""
     if rule["task_id"]:
-        return f"of {rule['dag_id']}"
-    return "any task of the workflow" if rule["dag_id"] else "any task of the project"
+        return ""
+    return "any task of" if rule["dag_id"] else "any task of project"
 
 
 def present_change(asked: Asked, verb: Verb) -> Answer:
@@ -254,8 +254,9 @@ def _ask(asked: Asked, verb: Verb) -> Answer:
 
 
 def _line(rule: Mapping[str, Any]) -> str:
-    on = " ".join(filter(None, (rule["dag_id"], rule["task_id"]))) or f"project {rule['project']}"
-    return f"{rule['rule_id']}: {rule['name'] or on} {alarm_words.condition(rule)}"
+    on = ".".join(filter(None, (rule["dag_id"], rule["task_id"]))) or rule["project"]
+    named = f"{rule['name']}: " if rule["name"] else ""
+    return f"{rule['rule_id']}: {named}{f'{_before(rule)} {on}'.strip()} {alarm_words.condition(rule)}"
 
 
 def _do(asked: Asked, verb: Verb) -> Answer:

@@ -13,7 +13,7 @@ from taskops_provider.services import operations, planning
 from taskops_provider.www.asked import Asked
 from taskops_provider.www.forms import ChangeForm, read_change
 from taskops_provider.www.presenters import changes_plan
-from taskops_provider.www.presenters.changes_options import WORDS, choices, hints
+from taskops_provider.www.presenters.changes_options import NOTIFY_OWNERS, NOTIFY_OWNERS_OF_BOTH, WORDS, choices, hints
 from taskops_provider.www.presenters.changes_plan import Shown
 
 #: changes that were lost, named one by one
@@ -80,6 +80,7 @@ def _preview(
         "terminates": form.request.options.terminate_instances,
         "cascades": form.request.options.cascade,
         "fills_gap": form.request.options.fill_gap,
+        "notifies": form.request.options.notify_owners,
         "problem": problem,
         "differences": differences,
         "is_refresh": form.is_part,
@@ -94,6 +95,7 @@ def _preview(
         "selection": form.selection,
         "choices": choices(form.request, plan, _owners_now(shown)),
         "hint": hints(form.request),
+        "notify_help": NOTIFY_OWNERS_OF_BOTH if form.request.verb is Verb.SET_OWNERS else NOTIFY_OWNERS,
         "can_apply": bool(shown.counts["applied"]),
         "is_adjustable": bool(shown.counts["applied"]) or (form.request.verb is Verb.OFFLINE and bool(shown.strict)),
     }
@@ -164,6 +166,7 @@ def result(asked: Asked, done: Plan, title: str) -> Answer:
             "plan": shown,
             "operation_id": number,
             "record_url": asked.urls.page("operation", {"id": number}),
+            "notified": done.notified,
             "undo_url": asked.urls.page("undo") if shown.counts["applied"] else "",
             "verb": done.verb,
         },

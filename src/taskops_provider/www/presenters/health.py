@@ -62,7 +62,8 @@ def _trouble(signs: Signs) -> tuple[str, str, str] | None:
         unseen = signs.monitor_seen or signs.refreshed
         return (
             f"The monitor has not run for {span(unseen)}." if unseen else "The monitor does not run.",
-            "Gated tasks wait, resume times pass, downloads are not prepared. It runs in the API server, or as",
+            "Gated tasks wait, resume times pass, no alarm goes out, no download is prepared. "
+            "It runs in the API server, or as",
             "airflow taskops monitor",
         )
     if signs.index_is_old:

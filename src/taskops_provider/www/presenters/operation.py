@@ -136,6 +136,10 @@ def _facts(record: Mapping[str, Any], urls: Urls) -> list[Fact]:
         facts.append(Fact("Starts again", time=text.time(datetime.fromisoformat(resume_at))))
     if options.get("terminate_instances"):
         facts.append(Fact("Instances", f"terminated: {record['instances_ended']:,}"))
+    if notified := options.get("notified"):
+        facts.append(Fact("Owners told", ", ".join(notified["told"]) or "none"))
+        if notified["unreachable"]:
+            facts.append(Fact("No address known", ", ".join(notified["unreachable"])))
     if options.get("cascade"):
         facts.append(Fact("Cascade", "in waves, the last ones downstream first"))
     if options.get("held") == "skip":
