@@ -93,7 +93,7 @@ def test_the_scope_of_a_rule_can_be_widened_and_a_selection_gets_a_rule_each(des
     dialog = frame.locator("dialog")
     frame.get_by_label("Select clean", exact=True).check()
     frame.locator("#selection").get_by_role("button", name="Set alarm").click()
-    scope = dialog.get_by_label("On", exact=True)
+    scope = dialog.locator("select[name=scope]")
     scope.select_option("workflow")
     expect(dialog.get_by_label("Task ID")).to_be_hidden()
     scope.select_option("project")
@@ -124,6 +124,7 @@ def test_alarms_are_found_looked_into_and_confirmed(desk: Person) -> None:
     expect(frame.locator("table.messages")).to_contain_text("Connection refused")
     expect(frame.get_by_text("data-team", exact=True)).to_be_visible()
     frame.get_by_role("button", name="Confirm").click()
+    expect(dialog.locator("#dialog-title")).to_have_text("Confirm 1 alarm?")
     desk.page.keyboard.press("Enter")  # the button that confirms has the focus
     expect(dialog.locator("#dialog-title")).to_have_text("1 alarm confirmed")
     desk.page.keyboard.press("Enter")
