@@ -64,6 +64,8 @@ def test_what_people_read(orders, mail):
         "run_0000",
         "http://airflow.example.com/base/dags/orders/tasks/clean/plugin/taskops-task",
         "http://airflow.example.com/base/dags/orders/runs/run_0000/tasks/clean",
+        # inside Airflow, which puts the page's path, with the prefix, behind its own
+        "http://airflow.example.com/base/plugin/taskops/base/pluginsv2/taskops/alarms?rule=",
     ):
         assert said in one.text, one.text
         assert said in one.html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -81,8 +82,8 @@ def offers(scope: rows.Scope, editable: set[str], deletable: set[str]) -> rows.O
 def test_a_row_offers_what_its_status_allows_and_says_why_not_the_rest() -> None:
     """A13, B12-B18."""
     found = {a.verb: a for a in offers(tasks.ROWS, {"d"}, {"d"}).menu("d", "paused")}
-    assert list(found) == [*(verb.value for verb in Verb), rows.REPLENISH]
-    applicable = ["start", "offline", "set-owners", rows.REPLENISH]
+    assert list(found) == [*(verb.value for verb in Verb), rows.REPLENISH, rows.ALARM]
+    applicable = ["start", "offline", "set-owners", rows.REPLENISH, rows.ALARM]
     assert [verb for verb, action in found.items() if not action.why_not] == applicable
     assert found["pause"].why_not == "This task is paused; it would have to be scheduling"
     assert found["submit"].why_not == "This task is paused; it would have to be offline or deleted"
@@ -96,18 +97,21 @@ def test_a_row_offers_what_its_status_allows_and_says_why_not_the_rest() -> None
     assert of_workflow["delete"].why_not == "This workflow is all paused; it would have to be all offline"
 
 
+def verbs(menu: Iterable[rows.Action]) -> set[Verb]:
+    """The operations that can be done; what is offered beside them is none."""
+    return {Verb(a.verb) for a in menu if not a.why_not and a.verb not in (rows.REPLENISH, rows.ALARM)}
+
+
 def test_what_is_offered_is_what_the_operations_allow() -> None:
     of_task, of_workflow = offers(tasks.ROWS, {"d"}, {"d"}), offers(workflows.ROWS, {"d"}, {"d"})
     stopped = {a.verb: a for a in of_task.menu("d", TaskStatus.OFFLINE)}[rows.REPLENISH]
     assert stopped.why_not == "Offline tasks are not replenished; submit them again first"
     for status in TaskStatus:
-        assert {Verb(a.verb) for a in of_task.menu("d", status) if not a.why_not and a.verb != rows.REPLENISH} == {
-            verb for verb in Verb if status in TASK_MAY_BE[verb]
-        }
+        assert verbs(of_task.menu("d", status)) == {verb for verb in Verb if status in TASK_MAY_BE[verb]}
+        [alarm] = [a for a in of_task.menu("d", status) if a.verb == rows.ALARM]
+        assert bool(alarm.why_not) is (status is TaskStatus.DELETED)
     for whole in WorkflowStatus:
-        assert {Verb(a.verb) for a in of_workflow.menu("d", whole) if not a.why_not and a.verb != rows.REPLENISH} == {
-            verb for verb in Verb if whole in WORKFLOW_MAY_BE[verb]
-        }
+        assert verbs(of_workflow.menu("d", whole)) == {verb for verb in Verb if whole in WORKFLOW_MAY_BE[verb]}
 
 
 def test_what_somebody_may_not_do_is_not_offered() -> None:

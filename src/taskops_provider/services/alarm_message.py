@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, StrictUndefined
 
@@ -106,7 +106,7 @@ def alarm_content(events: Sequence[Mapping[str, Any]], why: Why, *, has_links: b
     if len(events) > 1:
         what = f"{len(events)} alarms during quiet hours, among them {what}"
     subject = f"[TaskOps] Level {level}: {prefix}{what}"
-    blocks = [_block(event, has_links=has_links) for event in events[:TOLD]]
+    blocks = [_block(event, has_links=has_links, is_test=why is Why.TEST) for event in events[:TOLD]]
     left = len(events) - len(blocks)
     footer = f"Alarm rule {first['rule_id']}" + (f" ({first['rule']})" if first.get("rule") else "") + " of TaskOps."
     if left:
@@ -128,7 +128,7 @@ def headline(event: Mapping[str, Any]) -> str:
     return f"{target}{mapped} {_KINDS[kind]}"
 
 
-def _block(event: Mapping[str, Any], *, has_links: bool) -> dict[str, Any]:
+def _block(event: Mapping[str, Any], *, has_links: bool, is_test: bool) -> dict[str, Any]:
     lines = [
         ("Workflow", event["dag_id"]),
         ("Task", event["task_id"]),
@@ -140,7 +140,10 @@ def _block(event: Mapping[str, Any], *, has_links: bool) -> dict[str, Any]:
         ("Owners", ", ".join(event.get("owners", ()))),
         ("Project", event.get("project")),
     ]
-    return {"title": headline(event), "lines": _filled(lines), "links": links(event) if has_links else []}
+    found = links(event) if has_links else []
+    if found and not is_test:
+        found.append(("See and confirm the alarm", _page("alarms", rule=event["rule_id"], state="open")))
+    return {"title": headline(event), "lines": _filled(lines), "links": found}
 
 
 def links(event: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -158,6 +161,12 @@ def links(event: Mapping[str, Any]) -> list[tuple[str, str]]:
         instance = f"{dag}/runs/{quote(run_id, safe='')}/tasks/{quote(task_id, safe='')}{mapped}"
         found.append(("Open the instance and its log", instance))
     return found
+
+
+def _page(name: str, **query: Any) -> str:
+    """The address of a page of ours inside Airflow, which puts its whole path behind its own: a prefix comes twice."""
+    base = config.base_url()
+    return f"{base}/plugin/taskops{urlsplit(base).path}/pluginsv2/taskops/{name}?{urlencode(query)}"
 
 
 def notice_content(operation: Mapping[str, Any], targets: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -179,8 +188,7 @@ def notice_content(operation: Mapping[str, Any], targets: Sequence[tuple[str, st
     dag_id, task_id = targets[0]
     found = links({"dag_id": dag_id, "task_id": task_id})
     if config.base_url():
-        page = f"{config.base_url()}/plugin/taskops/pluginsv2/taskops/operation"
-        found.append(("Open the record", f"{page}?{urlencode({'id': operation['operation_id']})}"))
+        found.append(("Open the record", _page("operation", id=operation["operation_id"])))
     block = {"title": what, "lines": _filled(lines), "links": found}
     facts = {key: value for key, value in operation.items() if key != "done"}
     return _render(f"[TaskOps] {what}", what, [block], "You are told as their owner.") | {
