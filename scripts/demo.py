@@ -34,6 +34,25 @@ POOLS = {
     "payment_gateway": {"slots": 1, "description": "One connection to the gateway", "include_deferred": False},
     "warehouse": {"slots": 3, "description": "The warehouse database", "include_deferred": False},
 }
+#: written into the log of the demo's API server by a channel of the site's own: the demo has no mail server
+BOOK = json.dumps({"channel": "retail_site.DutyBook", "args": {"book": "night", "entry": "{{ subject }}"}})
+RULES = (
+    ("--project", "retail", "--kind", "failed", "--level", "2", "--name", "Whatever fails for good"),
+    ("--workflow", "payment_events", "--kind", "failed", "--on", "first_failure", "--name", "Payments, at once"),
+    (
+        "--task",
+        "sales_mart_daily",
+        "publish_mart",
+        "--kind",
+        "not_finished_by",
+        "--by",
+        "06:00",
+        "--days",
+        "1",
+        "--level",
+        "3",
+    ),
+)
 START_SECONDS = 180
 STOP_SECONDS = 20
 
@@ -125,12 +144,15 @@ class Demo:
             raise DemoError(f"`airflow {' '.join(args)}` failed:\n{tail(log)}")
 
     def set_up(self) -> None:
-        """Migrate the database and, unless an earlier start did, make the pools and the users."""
+        """Migrate the database and, unless an earlier start did, make the pools, the users and some alarms."""
         (self.logs / "setup.log").unlink(missing_ok=True)
-        wanted = json.dumps({"pools": POOLS, "users": USERS})
+        wanted = json.dumps({"pools": POOLS, "users": USERS, "rules": RULES})
         stamp = self.home / "set-up.json"
         done = stamp.exists() and stamp.read_text() == wanted and (self.home / "airflow.db").exists()
-        print("setting up the database" + ("" if done else ", the pools and the users: takes a minute"), flush=True)
+        print(
+            "setting up the database" + ("" if done else ", the pools, the users and the alarms: takes a minute"),
+            flush=True,
+        )
         self.airflow("db", "migrate")
         if done:
             return
@@ -142,6 +164,11 @@ class Demo:
             self.airflow("users", "create", "--username", name, "--password", name, "--role", role, *person)
         # Without it Viewers and Users see no navigation entry of any plugin.
         self.airflow("roles", "add-perms", "Viewer", "User", "-a", "can_read", "-r", "Plugins")
+        # rules are on Dags that TaskOps knows
+        self.airflow("dags", "reserialize")
+        self.airflow("taskops", "sync")
+        for rule in RULES:
+            self.airflow("taskops", "alarms", "create", *rule, "--channel", BOOK)
         stamp.write_text(wanted)
 
     def start(self, components: Iterable[str]) -> None:

@@ -83,12 +83,17 @@ def follow_up(rule: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def messages(event: Mapping[str, Any]) -> list[str]:
-    """Return what became of the messages about a firing: ``2 sent``, ``1 waiting``, ``no address: bob``."""
+def messages(event: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Return what became of the messages about a firing, and whether that is bad: ``2 sent``, ``no address: bob``."""
     counted = Counter(one["state"] for one in event["deliveries"])
-    lines = [f"{counted[state]:,} {badge.text.lower()}" for state, badge in DELIVERIES.items() if counted[state]]
+    bad = {one["state"] for one in event["deliveries"] if one["error"]} | {DeliveryState.UNCERTAIN}
+    lines = [
+        (f"{counted[state]:,} {badge.text.lower()}", state in bad)
+        for state, badge in DELIVERIES.items()
+        if counted[state]
+    ]
     if event["unreachable"]:
-        lines.append(f"no address: {', '.join(event['unreachable'])}")
+        lines.append((f"no address: {', '.join(event['unreachable'])}", True))
     return lines
 
 

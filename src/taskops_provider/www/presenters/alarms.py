@@ -149,7 +149,6 @@ def _row(asked: Asked, event: Mapping[str, Any], *, may_confirm: bool) -> dict[s
         "beside_state": _beside_state(event),
         "held_until": text.time(event["held_until"]),
         "messages": alarm_words.messages(event),
-        "is_troubled": bool(event["unreachable"]) or any(one["error"] for one in event["deliveries"]),
         "actions": (_confirm(asked, why_not),) if may_confirm else (),
         "links": [Link("Details", url), *_links(asked, event)],
     }
