@@ -313,6 +313,7 @@ def test_rules_are_turned_off_on_and_deleted(web: WebApp, warehouse: Session) ->
     assert "Clean: orders.clean fails" in part.words
     assert admin.post("alarm_rules/disable", **both, step="apply").title == "2 rules turned off"
     assert [made.enabled for made in rules(warehouse)] == [False, False]
+    assert "off already" in admin.post("alarm_rules/disable", 422, **both).problem
     before = datetime.now(UTC)
     assert admin.post("alarm_rules/enable", target=str(first), step="apply").title == "1 rule turned on"
     assert rules(warehouse)[0].active_since >= before - timedelta(seconds=1)

@@ -46,6 +46,13 @@ def channel(name: str, connection: str | None) -> str:
     return _CHANNELS.get(name, name) + (f" by {connection}" if connection else "")
 
 
+def before(rule: Mapping[str, Any]) -> str:
+    """Return what stands in front of the name of what a rule is on."""
+    if rule["task_id"]:
+        return ""
+    return "any task of" if rule["dag_id"] else "any task of project"
+
+
 def condition(rule: Mapping[str, Any]) -> str:
     """Return when a rule fires, for a line that begins with what it is on: ``runs longer than 30 minutes``."""
     kind, parameters = rule["kind"], rule["parameters"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
 from taskops_provider.exceptions import BadInput, TaskOpsError
 from taskops_provider.services.alarm_events import (
@@ -19,10 +17,10 @@ from taskops_provider.services.alarm_events import (
 from taskops_provider.services.alarm_message import headline
 from taskops_provider.www.asked import Asked
 from taskops_provider.www.forms import selection_of, step_of
-from taskops_provider.www.presenters import alarm_words, filters, listing, moments, text
+from taskops_provider.www.presenters import alarm_filters, alarm_words, filters, listing, moments, text
+from taskops_provider.www.presenters.alarm_filters import State
 from taskops_provider.www.presenters.changes import CHANGED, Answer, refused
 from taskops_provider.www.presenters.columns import Column
-from taskops_provider.www.presenters.filters import Quick
 from taskops_provider.www.presenters.rows import Action, Link
 
 PAGE, DETAILS = "alarms", "alarm"
@@ -40,14 +38,14 @@ COLUMNS = (
 MAX_CONFIRMED = 10_000
 #: alarms that the dialog names; the others are counted
 _NAMED = 10
-_STATES: Mapping[str, str] = {"open": "Open", "confirmed": "Confirmed"}
+_STATES = (State("open", "Open", "red", meaning=False), State("confirmed", "Confirmed", "green", meaning=True))
 _TITLE = "Confirm"
 
 
 def present(asked: Asked) -> dict[str, Any]:
     """Return what the template ``alarms.html`` shows."""
     problems = filters.Problems()
-    where = filter_of(asked, problems)
+    where = _filter(asked, problems)
 
     def read(*, limit: int, offset: int, order_by: str) -> Any:
         return list_events(asked.session, asked.actor, where, limit=limit, offset=offset)
@@ -64,7 +62,7 @@ def present(asked: Asked) -> dict[str, Any]:
         "title": "Alarms",
         "problems": problems.lines,
         "fields": fields,
-        "quick": _quick(asked, where),
+        "quick": alarm_filters.quick(asked, PAGE, fields, _STATES),
         "quick_label": "State",
         "zone": "".join(query["zone"]),
         "chips": listing.chips(fields, address),
@@ -80,50 +78,19 @@ def present(asked: Asked) -> dict[str, Any]:
     }
 
 
-def filter_of(asked: Asked, problems: filters.Problems) -> EventFilter:
+def _filter(asked: Asked, problems: filters.Problems) -> EventFilter:
     """Return what the list's fields ask for."""
+    shared, is_confirmed = alarm_filters.read(asked, problems, _STATES)
     since, until = moments.period(asked, problems)
-    states = problems.only("State", asked.many("state"), _STATES)
-    levels = problems.only("Level", asked.many("level"), map(str, alarm_words.LEVELS))
-    return EventFilter(
-        rule_id=asked.number("rule") if asked.one("rule") else None,
-        dag_id=asked.one("dag_id"),
-        task_id=asked.one("task_id"),
-        kinds=problems.only("Kind", asked.many("kind"), alarm_words.KINDS),
-        levels=tuple(int(level) for level in levels),
-        confirmed=states[0] == "confirmed" if len(states) == 1 else None,
-        since=since,
-        until=until,
-        search=asked.one("q"),
-    )
+    return EventFilter(**shared, confirmed=is_confirmed, since=since, until=until)
 
 
 def _fields(asked: Asked, where: EventFilter) -> list[filters.Field]:
-    states = () if where.confirmed is None else ("confirmed" if where.confirmed else "open",)
-    levels = {str(level): badge.text for level, badge in alarm_words.LEVELS.items()}
     return [
-        filters.text_field("q", "Workflow or task ID", where.search, "Workflow or task ID"),
-        filters.hidden_field("dag_id", "Workflow", [where.dag_id] if where.dag_id else []),
-        filters.hidden_field("task_id", "Task", [where.task_id] if where.task_id else []),
-        filters.hidden_field("rule", "Rule", [str(where.rule_id)] if where.rule_id else []),
-        filters.fixed_field("state", "State", states, _STATES),
-        filters.fixed_field("kind", "Kind", where.kinds, alarm_words.KINDS),
-        filters.fixed_field("level", "Level", [str(level) for level in where.levels], levels),
+        *alarm_filters.fields(where, "Workflow or task ID", _STATES, where.confirmed),
         filters.moment_field("since", "Fired since", asked.one("since") if where.since else "", asked.one("zone")),
         filters.moment_field("until", "until", asked.one("until") if where.until else "", asked.one("zone")),
     ]
-
-
-def _quick(asked: Asked, where: EventFilter) -> list[Quick]:
-    of = {"dag_id": where.dag_id, "task_id": where.task_id}
-    of = {name: value for name, value in of.items() if value}
-    plain = EventFilter(dag_id=where.dag_id, task_id=where.task_id)
-    views: Sequence[tuple[str, EventFilter, dict[str, str], str]] = (
-        ("All", plain, {}, ""),
-        ("Open", replace(plain, confirmed=False), {"state": "open"}, "red"),
-        ("Confirmed", replace(plain, confirmed=True), {"state": "confirmed"}, "green"),
-    )
-    return [Quick(label, asked.urls.page(PAGE, of | query), tone, where == view) for label, view, query, tone in views]
 
 
 def _confirm(asked: Asked, why_not: str = "") -> Action:
@@ -237,23 +204,14 @@ def present_confirm(asked: Asked) -> Answer:
 
 def _chosen(asked: Asked) -> list[int]:
     """The alarms that are selected, or all open ones that match the list's filter."""
-    if matching := asked.one("matching"):
-        problems = filters.Problems()
-        where = filter_of(replace(asked, args=parse_qs(matching.removeprefix("?"))), problems)
-        if problems.lines:
-            raise BadInput(problems.lines[0])
-        ids = open_events(asked.session, asked.actor, where)
-        if asked.one("newest"):
-            # what fired since the dialog asked is not meant
-            newest = asked.number("newest")
-            ids = [number for number in ids if number <= newest]
-    else:
-        ids = [replace(asked, args={"target": [value]}).number("target") for value in asked.many("target")]
-    if not ids:
-        raise BadInput("no open alarm is selected")
-    if len(ids) > MAX_CONFIRMED:
-        raise BadInput(f"{len(ids):,} alarms are selected; at most {MAX_CONFIRMED:,} are confirmed at once")
-    return ids
+    newest = asked.number("newest") if asked.one("newest") else None
+
+    def matching(listed: Asked, problems: filters.Problems) -> list[int]:
+        ids = open_events(asked.session, asked.actor, _filter(listed, problems))
+        # what fired since the dialog asked is not meant
+        return [number for number in ids if newest is None or number <= newest]
+
+    return alarm_filters.chosen(asked, matching, "open alarm", MAX_CONFIRMED)
 
 
 def _preview(asked: Asked) -> Answer:

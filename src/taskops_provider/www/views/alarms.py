@@ -8,7 +8,7 @@ from flask import Response
 from flask_appbuilder import expose
 
 from taskops_provider.domain.operations import Scope
-from taskops_provider.www.presenters import alarm_rule, alarm_rules, alarms
+from taskops_provider.www.presenters import alarm_rule, alarm_rule_control, alarm_rules, alarms
 from taskops_provider.www.views.dialogs import DialogView
 
 _VERBS = ",".join(repr(verb) for verb in alarm_rules.VERBS)
@@ -62,9 +62,9 @@ class TaskOpsAlarmsView(DialogView):
     @expose("/alarm_rules/test", methods=["POST"])
     def test(self) -> Response:
         """Ask whether to send a test of a rule, or send it."""
-        return self.answer(alarm_rules.present_test)
+        return self.answer(alarm_rule_control.present_test)
 
     @expose(f"/alarm_rules/<any({_VERBS}):verb>", methods=["POST"])
     def change(self, verb: str) -> Response:
         """Ask whether to turn rules on or off or to delete them, or do it."""
-        return self.answer(partial(alarm_rules.present_change, verb=alarm_rules.VERBS[verb]))
+        return self.answer(partial(alarm_rule_control.present_change, verb=alarm_rules.VERBS[verb]))
