@@ -30,9 +30,32 @@ const take = (picker) => {
   if (added.length) changed(picker);
 };
 
+/** Whether a button of the mouse, or a finger, is down. */
+let isPressed = false;
+const RELEASED = ["pointerup", "pointercancel"];
+
+const watchPresses = () => {
+  document.addEventListener("pointerdown", (event) => { isPressed = event.isPrimary && event.button === 0; }, true);
+  for (const end of RELEASED) document.addEventListener(end, () => { isPressed = false; }, true);
+  // should the release have been elsewhere
+  document.addEventListener("keydown", () => { isPressed = false; }, true);
+};
+
+/** Do something now, or at the end of a press: what moves meanwhile would be missed by the click. */
+const whenReleased = (then) => {
+  if (!isPressed) return then();
+  const once = new AbortController();
+  const end = () => {
+    once.abort();
+    then();
+  };
+  for (const kind of RELEASED) document.addEventListener(kind, end, { signal: once.signal });
+};
+
 const pickerOf = (event) => event.target.closest?.("[data-owners]");
 
 export const ownersPicker = () => {
+  watchPresses();
   document.body.addEventListener("htmx:load", (event) => {
     const picker = event.detail.elt.querySelector?.("[data-owners]");
     if (picker) check(picker);
@@ -56,7 +79,7 @@ export const ownersPicker = () => {
   });
   document.body.addEventListener("focusout", (event) => {
     const picker = pickerOf(event);
-    if (picker && event.target.name === "q" && event.target.value.trim()) take(picker);
+    if (picker && event.target.name === "q" && event.target.value.trim()) whenReleased(() => take(picker));
   });
   document.body.addEventListener("click", (event) => {
     const picker = pickerOf(event);

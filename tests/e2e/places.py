@@ -105,6 +105,10 @@ def chosen(effect: str) -> tuple[Step, ...]:
     return (click(f'dialog input[name=downstream][value="{effect}"]'), settled)
 
 
+#: tick the box that tells the owners
+told = (click("dialog input[name=notify_owners]"), settled)
+
+
 def fill(selector: str, words: str) -> Step:
     """Write into a field and leave it."""
 
@@ -158,9 +162,20 @@ ORDINARY = (
     Place("tasks-pause", OF_FLOW, dialog("Pause", *TASKS)),
     Place("tasks-offline", OF_FLOW, (*dialog("Take offline", *TASKS), *chosen("skip"))),
     Place("tasks-offline-blocked", "tasks?dag_id=orders", dialog("Take offline", "orders extract", "orders load")),
-    Place("tasks-delete", OF_FLOW, (*dialog("Delete", *TASKS), *chosen("fail"))),
+    Place("tasks-delete", OF_FLOW, (*dialog("Delete", *TASKS), *chosen("fail"), *told)),
     Place("tasks-submit", OF_FLOW, dialog("Submit again", *TASKS)),
     Place("tasks-owners", OF_FLOW, dialog("Change owners", *TASKS)),
+    Place(
+        "tasks-told",
+        f"tasks?dag_id={GAPS}",
+        (
+            *dialog("Change owners", f"{GAPS} publish"),
+            fill("dialog input[name=q]", "lena@example.com, finance-team"),
+            *told,
+            click("#change-apply:enabled"),
+            see("dialog .change.alone .reach"),
+        ),
+    ),
     Place("dag-tab", "/dags/customer_dim/plugin/taskops-tasks"),
     Place("workflow", "workflow?dag_id=inventory_snapshot"),
     Place("workflow-diagram", f"workflow?dag_id={SHOP}", (hover("#diagram"), see(".diagram-svg"))),

@@ -23,6 +23,7 @@ from taskops_provider.sensors.task_status import TaskStatusSensor
 
 START = datetime(2026, 1, 1)
 
+# `c` has an owner who can be told, and one whom nobody knows
 with DAG("work", schedule=None, start_date=START):
     @task
     def a(): pass
@@ -30,7 +31,7 @@ with DAG("work", schedule=None, start_date=START):
     @task
     def b(): pass
 
-    @task
+    @task(owner="carol@example.com,bob")
     def c(): pass
 
     a() >> b() >> c()
@@ -52,14 +53,18 @@ with DAG("window", schedule=None, start_date=START):
     # over a token instead of a login
     look = TaskStatusSensor(task_id="look", targets=pause.output, status="paused", taskops_conn_id="by_token")
     start = StartTasksOperator(task_id="start", targets=pause.output).as_teardown(setups=pause)
-    offline = OfflineTasksOperator(task_id="offline", targets=[("work", "c")], downstream="run")
+    offline = OfflineTasksOperator(task_id="offline", targets=[("work", "c")], downstream="run", notify_owners=True)
     submit = SubmitTasksOperator(task_id="submit", workflows=["work"])
 
     @task
     def read():
         return TaskOpsHook().get_task("work", "c")["status"]
 
-    go() >> pause >> look >> offline >> read() >> submit
+    @task
+    def told(answer):
+        assert answer["notified"] == {"told": ["carol@example.com"], "unreachable": ["bob"], "channels": ["email"]}
+
+    go() >> pause >> look >> offline >> read() >> told(offline.output) >> submit
     [wait, submit] >> start
 
 with DAG("fails", schedule=None, start_date=START, default_args={"retries": 1, "retry_delay": timedelta(seconds=1)}):
@@ -186,6 +191,9 @@ def test_a_dag_pauses_and_starts_tasks_of_another(live: LiveAirflow):
         ("submit", "op", "operator", by.format("submit"), None, "success", 1),
         ("start", "op", "operator", by.format("start"), None, "success", 2),
     ]
+    # of those four `offline` alone was to tell the owners
+    messages = "SELECT verb, recipient FROM taskops_alarm_delivery JOIN taskops_operation o ON o.id = operation_id"
+    assert live.query(messages) == [("offline", "carol@example.com")]
     listed = ask(live, "/taskops/v1/tasks?dag_id=work", bearer=admin(live))
     shown = {task["task_id"]: task["status"] for task in listed["tasks"]}
     assert shown == {"a": "scheduling", "b": "scheduling", "c": "scheduling"}

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from taskops_provider.models import GateInterval, Operation, Owner, Task
+from taskops_provider.models import AlarmDelivery, GateInterval, Operation, Owner, Task
 from taskops_provider.services import strict_mode
 from tests.e2e.browser import Person, both
 from tests.support.airflow_db import empty_tables, new_session
@@ -203,6 +203,39 @@ def test_offline_then_delete_with_each_method(desk: Desk, session: Any, method: 
     assert gate.downstream == effect
 
 
+def test_delete_tells_the_owners(desk: Desk, session: Any) -> None:
+    """B18: the box is found and ticked by keys, stays ticked while the plan is made anew; the result names people."""
+    operate(session, "set-owners", "orders.load", owners=["viewer", "op", "bob"])
+    operate(session, "offline", "orders.load")
+    desk.go(f"{TASKS}?dag_id=orders").choose("orders load").open("Delete", "Delete 1 task")
+    box = desk.dialog.get_by_label("Notify owners")
+    expect(box).not_to_be_checked()
+    expect(box).to_have_accessible_name("Notify owners Tells the owners by e-mail what was done, by whom and why.")
+    box.focus()
+    with desk.person.page.expect_response(lambda answer: "/change/" in answer.url):
+        desk.person.page.keyboard.press("Space")
+    expect(box).to_be_focused()
+    desk.tick("Downstream tasks run normally")
+    expect(box).to_be_checked()
+    desk.dialog.get_by_label("Reason").fill("the shop has closed")
+    desk.done("1 task deleted")
+    expect(desk.dialog).to_contain_text(
+        "2 owners will be told: op@example.com, viewer@example.com. No address is known for bob."
+    )
+    record = newest(session)
+    assert record.options["notify_owners"] is True
+    written = list(session.scalars(select(AlarmDelivery).order_by(AlarmDelivery.recipient)))
+    assert [(one.operation_id, one.recipient) for one in written] == [
+        (record.id, "op@example.com"),
+        (record.id, "viewer@example.com"),
+    ]
+    assert "the shop has closed" in written[0].content["text"]
+    desk.dialog.get_by_role("link", name=f"Operation {record.id}").click()
+    facts = desk.person.frame.locator("dl.record")
+    expect(facts).to_contain_text("Owners toldop@example.com, viewer@example.com")
+    expect(facts).to_contain_text("No address knownbob")
+
+
 def test_owners_are_typed_picked_and_removed(desk: Desk, session: Any) -> None:
     """A15, B17."""
     desk.go(f"{TASKS}?dag_id=orders").choose("orders clean").open("Change owners", "Change owners of 1 task")
@@ -223,6 +256,23 @@ def test_owners_are_typed_picked_and_removed(desk: Desk, session: Any) -> None:
     desk.done("Owners of 1 task changed")
     owners = set(session.scalars(select(Owner.owner).where(Owner.dag_id == "orders", Owner.task_id == "clean")))
     assert owners == {"carol", "<b>dan</b>", "erin", "frank"}
+
+
+def test_a_click_that_ends_the_typing_of_an_owner_hits_what_it_was_aimed_at(desk: Desk, session: Any) -> None:
+    """The chip that comes of it moves what is below, but not under a pressed button."""
+    desk.go(f"{TASKS}?dag_id=orders").choose("orders clean").open("Change owners", "Change owners of 1 task")
+    box = desk.dialog.get_by_label("Notify owners")
+    before = box.bounding_box()
+    desk.dialog.get_by_label("Add an owner").fill("viewer, the-team-with-a-long-name, another-team-with-a-long-name")
+    box.click()
+    expect(desk.dialog.locator(".picked li")).to_have_count(5)
+    assert box.bounding_box() != before
+    expect(box).to_be_checked()
+    desk.done("Owners of 1 task changed")
+    expect(desk.dialog).to_contain_text("1 owner will be told: viewer@example.com.")
+    expect(desk.dialog).to_contain_text(
+        "No address is known for ann, another-team-with-a-long-name, bob, the-team-with-a-long-name."
+    )
 
 
 def test_start_again_by_itself_in_the_persons_zone(desk: Desk, session: Any) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from collections.abc import Sequence
+from typing import Any
 
+import pytest
+from sqlalchemy import delete
+
+from taskops_provider.exceptions import BadInput
+from taskops_provider.models import AlarmDelivery, Operation
 from taskops_provider.services.actor import Actor
 from taskops_provider.services.records import get_operation
 from tests.e2e.apps import web_app
 from tests.support.alarming import deliveries, send
 from tests.support.api import Api, tasks
 from tests.support.cli import Cli
-from tests.support.dialogs import Dialogs
+from tests.support.dialogs import Dialogs, read
 from tests.support.gates import counted_queries
 from tests.support.mail import MailServer
-from tests.support.warehouse import ALICE, Limited, chain, install, operate
+from tests.support.warehouse import ALICE, Limited, chain, install, operate, stored
 
 RESOLVER = "tests.integration.test_alarms_notices.address"
 
@@ -41,11 +48,21 @@ def owned(session):
     return session
 
 
+def notified(*told: str, unreachable: Sequence[str] = (), channels: Sequence[str] = ("email",)) -> dict[str, Any]:
+    """What an answer says of the owners."""
+    return {"told": list(told), "unreachable": list(unreachable), "channels": list(channels)}
+
+
+def tell_by(monkeypatch, *channels: Any) -> None:
+    """Set ``notice_channels``."""
+    monkeypatch.setenv("AIRFLOW__TASKOPS__NOTICE_CHANNELS", json.dumps(channels))
+
+
 def test_each_owner_is_told_once_of_all_that_is_theirs(owned, mail):
     plan = operate(
         owned, "pause", "d.a", "d.b", "e.a", notify_owners=True, reason="<source> is {{ late }}", ticket="T-1"
     )
-    assert plan.notified == {"told": ["ann@example.com", "carol@example.com"], "unreachable": ["bob"]}
+    assert plan.notified == notified("ann@example.com", "carol@example.com", unreachable=["bob"])
     assert plan.as_json()["notified"] == plan.notified
     send()
     send()
@@ -91,7 +108,35 @@ def test_nobody_is_told_of_what_did_not_happen(owned, mail):
 def test_a_resolver_that_fails_loses_nobody(owned, mail):
     operate(owned, "set-owners", "d.a", owners=["broken", "ann"])
     plan = operate(owned, "pause", "d.a", notify_owners=True)
-    assert plan.notified == {"told": ["ann@example.com"], "unreachable": ["broken"]}
+    assert plan.notified == notified("ann@example.com", unreachable=["broken"])
+
+
+WEBHOOK = {"channel": "webhook", "connection": "chat", "args": {"endpoint": "hooks/ops"}}
+
+
+def test_a_channel_that_knows_no_persons_tells_nobody_by_name(owned, mail, monkeypatch, capsys):
+    """One message about everything; nobody is said to be written to who is not."""
+    tell_by(monkeypatch, WEBHOOK)
+    plan = operate(owned, "pause", "d.a", "e.a", notify_owners=True)
+    assert plan.notified == notified(channels=["webhook"])
+    [one] = deliveries(owned)
+    assert (one.recipient, one.channel["channel"]) == ("", "webhook")
+    shown = Cli(capsys, monkeypatch)("tasks", "start", "d", "a", "--notify-owners", "--yes").out
+    assert "told: by webhook\n" in shown
+    assert "without an e-mail address" not in shown
+    tell_by(monkeypatch, "email", WEBHOOK)
+    plan = operate(owned, "pause", "d.a", notify_owners=True)
+    assert plan.notified == notified("ann@example.com", unreachable=["bob"], channels=["email", "webhook"])
+
+
+@pytest.mark.parametrize(("channels", "says"), [(["pigeon"], "pigeon"), ([], "names no channel")])
+def test_channels_that_cannot_be_stop_the_operation(owned, mail, monkeypatch, channels, says):
+    tell_by(monkeypatch, *channels)
+    with pytest.raises(BadInput, match=says):
+        operate(owned, "pause", "d.a", notify_owners=True)
+    owned.rollback()
+    assert stored(owned, "d")["a"] == "scheduling"
+    operate(owned, "pause", "d.a")  # it matters to nobody else
 
 
 def test_the_users_of_fab_have_addresses(owned, mail):
@@ -120,46 +165,141 @@ def test_command_line_and_rest(owned, mail, capsys, monkeypatch):
     here = cli.json("tasks", "pause", "d", "a", "--notify-owners")
     with web_app("simple").active() as web:
         there = Api(web).post("tasks/pause", targets=tasks("d.b"), notify_owners=True)
-    assert here["notified"] == there["notified"] == {"told": ["ann@example.com"], "unreachable": ["bob"]}
+    assert here["notified"] == there["notified"] == notified("ann@example.com", unreachable=["bob"])
     assert "notified" not in cli.json("tasks", "start", "d", "a")
     shown = cli("tasks", "start", "d", "b", "--notify-owners", "--yes").out
     assert "told: ann@example.com\nwithout an e-mail address: bob\n" in shown
     assert {one.why for one in deliveries(owned)} == {"notice"}
 
 
+#: verb -> what is done before, the fields that it needs
 VERBS = {
-    "start": ({"d.a": "pause"}, {}),
-    "pause": ({}, {}),
-    "offline": ({}, {}),
-    "delete": ({"d.a": "offline"}, {"downstream": "run"}),
-    "submit": ({"d.a": "offline"}, {}),
-    "set-owners": ({}, {"owner": "carol"}),
+    "start": ("pause", {}),
+    "pause": (None, {}),
+    "offline": (None, {}),
+    "delete": ("offline", {"downstream": "run"}),
+    "submit": ("offline", {}),
+    "set-owners": (None, {"owner": "carol"}),
 }
+of_each = pytest.mark.parametrize(
+    ("scope", "verb"), [(scope, verb) for scope in ("tasks", "workflows") for verb in VERBS]
+)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_dialog_of_each_verb_tells_the_owners_if_it_is_ticked(owned, mail, verb):
+@pytest.fixture
+def dialogs(owned, mail):
+    with web_app("simple").active() as web:
+        yield Dialogs(web)
+
+
+def ready(session, scope: str, verb: str) -> dict[str, str]:
+    """Make the verb possible, and return the fields of its dialog."""
     before, fields = VERBS[verb]
-    for name, first in before.items():
-        operate(owned, first, name)
-    with web_app("simple").active() as web:
-        dialogs, path = Dialogs(web), f"change/tasks/{verb}"
-        assert 'name="notify_owners" value="on">' in dialogs.post(path, target="d a", **fields).html
-        assert "notify_owners is" in dialogs.post(path, 422, target="d a", notify_owners="maybe").problem.lower()
-        done = dialogs.apply(path, target="d a", notify_owners="on", **fields)
-        told = "2 owners will be told: ann@example.com, carol@example.com." if verb == "set-owners" else (
-            "1 owner will be told: ann@example.com."
-        )  # fmt: skip
-        assert f"{told} No address is known for bob ." in done.words
-        page = dialogs.client.get(f"/pluginsv2/taskops/operation?id={done.operation_id}").text
-        assert "Owners told" in page
-        assert "<dt>No address known</dt><dd>bob</dd>" in page
-    send()
-    assert len(mail.mails) == (2 if verb == "set-owners" else 1)
+    if before:
+        operate(session, before, *(("d.a", "d.b") if scope == "tasks" else ("d",)))
+    return {"target": "d a" if scope == "tasks" else "d", **fields}
 
 
-def test_the_dialog_tells_nobody_unasked(owned, mail):
-    with web_app("simple").active() as web:
-        done = Dialogs(web).apply("change/workflows/pause", target="d")
-        assert "told" not in done.words
+@of_each
+def test_each_dialog_tells_the_owners_if_its_box_is_ticked(owned, mail, dialogs, scope, verb):
+    fields, path = ready(owned, scope, verb), f"change/{scope}/{verb}"
+    shown = dialogs.post(path, **fields)
+    assert '<input type="checkbox" name="notify_owners" value="on">' in shown.html
+    whom = "the new owners and those from before" if verb == "set-owners" else "the owners"
+    assert f"Notify owners Tells {whom} by e-mail what was done, by whom and why." in shown.words
     assert deliveries(owned) == []
+
+    done = dialogs.apply(path, notify_owners="on", **fields)
+    told = ["ann@example.com", "carol@example.com"] if verb == "set-owners" else ["ann@example.com"]
+    counted = "2 owners" if verb == "set-owners" else "1 owner"
+    assert f"{counted} will be told: {', '.join(told)}. No address is known for bob ." in done.words
+    written = deliveries(owned)
+    assert [one.recipient for one in written] == told
+    assert {(one.operation_id, one.why) for one in written} == {(done.operation_id, "notice")}
+    assert owned.get(Operation, done.operation_id).options["notify_owners"] is True
+
+    page = dialogs.client.get(f"/pluginsv2/taskops/operation?id={done.operation_id}").text
+    assert f"<dt>Owners told</dt><dd>{', '.join(told)}</dd>" in page
+    assert "<dt>No address known</dt><dd>bob</dd>" in page
+    send()
+    assert [one.recipient for one in mail.mails] == told
+
+
+@of_each
+def test_no_dialog_tells_anybody_unasked(owned, dialogs, scope, verb):
+    done = dialogs.apply(f"change/{scope}/{verb}", **ready(owned, scope, verb))
+    assert "told" not in done.words
+    assert "address" not in done.words
+    assert deliveries(owned) == []
+    page = dialogs.client.get(f"/pluginsv2/taskops/operation?id={done.operation_id}").text
+    assert "Owners told" not in page
+
+
+@of_each
+def test_a_box_that_says_neither_is_refused(owned, dialogs, scope, verb):
+    fields = ready(owned, scope, verb)
+    before = stored(owned, "d")
+    plan_hash = dialogs.post(f"change/{scope}/{verb}", notify_owners="on", **fields).plan_hash
+    asked = {"step": "apply", "part": "plan", "plan_hash": plan_hash, "notify_owners": "maybe", **fields}
+    problem = dialogs.post(f"change/{scope}/{verb}", 422, **asked).problem
+    assert problem == "Notify_owners is 'maybe'; allowed is on, or leave it out"
+    assert stored(owned, "d") == before
+    assert deliveries(owned) == []
+
+
+def test_the_box_is_part_of_what_was_looked_at(owned, dialogs):
+    """Ticked after the plan was made, and not told to it: nothing is done, and it stays ticked."""
+    path, fields = "change/tasks/pause", {"target": "d a"}
+    plain = dialogs.post(path, **fields)
+    ticked = {"step": "apply", "part": "plan", "notify_owners": "on", **fields}
+    again = dialogs.post(path, 409, plan_hash=plain.plan_hash, **ticked)
+    assert stored(owned, "d")["a"] == "scheduling"
+    assert dialogs.post(path, plan_hash=again.plan_hash, **ticked).title == "1 task paused"
+    assert 'name="notify_owners" value="on" checked>' in dialogs.post(path, notify_owners="on", target="d b").html
+
+
+def test_the_result_says_by_what_else_and_when_nobody_is_told(owned, dialogs, monkeypatch):
+    def told(target: str, verb: str = "pause", **fields: str) -> str:
+        done = dialogs.apply(f"change/tasks/{verb}", target=target, notify_owners="on", **fields)
+        page = dialogs.client.get(f"/pluginsv2/taskops/operation?id={done.operation_id}").text
+        return f"{done.words} | {read(page)}"
+
+    tell_by(monkeypatch, "email", WEBHOOK)
+    assert "Tells the owners by e-mail and webhook what" in dialogs.post("change/tasks/pause", target="d a").words
+    words = told("d a")
+    assert "1 owner will be told: ann@example.com. A message goes out by webhook too. No address" in words
+    assert "Owners told ann@example.com, by webhook No address known bob" in words
+    tell_by(monkeypatch, WEBHOOK)
+    words = told("d b")
+    assert "A message to the owners goes out by webhook." in words
+    assert "Owners told by webhook" in words
+    assert "ann@example.com" not in words
+    tell_by(monkeypatch, "email")
+    told("e a", "set-owners", owner="bob")
+    owned.execute(delete(AlarmDelivery))
+    owned.commit()
+    words = told("e a")
+    assert "No owner will be told. No address is known for bob ." in words
+    assert "Owners told none No address known bob" in words
+    assert deliveries(owned) == []
+
+
+@pytest.mark.parametrize(
+    ("channels", "says"),
+    [('["pigeon"]', "pigeon"), ("email", "notice_channels is no JSON"), ("[]", "notice_channels names no channel")],
+)
+def test_the_box_says_when_nobody_can_be_told(owned, dialogs, monkeypatch, channels, says):
+    monkeypatch.setenv("AIRFLOW__TASKOPS__NOTICE_CHANNELS", channels)
+    words = dialogs.post("change/tasks/pause", target="d a").words
+    assert "Notify owners Not possible now: " in words
+    assert says in words
+
+
+def test_of_many_owners_the_first_are_named(session, mail):
+    owners = ",".join(f"owner{number:02}@example.com" for number in range(12))
+    install(session, [chain("many", "a", owner=owners)])
+    with web_app("simple").active() as web:
+        done = Dialogs(web).apply("change/tasks/pause", target="many a", notify_owners="on")
+    assert "12 owners will be told: owner00@example.com, " in done.words
+    assert "owner09@example.com and 2 more." in done.words
+    assert len(deliveries(session)) == 12

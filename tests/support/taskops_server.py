@@ -57,6 +57,8 @@ class TaskOpsServer:
         self.users = {"bot": "secret"}
         self.tokens: set[str] = set()
         self.tasks: dict[tuple[str, str], dict[str, Any]] = {}
+        #: what the API says of owners where it is asked to tell them
+        self.notified: dict[str, list[str]] = {"told": [], "unreachable": [], "channels": []}
         self.blocked: set[tuple[str, str]] = set()
         self.forbidden: set[str] = set()
         self.operations = 0
@@ -148,6 +150,8 @@ class TaskOpsServer:
             answer["operation_id"] = self.operations
             for item in applied:
                 self.tasks[item["dag_id"], item["task_id"]].update(status=item["after"], reason=body.get("reason"))
+            if applied and body.get("notify_owners"):
+                answer["notified"] = self.notified
         outcomes = [item["outcome"] for item in items]
         answer["outcome"] = "success" if len(applied) == len(items) else "part_success" if applied else "refused"
         answer["counts"] = {name: outcomes.count(name) for name in ("applied", "left_alone", "blocked")}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
+from taskops_provider.domain.states import Verb
 from taskops_provider.hooks import conversation
 from taskops_provider.hooks.errors import (
     NoAnswer,
@@ -26,6 +29,8 @@ from taskops_provider.hooks.errors import (
     Stopped,
     TargetsRefused,
 )
+from taskops_provider.hooks.taskops import TaskOpsHook
+from taskops_provider.operators.applying import Applying
 from taskops_provider.operators.tasks import (
     OfflineTasksOperator,
     PauseTasksOperator,
@@ -111,9 +116,59 @@ def test_sends_the_options_of_its_verb(server):
         "ticket": "OPS-1",
         "reason": f"new DB ({BY})",
     }
-    run(StartTasksOperator(task_id="change", targets=[("sales", "load")], held="skip", notify_owners=True))
+    run(StartTasksOperator(task_id="change", targets=[("sales", "load")], held="skip"))
     assert server.changes()[1].body["held"] == "skip"
-    assert server.changes()[1].body["notify_owners"] is True
+
+
+@pytest.mark.parametrize(
+    ("operator", "status"),
+    [
+        (StartTasksOperator, "paused"),
+        (PauseTasksOperator, "scheduling"),
+        (OfflineTasksOperator, "scheduling"),
+        (SubmitTasksOperator, "offline"),
+    ],
+)
+@pytest.mark.parametrize("of", [{"targets": [("sales", "load")]}, {"workflows": ["sales"]}], ids=["tasks", "workflows"])
+def test_owners_are_told_where_that_is_asked_for(server, operator, status, of):
+    server.notified = {"told": ["ann@example.com"], "unreachable": ["bob"], "channels": ["email"]}
+    for task in server.tasks.values():
+        task["status"] = status
+    answer = run(operator(task_id="change", notify_owners=True, **of))
+    previewed, applied = (seen.body for seen in server.seen if seen.method == "POST" and "targets" in seen.body)
+    assert previewed["notify_owners"] is applied["notify_owners"] is True  # the plan's hash is of both
+    assert answer["notified"] == server.notified
+    # what is so already was not done by this one: nobody is told of it
+    assert "notified" not in run(operator(task_id="change", notify_owners=True, **of))
+
+
+@pytest.mark.parametrize(
+    ("notified", "line"),
+    [
+        ({"told": ["a@b.c"], "unreachable": [], "channels": ["email"]}, "a@b.c"),
+        ({"told": [], "unreachable": ["bob"], "channels": []}, "nobody; no address is known for bob"),
+        ({"told": ["a@b.c"], "unreachable": [], "channels": ["email", "webhook"]}, "a@b.c, by webhook"),
+        (
+            {"told": [f"{n}@b.c" for n in range(12)], "unreachable": [], "channels": ["email"]},
+            ", ".join(f"{n}@b.c" for n in range(10)) + " and 2 more",
+        ),
+    ],
+)
+def test_the_log_says_who_is_told(server, caplog, notified, line):
+    """With a logger of Python's own: structlog leaves out what is no warning, in tests."""
+    server.notified = notified
+    hook = TaskOpsHook()
+    change = partial(hook.change_tasks, "pause", [("sales", "load")], notify_owners=True)
+    kind = {"whole_workflows": False, "fail_on_refused": True, "tried_before": False, "reason": BY, "where": "here"}
+    with caplog.at_level("INFO"):
+        Applying(Verb.PAUSE, change, hook.get_tasks, log=logging.getLogger("told"), **kind).run()
+    assert [one.getMessage() for one in caplog.records if one.name == "told"][1:] == [f"pause: owners told: {line}"]
+
+
+def test_nobody_is_told_unasked(server):
+    server.notified["told"] = ["ann@example.com"]
+    assert "notified" not in run(pause())
+    assert all("notify_owners" not in seen.body for seen in server.seen if "targets" in (seen.body or ()))
 
 
 def test_a_time_from_now_on(server):

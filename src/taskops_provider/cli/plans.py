@@ -8,6 +8,7 @@ from typing import Any
 
 from taskops_provider.cli.output import STRUCTURED, Columns, print_object, print_table
 from taskops_provider.cli.text import clean, out, plural, say
+from taskops_provider.domain.alarms import EMAIL
 from taskops_provider.domain.operations import Gap, Outcome, Plan
 
 #: applied targets shown on a terminal, where what was refused must not scroll away
@@ -55,7 +56,8 @@ def summary(plan: Plan, *, terminates: bool = False) -> Iterable[str]:
     told = ", ".join(f"{counts[key]:,} {words[key]}" for key in words if counts[key] or key == "applied")
     yield f"{f'operation {plan.operation_id}' if plan.operation_id else 'dry run'}: {plan.verb}: {told}"
     if plan.notified is not None:
-        yield f"told: {', '.join(plan.notified['told']) or 'nobody'}"
+        others = [f"by {channel}" for channel in plan.notified["channels"] if channel != EMAIL]
+        yield f"told: {', '.join([*plan.notified['told'], *others]) or 'nobody'}"
         if plan.notified["unreachable"]:
             yield f"without an e-mail address: {', '.join(plan.notified['unreachable'])}"
     if plan.instances:

@@ -270,7 +270,8 @@ class Plan:
     gap: Gap | None = None
     operation_id: int | None = None
     dry_run: bool = True
-    #: with ``notify_owners``: addresses that are written to (``told``), and owners without one (``unreachable``)
+    #: with ``notify_owners``: addresses that are written to (``told``), owners without one (``unreachable``), and
+    #: by what is told (``channels``)
     notified: dict[str, Any] | None = None
 
     def counts(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from taskops_provider.domain.operations import Outcome
 from taskops_provider.domain.states import Verb
 from taskops_provider.hooks.errors import NoAnswer, PermissionMissing, StateConflict, TargetsRefused
-from taskops_provider.operators.outcome import is_forbidden, is_so_already, named, refused, result
+from taskops_provider.operators.outcome import is_forbidden, is_so_already, named, refused, result, told
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -105,6 +105,8 @@ class Applying:
         if applied:
             operation = f" (operation {done['operation_id']})" if done["operation_id"] else ""
             self.log.info("%s: done for %s%s", self.verb, named(applied), operation)
+        if done.get("notified"):
+            self.log.info("%s: %s", self.verb, told(done["notified"]))
         if already:
             self.log.info("%s: was so already for %s", self.verb, named(already))
         return done

@@ -36,7 +36,7 @@ class ChangeTasksOperator(BaseOperator):
     :param reason: recorded and shown with the tasks; what Dag, task and run asked is added (templated)
     :param ticket: recorded beside it (templated)
     :param notify_owners: tell the owners of what it changed, by ``[taskops] notice_channels``; the result then has
-        ``notified``
+        ``notified``: ``told, unreachable, channels``
     :param fail_on_refused: False: change what can be changed, and log the rest as a warning
     :param taskops_conn_id: the connection to Airflow's API server (templated)
     :return: pushed as XCom: ``operation_id, verb, outcome, counts, items``, the JSON of the command line

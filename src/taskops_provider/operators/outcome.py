@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from taskops_provider.domain.alarms import EMAIL
 from taskops_provider.domain.operations import OperationOutcome, Outcome
 from taskops_provider.domain.states import BECOMES, Verb, WorkflowStatus
 
-#: how many targets a message names
+#: how many targets, or people, a message names
 _NAMED = 10
 
 _WORKFLOW_BECOMES: Mapping[Verb, WorkflowStatus] = {
@@ -72,7 +73,7 @@ def result(
         "outcome": outcome.value,
         "counts": {name: outcomes.count(name) for name in answer["counts"]},
         "items": items,
-        **{name: answer[name] for name in ("gap", "replenishment_id") if answer.get(name) is not None},
+        **{name: answer[name] for name in ("notified", "gap", "replenishment_id") if answer.get(name) is not None},
     }
 
 
@@ -90,8 +91,21 @@ def named(items: Iterable[Mapping[str, Any]], *, why: bool = False) -> str:
     :param why: with the reason of each
     """
     texts = [f"{_name(item)}: {_reason(item)}" if why else _name(item) for item in items]
+    return _some(texts, "; " if why else ", ")
+
+
+def told(notified: Mapping[str, Any]) -> str:
+    """Say in a log line who is told."""
+    # a server that is older than this tells no channels
+    others = [f"by {channel}" for channel in notified.get("channels", ()) if channel != EMAIL]
+    line = f"owners told: {_some([*notified['told'], *others]) or 'nobody'}"
+    lacking = notified["unreachable"]
+    return f"{line}; no address is known for {_some(lacking)}" if lacking else line
+
+
+def _some(texts: Sequence[str], between: str = ", ") -> str:
     more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
-    return ("; " if why else ", ").join(texts[:_NAMED]) + more
+    return between.join(texts[:_NAMED]) + more
 
 
 def _name(item: Mapping[str, Any]) -> str:

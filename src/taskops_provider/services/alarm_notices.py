@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from taskops_provider import config
 from taskops_provider.adapter import notifiers
-from taskops_provider.domain.alarms import EMAIL, Why, read_channels
+from taskops_provider.domain.alarms import EMAIL, Channel, Why, read_channels
 from taskops_provider.domain.operations import Item, Scope
 from taskops_provider.domain.states import Verb
+from taskops_provider.exceptions import BadInput
 from taskops_provider.models import AlarmDelivery, Operation
 from taskops_provider.services.alarm_fire import delivery_row
 from taskops_provider.services.alarm_message import notice_content
@@ -32,25 +33,40 @@ _DONE = {
 }
 
 
+def notice_channels() -> tuple[Channel, ...]:
+    """Return the channels of ``[taskops] notice_channels``.
+
+    :raises BadInput: when they cannot be, or there is none
+    """
+    channels = read_channels(config.notice_channels())
+    if not channels:
+        raise BadInput("[taskops] notice_channels names no channel, so nobody can be told")
+    for channel in channels:
+        notifiers.check_channel(channel)
+    return channels
+
+
 def notify_owners(
     session: Session, operation: Operation, verb: Verb, scope: Scope, applied: Collection[Item], now: datetime
 ) -> dict[str, Any]:
-    """Write one message to each owner about all that is theirs; return who is told and who has no address.
+    """Write one message to each owner about all that is theirs; return who is told, who has no address, and by what.
 
     Owners of a workflow that was changed as a whole are told of all of it. Where owners were changed, those from
-    before are told as well.
+    before are told as well. Channels that know no persons get one message about everything.
 
     :raises BadInput: when the configured channels cannot be
     """
-    channels = read_channels(config.notice_channels())
-    for channel in channels:
-        notifiers.check_channel(channel)
+    channels = notice_channels()
     owned = _owned(session, scope, applied)
-    book = AddressBook(session, owned)
     by_address: dict[str, list[Pair]] = defaultdict(list)
-    for owner, pairs in sorted(owned.items()):
-        for address in book.people([owner]).addresses:
-            by_address[address] += pairs
+    unreachable: list[str] = []
+    # only e-mail is for a person: without it nobody is told by name, and nobody lacks an address
+    if any(channel.channel == EMAIL for channel in channels):
+        book = AddressBook(session, owned)
+        unreachable = book.people(sorted(owned)).unreachable
+        for owner, pairs in sorted(owned.items()):
+            for address in book.people([owner]).addresses:
+                by_address[address] += pairs
     facts = {
         "operation_id": operation.id,
         "verb": verb.value,
@@ -70,7 +86,11 @@ def notify_owners(
                 rows.append(delivery_row(channel, recipient, content, Why.NOTICE, now, operation_id=operation.id))
     if rows:
         session.execute(insert(AlarmDelivery), rows)
-    return {"told": sorted(by_address), "unreachable": book.people(sorted(owned)).unreachable}
+    return {
+        "told": sorted(by_address),
+        "unreachable": unreachable,
+        "channels": list(dict.fromkeys(row["channel"]["channel"] for row in rows)),
+    }
 
 
 def _owned(session: Session, scope: Scope, applied: Collection[Item]) -> dict[str, list[Pair]]:

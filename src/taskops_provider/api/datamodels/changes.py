@@ -131,8 +131,11 @@ class Affects(BaseModel):
 class Notified(BaseModel):
     """Who is told of the change."""
 
-    told: list[str] = Field(description="E-mail addresses.")
-    unreachable: list[str] = Field(description="Owners without one: they are not told.")
+    told: list[str] = Field(description="E-mail addresses; none where e-mail is not among the channels.")
+    unreachable: list[str] = Field(description="Owners without one: they are not told by e-mail.")
+    channels: list[str] = Field(
+        description="By what they are told: `email`, `webhook` or a class path; none where nobody is told."
+    )
 
 
 class Gap(BaseModel):

@@ -12,8 +12,8 @@ from taskops_provider.exceptions import BadInput, PlanChanged, TaskOpsError
 from taskops_provider.services import operations, planning
 from taskops_provider.www.asked import Asked
 from taskops_provider.www.forms import ChangeForm, read_change
-from taskops_provider.www.presenters import changes_plan
-from taskops_provider.www.presenters.changes_options import NOTIFY_OWNERS, NOTIFY_OWNERS_OF_BOTH, WORDS, choices, hints
+from taskops_provider.www.presenters import changes_notices, changes_plan
+from taskops_provider.www.presenters.changes_options import WORDS, choices, hints
 from taskops_provider.www.presenters.changes_plan import Shown
 
 #: changes that were lost, named one by one
@@ -95,7 +95,7 @@ def _preview(
         "selection": form.selection,
         "choices": choices(form.request, plan, _owners_now(shown)),
         "hint": hints(form.request),
-        "notify_help": NOTIFY_OWNERS_OF_BOTH if form.request.verb is Verb.SET_OWNERS else NOTIFY_OWNERS,
+        "notify_help": changes_notices.help_text(form.request.verb),
         "can_apply": bool(shown.counts["applied"]),
         "is_adjustable": bool(shown.counts["applied"]) or (form.request.verb is Verb.OFFLINE and bool(shown.strict)),
     }
@@ -166,7 +166,7 @@ def result(asked: Asked, done: Plan, title: str) -> Answer:
             "plan": shown,
             "operation_id": number,
             "record_url": asked.urls.page("operation", {"id": number}),
-            "notified": done.notified,
+            "notified": changes_notices.lines(done.notified) if done.notified else (),
             "undo_url": asked.urls.page("undo") if shown.counts["applied"] else "",
             "verb": done.verb,
         },

@@ -58,9 +58,6 @@ _HELD: Mapping[str, tuple[str, str]] = {
     "skip": ("Skip them", "They are skipped once their turn comes, and normally what runs after them."),
 }
 
-NOTIFY_OWNERS = "Sends each owner one message about what is theirs, with who did it and the reason."
-NOTIFY_OWNERS_OF_BOTH = "Sends one message to each new owner, and to each that they take the place of."
-
 
 @dataclass(frozen=True)
 class Choice:

@@ -12,11 +12,13 @@ from taskops_provider.services.records import EXPORT, get_record
 from taskops_provider.services.records_targets import OUTCOMES, list_targets, touched
 from taskops_provider.services.undo import is_offered
 from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters import downloads, filters, listing, operations, text, told
+from taskops_provider.www.presenters import changes_notices, downloads, filters, listing, operations, text, told
 from taskops_provider.www.presenters.text import Badge, Name, Time
 from taskops_provider.www.urls import Urls
 
 PAGE = "operation"
+#: letters of a detail, and of a word in it, that a column has room for
+LONG, LONG_WORD = 60, 26
 #: tasks that are named behind one blocked target; the others are counted
 BLOCKERS_SHOWN = 5
 _OUTCOMES: Mapping[str, Badge] = {
@@ -34,12 +36,17 @@ _DOWNSTREAM: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of the details: a text, maybe with an address, or a time."""
+    """A detail: a text, maybe with an address, or a time."""
 
     label: str
     text: str = ""
     time: Time | None = None
     url: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it wants the whole width: a column would break addresses in two."""
+        return len(self.text) > LONG or any(len(word) > LONG_WORD for word in self.text.split())
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,8 @@ def _facts(record: Mapping[str, Any], urls: Urls) -> list[Fact]:
     if options.get("terminate_instances"):
         facts.append(Fact("Instances", f"terminated: {record['instances_ended']:,}"))
     if notified := options.get("notified"):
-        facts.append(Fact("Owners told", ", ".join(notified["told"]) or "none"))
+        others = [f"by {by}"] if (by := changes_notices.channels(notified)) else []
+        facts.append(Fact("Owners told", ", ".join([*notified["told"], *others]) or "none"))
         if notified["unreachable"]:
             facts.append(Fact("No address known", ", ".join(notified["unreachable"])))
     if options.get("cascade"):
@@ -148,7 +156,8 @@ def _facts(record: Mapping[str, Any], urls: Urls) -> list[Fact]:
         facts.append(Fact("New owners", ", ".join(owners)))
     if record["verb"] == EXPORT:
         facts.append(Fact("Filter", told.filter_words(record) or "none: all that could be read"))
-    return facts
+    # those that take the whole width last: before others they would leave holes
+    return sorted(facts, key=lambda fact: fact.is_long)
 
 
 def _tabs(record: Mapping[str, Any], outcome: str, address: listing.Address) -> list[Tab]:
