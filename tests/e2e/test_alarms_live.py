@@ -90,6 +90,14 @@ class World:
         """What somebody at example.com got."""
         return [one for one in self.mail.mails if one.recipient == f"{name}@example.com"]
 
+    def calls(self, endpoint: str) -> list[tuple[dict[str, str], Any]]:
+        """The headers and the JSON of what an endpoint got."""
+        return [(headers, said) for path, headers, said in self.chat.calls if path == f"/{endpoint}"]
+
+    def first_mail(self, name: str) -> Mail:
+        """The first message to somebody at example.com, once it is there."""
+        return self.airflow.wait(f"the message to {name}", lambda: self.mails(name), timeout=240)[0]
+
     def state(self, task_id: str) -> str | None:
         """The state of a task of the run."""
         return self.airflow.states("work", RUN).get(task_id)
@@ -120,6 +128,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             yield world
 
 
+def _soon() -> dict[str, str]:
+    """A clock time in one to two minutes, in a zone where it is about noon: it is never that of another day."""
+    now = datetime.now(UTC)
+    east = 12 - now.hour
+    # the names of these zones count what is west of Greenwich
+    zone = f"Etc/GMT{-east:+d}"
+    return {"time": f"{now + timedelta(hours=east, minutes=2):%H:%M}", "zone": zone}
+
+
 def _rules(world: World) -> None:
     now = datetime.now(UTC)
     both = [{"channel": "email"}, {"channel": "webhook", "connection": "chat", "args": {"endpoint": "ops"}}]
@@ -127,13 +144,14 @@ def _rules(world: World) -> None:
     world.rule(
         "last", "work.boom", "failed", level=3, channels=both,
         recipients={"owners": True, "addresses": ["ops@example.com"]},
-        repeat={"minutes": 1, "max": 5}, escalation={"after": 1, "recipients": {"addresses": ["boss@example.com"]}},
+        repeat={"minutes": 1, "max": 50}, escalation={"after": 1, "recipients": {"addresses": ["boss@example.com"]}},
     )  # fmt: skip
+    # fires with the one before, and nobody confirms it: what is repeated where that one is not
+    world.rule("again", "work.boom", "failed", repeat={"minutes": 1, "max": 50})
     quiet = {"from": f"{now - timedelta(hours=2):%H:%M}", "to": f"{now + timedelta(hours=2):%H:%M}"}
     world.rule("quiet", "work.boom", "failed", quiet_hours=quiet)
     world.rule("over", "work.slow", "running_longer_than", parameters={"minutes": 1})
-    # a deadline that is to come: a minute is the least that clocks tell apart
-    world.rule("late", "work.slow", "not_finished_by", parameters={"time": f"{now + timedelta(minutes=2):%H:%M}"})
+    world.rule("late", "work.slow", "not_finished_by", parameters=_soon())
     world.rule("well", "work.fine", "succeeded")
     dead = [{"channel": "email", "connection": "smtp_dead"}, both[1] | {"args": {"endpoint": "dead"}}]
     world.rule("dead", "work.fine", "succeeded", channels=dead)
@@ -142,19 +160,16 @@ def _rules(world: World) -> None:
 
 def test_a_failure_is_told_at_first_and_at_last_to_each_once(world: World) -> None:
     world.airflow.wait("the task to fail for good", lambda: world.state("boom") == "failed")
-    for name in ("first", "ann", "ops"):
-        world.airflow.wait(f"the message to {name}", lambda name=name: world.mails(name))
-    world.airflow.wait("the webhook", lambda: [call for call in world.chat.calls if call[0] == "/ops"])
-    [first], [ann] = world.mails("first"), world.mails("ann")[:1]
+    first, ann, ops = (world.first_mail(name) for name in ("first", "ann", "ops"))
+    headers, said = world.airflow.wait("the webhook", lambda: world.calls("ops"))[0]
     assert first.subject == "[TaskOps] Level 1: work.boom failed"
     assert "and is tried again" in first.text
-    assert ann.subject == "[TaskOps] Level 3: work.boom failed"
-    for said in ("work.boom failed", RUN, "ann@example.com, bob", f"{world.airflow.url}/dags/work/tasks/boom/"):
-        assert said in ann.text
-        assert said in ann.html
+    assert ann.subject == ops.subject == "[TaskOps] Level 3: work.boom failed"
+    for words in ("work.boom failed", RUN, "ann@example.com, bob", f"{world.airflow.url}/dags/work/tasks/boom/"):
+        assert words in ann.text
+        assert words in ann.html
     [event] = world.fired("last")
     assert event["unreachable"] == ["bob"]
-    [(_, headers, said)] = [call for call in world.chat.calls if call[0] == "/ops"][:1]
     assert said["subject"] == ann.subject
     assert said["events"][0]["run_id"] == RUN
     assert headers["Idempotency-Key"]
@@ -162,12 +177,12 @@ def test_a_failure_is_told_at_first_and_at_last_to_each_once(world: World) -> No
 
 
 def test_the_links_of_a_message_open_the_task_and_the_alarm(world: World, browser: Any) -> None:
-    mail = world.airflow.wait("the message", lambda: world.mails("ann"))[0]
+    mail = world.first_mail("ann")
     task, instance, alarm = re.findall(r'href="([^"]+)"', mail.html.replace("&amp;", "&"))
     somebody = Person(browser, world.airflow)
     somebody.signed_in("admin")
     for link, words in ((task, "boom"), (alarm, "1 alarm")):
-        somebody.page.goto(link)
+        assert somebody.page.goto(link).status == 200
         somebody.is_ready()
         expect(somebody.heading_or_message()).to_contain_text(words)
     somebody.page.goto(instance)
@@ -183,59 +198,72 @@ def test_quiet_hours_are_quiet(world: World) -> None:
     assert world.mails("quiet") == []
 
 
+def test_a_dead_mail_server_holds_up_nothing_and_loses_nothing(world: World) -> None:
+    _, said = world.airflow.wait("the webhook", lambda: world.calls("dead"))[0]
+    assert said["subject"] == world.first_mail("well").subject
+
+    def message(channel: str) -> dict[str, Any]:
+        [event] = world.fired("dead")
+        return next(one for one in event["deliveries"] if one["channel"] == channel)
+
+    posted = world.airflow.wait("the note of it", lambda: one if (one := message("webhook"))["ended_at"] else None)
+    assert (posted["state"], posted["attempts"]) == ("sent", 1)
+    waiting = world.airflow.wait("the refusal", lambda: one if (one := message("email"))["error"] else None)
+    # it was tried while the other went out at once, and is tried again 15 s after a refusal at the soonest
+    created, ended = (datetime.fromisoformat(posted[name]) for name in ("created_at", "ended_at"))
+    assert ended - created < timedelta(seconds=15)
+    assert "refused" in waiting["error"]
+    world.airflow.wait("a refusal that is written down", lambda: message("email")["state"] == "waiting")
+    [line] = [one for one in world.airflow.taskops("check") if one["name"] == "alarms"]
+    assert line["level"] == "warning"
+    assert "smtp_dead" in line["message"]
+    with MailServer(port=world.dead_port) as server:
+        world.airflow.wait("the message to go out", lambda: message("email")["state"] == "sent", timeout=240)
+        assert [mail.recipient for mail in server.mails] == ["dead@example.com"]
+        assert message("email")["attempts"] > 1
+    [line] = [one for one in world.airflow.taskops("check") if one["name"] == "alarms"]
+    assert line["level"] == "ok"
+
+
 def test_a_success_and_a_replenishment_are_told(world: World) -> None:
     span = ("--range", "2025-06-01", "2025-06-02", "--cells", "missing", "--wait")
     assert world.airflow.taskops("replenish", "create", "--task", "daily", "load", *span)["state"] == "success"
     for name, words in (("well", "work.fine succeeded"), ("filled", "daily.load")):
-        world.airflow.wait(f"the message to {name}", lambda name=name: world.mails(name))
-        [mail] = world.mails(name)
-        assert words in mail.subject
+        assert words in world.first_mail(name).subject
 
 
 def test_a_deletion_is_told_to_the_owner(world: World) -> None:
     world.airflow.taskops("tasks", "offline", "daily", "old")
     done = world.airflow.taskops("tasks", "delete", "daily", "old", "--downstream", "run", "--notify-owners")
     assert done["notified"] == {"told": ["dan@example.com"], "unreachable": []}
-    world.airflow.wait("the notice", lambda: world.mails("dan"))
-    [mail] = world.mails("dan")
+    mail = world.first_mail("dan")
     assert "deleted 1 task of yours" in mail.subject
     assert "daily old" in mail.text
 
 
 def test_what_is_over_time_and_what_is_late_is_told_while_it_runs(world: World) -> None:
     for name, words in (("over", "work.slow runs too long"), ("late", "work.slow is not finished in time")):
-        world.airflow.wait(f"the message to {name}", lambda name=name: world.mails(name), timeout=240)
-        assert words in world.mails(name)[0].subject
+        assert words in world.first_mail(name).subject
     assert world.state("slow") == "running"
 
 
 def test_a_failure_that_nobody_confirms_is_said_again_and_escalated_until_somebody_does(world: World) -> None:
-    world.airflow.wait("the escalation", lambda: world.mails("boss"), timeout=180)
-    world.airflow.wait("the repeat", lambda: len(world.mails("ops")) > 1, timeout=180)
-    assert "escalated: work.boom failed" in world.mails("boss")[0].subject
-    assert "repeated: work.boom failed" in world.mails("ops")[1].subject
+    assert "escalated: work.boom failed" in world.first_mail("boss").subject
+    repeat = world.airflow.wait("the repeat", lambda: world.mails("ops")[1:], timeout=180)[0]
+    assert "repeated: work.boom failed" in repeat.subject
     [event] = world.fired("last")
     confirmed = world.airflow.taskops("alarms", "confirm", str(event["event_id"]))
     assert confirmed[0]["confirmed_by"]
     assert confirmed[0]["next_repeat_at"] is None
-
-
-def test_a_dead_mail_server_holds_up_nothing_and_loses_nothing(world: World) -> None:
-    [call] = world.airflow.wait("the webhook", lambda: [call for call in world.chat.calls if call[0] == "/dead"])
-    assert call[2]["subject"] == world.mails("well")[0].subject
-
-    def mail_of_it() -> dict[str, Any]:
-        [event] = world.fired("dead")
-        return next(one for one in event["deliveries"] if one["channel"] == "email")
-
-    waiting = world.airflow.wait("the refusal", lambda: one if (one := mail_of_it())["error"] else None)
-    assert waiting["state"] == "waiting"
-    [line] = [one for one in world.airflow.taskops("check", expect=None) if one["name"] == "alarms"]
-    assert line["level"] == "warning"
-    assert "smtp_dead" in json.dumps(line)
-    with MailServer(port=world.dead_port) as server:
-        world.airflow.wait("the message to go out", lambda: mail_of_it()["state"] == "sent", timeout=600)
-        assert [mail.recipient for mail in server.mails] == ["dead@example.com"]
+    # both fired in one look and are due together
+    at = confirmed[0]["repeats"]
+    world.airflow.wait("another's next repeat", lambda: world.fired("again")[0]["repeats"] > at, timeout=180)
+    world.airflow.wait("its message", lambda: len(world.mails("again")) > at + 1)
+    [event] = world.fired("last")
+    assert event["repeats"] == at
+    # two people and the endpoint
+    told = Counter(one["why"] for one in event["deliveries"] if one["state"] == "sent")
+    assert told == {"firing": 3, "repeat": 3 * at, "escalation": 2}
 
 
 def test_nobody_was_told_anything_twice(world: World) -> None:
@@ -244,8 +272,16 @@ def test_nobody_was_told_anything_twice(world: World) -> None:
     world.airflow.wait("the run to end", lambda: world.airflow.runs("work")[RUN] == "failed")
     told = Counter(mail.recipient.partition("@")[0] for mail in world.mail.mails)
     once = {"first": 1, "over": 1, "late": 1, "well": 1, "filled": 1, "dan": 1, "boss": 1}
-    assert {name: number for name, number in told.items() if name not in ("ann", "ops")} == once
+    assert {name: number for name, number in told.items() if name not in ("ann", "ops", "again")} == once
     [event] = world.fired("last")
     # the first message and the repeats that were due before somebody confirmed
     assert told["ann"] == told["ops"] == 1 + event["repeats"]
-    assert len(world.fired("late")) == 1
+    said = [said["why"] for _, said in world.calls("ops")]
+    assert Counter(said) == {"firing": 1, "repeat": event["repeats"], "escalation": 1}
+    assert len(world.calls("dead")) == 1
+    for mail in world.mail.mails:
+        assert mail.text.strip()
+        assert "<html" in mail.html
+    assert len({mail.delivery for mail in world.mail.mails}) == len(world.mail.mails)
+    for name in world.rules:
+        assert len(world.fired(name)) == 1, name
