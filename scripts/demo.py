@@ -36,23 +36,11 @@ POOLS = {
 }
 #: written into the log of the demo's API server by a channel of the site's own: the demo has no mail server
 BOOK = json.dumps({"channel": "retail_site.DutyBook", "args": {"book": "night", "entry": "{{ subject }}"}})
-RULES = (
-    ("--project", "retail", "--kind", "failed", "--level", "2", "--name", "Whatever fails for good"),
-    ("--workflow", "payment_events", "--kind", "failed", "--on", "first_failure", "--name", "Payments, at once"),
-    (
-        "--task",
-        "sales_mart_daily",
-        "publish_mart",
-        "--kind",
-        "not_finished_by",
-        "--by",
-        "06:00",
-        "--days",
-        "1",
-        "--level",
-        "3",
-    ),
-)
+RULES = {
+    "Whatever fails for good": "--project retail --kind failed --level 2",
+    "Payments, at once": "--workflow payment_events --kind failed --on first_failure",
+    "Sales by six": "--task sales_mart_daily publish_mart --kind not_finished_by --by 06:00 --days 1 --level 3",
+}
 START_SECONDS = 180
 STOP_SECONDS = 20
 
@@ -133,15 +121,21 @@ class Demo:
                 raise DemoError(f"port {self.port} is in use: choose another one with `make demo PORT=...`") from None
         return lock
 
-    def airflow(self, *args: str) -> None:
-        """Run one airflow command to its end; its output goes to ``setup.log``."""
+    def airflow(self, *args: str) -> bytes:
+        """Run one airflow command to its end and return what it printed, which ``setup.log`` gets too."""
         log = self.logs / "setup.log"
         with log.open("ab") as out:
             done = subprocess.run(
-                [sys.executable, "-m", "airflow", *args], env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                [sys.executable, "-m", "airflow", *args],
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=out,
             )
+            out.write(done.stdout)
         if done.returncode:
             raise DemoError(f"`airflow {' '.join(args)}` failed:\n{tail(log)}")
+        return done.stdout
 
     def set_up(self) -> None:
         """Migrate the database and, unless an earlier start did, make the pools, the users and some alarms."""
@@ -167,8 +161,11 @@ class Demo:
         # rules are on Dags that TaskOps knows
         self.airflow("dags", "reserialize")
         self.airflow("taskops", "sync")
-        for rule in RULES:
-            self.airflow("taskops", "alarms", "create", *rule, "--channel", BOOK)
+        # a start that was broken off, or one of an older demo, may have made some
+        there = {rule["name"] for rule in json.loads(self.airflow("taskops", "alarms", "list", "--output", "json"))}
+        for name, flags in RULES.items():
+            if name not in there:
+                self.airflow("taskops", "alarms", "create", *flags.split(), "--name", name, "--channel", BOOK)
         stamp.write_text(wanted)
 
     def start(self, components: Iterable[str]) -> None:
