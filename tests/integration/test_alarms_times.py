@@ -275,6 +275,7 @@ class TestFollowUp:
         assert len(deliveries(orders)) == 2
         look(orders, now + timedelta(minutes=11))
         assert [one.why for one in deliveries(orders)] == ["firing"] * 2 + ["repeat"] * 2
+        send(now + timedelta(minutes=12))
         confirm_event(orders, ALICE, first.id, now)
         orders.commit()
         for minutes in (22, 33, 44):
@@ -284,6 +285,26 @@ class TestFollowUp:
         assert why.count((second.id, "repeat")) == 2
         send(now + timedelta(hours=1))
         assert sum("repeated" in subject for subject in mail.subjects()) == 3
+
+    def test_what_was_to_be_said_again_is_taken_back_on_confirm(self, orders, mail):
+        """A channel that was down delivers the first message, and none that came after it."""
+        again = {"repeat": {"minutes": 10, "max": 5}}
+        to = {"after": 15, "recipients": {"addresses": ["boss@example.com"]}}
+        rule(orders, "d.a", **again, escalation=to)
+        rule(orders, "d.b", **again)
+        became(orders, "d.a", "failed")
+        became(orders, "d.b", "failed")
+        now = datetime.now(UTC)
+        for minutes in (0, 11, 22):
+            look(orders, now + timedelta(minutes=minutes))
+        first, second = events(orders)
+        confirm_event(orders, ALICE, first.id, now)
+        orders.commit()
+        send(now + timedelta(minutes=23))
+        assert [(one.event_id, one.why) for one in deliveries(orders)].count((first.id, "firing")) == 1
+        assert {one.event_id for one in deliveries(orders) if one.why != "firing"} == {second.id}
+        assert sum("repeated" in subject for subject in mail.subjects()) == 2
+        assert "boss@example.com" not in {one.recipient for one in mail.mails}
 
     def test_escalation_goes_out_once_if_nobody_confirms(self, orders, mail):
         to = {"addresses": ["boss@example.com"], "users": ["nobody"]}

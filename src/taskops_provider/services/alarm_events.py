@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
-from taskops_provider.domain.alarms import EMAIL, AlarmScope, Kind, Why
+from taskops_provider.domain.alarms import EMAIL, AlarmScope, DeliveryState, Kind, Why
 from taskops_provider.exceptions import BadInput, Forbidden, NotFound
 from taskops_provider.models import AlarmDelivery, AlarmEvent
 from taskops_provider.services.actor import Actor
@@ -69,7 +69,7 @@ def show_event(session: Session, actor: Actor, event_id: int) -> dict[str, Any]:
 def confirm_event(session: Session, actor: Actor, event_id: int, now: datetime) -> dict[str, Any]:
     """Confirm a firing: it is neither repeated nor escalated any more. Confirming twice changes nothing.
 
-    The caller commits.
+    Repeats and escalations that still wait for their channel are not sent either. The caller commits.
 
     :raises NotFound: where there is no such firing, or it may not be seen
     :raises Forbidden: where the actor may not edit its Dag
@@ -88,6 +88,7 @@ def confirm_events(session: Session, actor: Actor, event_ids: Collection[int], n
     for event in opened:
         event.confirmed_at, event.confirmed_by = now, actor.name[:250]
         event.next_repeat_at = event.escalates_at = None
+    _drop_waiting(session, [event.id for event in opened])
     audit.write(
         session,
         event="taskops.alarm-confirm",
@@ -104,6 +105,16 @@ def confirm_events(session: Session, actor: Actor, event_ids: Collection[int], n
     )
     session.flush()
     return _shown(session, events)
+
+
+def _drop_waiting(session: Session, event_ids: Sequence[int]) -> None:
+    """Take back what was to be said again: a channel that was down would deliver it after the confirmation."""
+    again = (
+        AlarmDelivery.state == DeliveryState.WAITING.value,
+        AlarmDelivery.why.in_((Why.REPEAT.value, Why.ESCALATION.value)),
+    )
+    for at in range(0, len(event_ids), CHUNK):
+        session.execute(delete(AlarmDelivery).where(AlarmDelivery.event_id.in_(event_ids[at : at + CHUNK]), *again))
 
 
 def confirmable_events(session: Session, actor: Actor, event_ids: Collection[int]) -> list[AlarmEvent]:

@@ -121,6 +121,20 @@ def may_edit(actor: Actor, targets: Collection[tuple[str, str]]) -> set[tuple[st
     return {(dag_id, project) for dag_id, project in targets if (dag_id in dag_ids if dag_id else all_dags)}
 
 
+def may_make_rules(session: Session, actor: Actor) -> bool:
+    """Return whether the actor may make rules on anything at all; one query at most."""
+    if actor.permissions.may_change_settings():
+        return True
+    readable = actor.permissions.readable()
+    dag_ids = set(session.scalars(select(Workflow.dag_id))) if readable is None else readable
+    return bool(actor.permissions.editable(dag_ids))
+
+
+def project_of(session: Session, dag_id: str) -> str | None:
+    """Return the project of a workflow."""
+    return session.scalar(select(Workflow.project).where(Workflow.dag_id == dag_id))
+
+
 def check_editable(actor: Actor, targets: Collection[tuple[str, str]]) -> None:
     """Refuse what the actor may not make or change rules on, each a (dag_id, project).
 

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
-
 from taskops_provider.domain.alarms import (
     DEFAULT_LAST,
     EMAIL,
@@ -25,9 +23,8 @@ from taskops_provider.domain.alarms import (
 )
 from taskops_provider.domain.operations import Scope, Target
 from taskops_provider.exceptions import TaskOpsError
-from taskops_provider.models import Workflow
 from taskops_provider.services.alarm_changes import check_targets, create_rule, create_rules, update_rule
-from taskops_provider.services.alarm_rules import RuleFilter, editable_rule, list_rules, rule_json
+from taskops_provider.services.alarm_rules import RuleFilter, editable_rule, list_rules, project_of, rule_json
 from taskops_provider.www import alarm_form
 from taskops_provider.www.asked import Asked
 from taskops_provider.www.forms import selection_of, step_of, targets_of
@@ -132,7 +129,7 @@ def _blank(asked: Asked, targets: Sequence[Target]) -> dict[str, Any]:
         (target,) = targets
         rule["scope"] = (AlarmScope.TASK if target.task_id else AlarmScope.WORKFLOW).value
         rule["dag_id"], rule["task_id"] = target.dag_id, target.task_id or None
-        rule["project"] = asked.session.scalar(select(Workflow.project).where(Workflow.dag_id == target.dag_id))
+        rule["project"] = project_of(asked.session, target.dag_id)
     return rule
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from taskops_provider.services.alarm_rules import RuleFilter, list_rules, matching_rules, may_edit
+from taskops_provider.services.alarm_rules import RuleFilter, list_rules, matching_rules, may_edit, may_make_rules
 from taskops_provider.www.asked import Asked
 from taskops_provider.www.presenters import alarm_filters, alarm_rule, alarm_words, alarms, filters, listing, text
 from taskops_provider.www.presenters.alarm_filters import State
@@ -76,7 +76,7 @@ def present(asked: Asked) -> dict[str, Any]:
         "chips": listing.chips(fields, address),
         "reset_url": asked.urls.page(PAGE),
         "refresh_url": address.url(page=str(page) if page > 1 else ""),
-        "new_url": asked.urls.page(alarm_rule.NEW),
+        "new_url": asked.urls.page(alarm_rule.NEW) if may_make_rules(asked.session, asked.actor) else "",
         "headers": listing.headers(COLUMNS, "", address),
         "matching": listing.query_string(address.query),
         "toolbar": tuple(_actions(asked)) if any(row["target"] for row in rows) else (),
