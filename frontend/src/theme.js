@@ -4,7 +4,7 @@
   const root = document.documentElement;
   root.classList.add("js");
 
-  // Airflow's colour tokens -> ours; taskops.css holds what stands where they cannot be read
+  // Airflow's colour tokens -> ours; shared/tokens.css holds what stands where they cannot be read
   const TOKENS = {
     bg: "bg",
     "bg-muted": "bg-muted",
@@ -18,9 +18,10 @@
     link: "fg-info",
   };
 
+  /** The root element of Airflow's page, where there is one. */
   const airflow = () => {
     try {
-      return parent !== window && parent.document.documentElement;
+      return parent !== window ? parent.document.documentElement : null;
     } catch {
       return null; // framed by a stranger: the headers forbid it anyway
     }
@@ -34,9 +35,10 @@
     }
   };
 
+  /** @param {HTMLElement | null} outer */
   const chosen = (outer) => {
     for (const theme of ["light", "dark"]) {
-      if (outer && outer.classList.contains(theme)) return theme;
+      if (outer?.classList.contains(theme)) return theme;
     }
     const theme = stored();
     if (theme === "light" || theme === "dark") return theme;

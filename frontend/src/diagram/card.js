@@ -1,10 +1,17 @@
 // The card with the facts of a task: beside the box under the pointer, or the one that has the focus.
+import { findAll, need } from "../shared/dom.js";
+
+/** @typedef {import("./graph.js").Area} Area */
+/** @typedef {import("./graph.js").Box} Box */
 
 const SHOW_MS = 200;
 const HIDE_MS = 250;
 const GAP = 8;
-const OWNERS = 3; // this value is a list
+/** This value is a list. */
+const OWNERS = 3;
+const SVG = "http://www.w3.org/2000/svg";
 
+/** @param {string} text */
 const copyButton = (text) => {
   const button = document.createElement("button");
   button.type = "button";
@@ -13,10 +20,10 @@ const copyButton = (text) => {
   button.title = "Copy ID";
   button.setAttribute("aria-label", `Copy ID ${text}`);
   for (const name of ["copy", "check"]) {
-    const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const icon = document.createElementNS(SVG, "svg");
     icon.setAttribute("class", `icon ${name}`);
     icon.setAttribute("aria-hidden", "true");
-    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    const use = document.createElementNS(SVG, "use");
     use.setAttribute("href", `#icon-${name}`);
     icon.append(use);
     button.append(icon);
@@ -24,6 +31,7 @@ const copyButton = (text) => {
   return button;
 };
 
+/** @param {string[]} names */
 const owners = (names) => {
   const list = document.createElement("ul");
   list.append(
@@ -36,52 +44,87 @@ const owners = (names) => {
   return list;
 };
 
-/** @param place tells where a box is in the frame: {left, right, top, bottom} */
-export const factsCard = (view, place) => {
-  const card = view.querySelector(".diagram-card");
-  const frame = card.parentElement;
-  const values = [...card.querySelectorAll("dd")];
-  let shown = null;
-  let timer = 0;
+/**
+ * Where the card goes in the frame: below a box, else above it, else beside it; inside in any case.
+ *
+ * @param {Area} box
+ * @param {{ width: number, height: number }} card
+ * @param {{ width: number, height: number }} frame
+ */
+export const placeBeside = (box, card, frame) => {
+  /**
+   * @param {number} least
+   * @param {number} size
+   * @param {number} all
+   */
+  const fitting = (least, size, all) => Math.max(GAP, Math.min(least, all - size - GAP));
+  let left = box.left;
+  let top = box.bottom + GAP;
+  if (top + card.height > frame.height) top = box.top - GAP - card.height;
+  if (top < 0) {
+    top = box.top;
+    left = box.right + GAP + card.width < frame.width ? box.right + GAP : box.left - GAP - card.width;
+  }
+  return { left: fitting(left, card.width, frame.width), top: fitting(top, card.height, frame.height) };
+};
 
+/**
+ * @param {HTMLElement} view
+ * @param {(box: Box) => Area} placeOf tells where a box is in the frame
+ */
+export const factsCard = (view, placeOf) => {
+  const card = need(view, ".diagram-card");
+  const frame = card.parentElement ?? view;
+  const values = findAll(card, "dd");
+  /** @type {Box | null} */
+  let shown = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  /** @param {(string | string[])[]} facts */
   const fill = (facts) => {
     facts.forEach((fact, index) => {
       const value = values[index];
-      if (index === OWNERS && fact.length) value.replaceChildren(owners(fact));
-      else value.replaceChildren(fact.length ? fact : "–");
-      if (index === 0) value.append(copyButton(fact));
+      if (Array.isArray(fact)) value.replaceChildren(fact.length && index === OWNERS ? owners(fact) : "–");
+      else value.replaceChildren(fact || "–");
+      if (index === 0) value.append(copyButton(String(fact)));
     });
   };
-  const position = () => {
-    const box = place(shown);
-    const { clientWidth: width, clientHeight: height } = frame;
-    const { offsetWidth, offsetHeight } = card;
-    const fitting = (least, size, all) => Math.max(GAP, Math.min(least, all - size - GAP));
-    let left = box.left;
-    let top = box.bottom + GAP;
-    if (top + offsetHeight > height) top = box.top - GAP - offsetHeight;
-    if (top < 0) {
-      // neither below nor above: beside it
-      top = box.top;
-      left = box.right + GAP + offsetWidth < width ? box.right + GAP : box.left - GAP - offsetWidth;
-    }
-    card.style.left = `${fitting(left, offsetWidth, width)}px`;
-    card.style.top = `${fitting(top, offsetHeight, height)}px`;
+  /** @param {Box} box */
+  const position = (box) => {
+    const { left, top } = placeBeside(
+      placeOf(box),
+      { width: card.offsetWidth, height: card.offsetHeight },
+      { width: frame.clientWidth, height: frame.clientHeight },
+    );
+    card.style.left = `${left}px`;
+    card.style.top = `${top}px`;
   };
   const hide = () => {
     clearTimeout(timer);
     shown = null;
     card.hidden = true;
   };
+  /** @param {Box} box */
   const show = (box) => {
     clearTimeout(timer);
-    const facts = box.element.dataset.facts;
-    if (!facts) return hide();
-    if (shown !== box) fill(JSON.parse(facts));
+    if (!box.facts) {
+      hide();
+      return;
+    }
+    if (shown !== box) fill(box.facts);
     shown = box;
     card.hidden = false;
-    position();
-    return undefined;
+    position(box);
+  };
+  /**
+   * Show a box, or nothing, unless something else happens soon.
+   *
+   * @param {Box | null} box
+   */
+  const later = (box) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => (box ? show(box) : hide()), box ? SHOW_MS : HIDE_MS);
   };
 
   card.addEventListener("pointerenter", () => clearTimeout(timer));
@@ -90,16 +133,15 @@ export const factsCard = (view, place) => {
   for (const kind of ["pointerdown", "mousedown", "wheel", "touchstart", "dblclick"]) {
     card.addEventListener(kind, (event) => event.stopPropagation(), { passive: true });
   }
-  const later = (box) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => (box ? show(box) : hide()), box ? SHOW_MS : HIDE_MS);
-  };
   return {
     show,
     hide,
     later,
-    follow: () => shown && position(),
+    follow: () => {
+      if (shown) position(shown);
+    },
     of: () => shown,
-    holds: (element) => Boolean(element) && card.contains(element),
+    /** @param {EventTarget | null} element */
+    holds: (element) => element instanceof Node && card.contains(element),
   };
 };

@@ -1,5 +1,12 @@
 // How a diagram is drawn at a place and scale: what cannot be seen or read is left out, and where the rest is still too
 // much for each frame of a movement, the picture is moved and the drawing follows at the end.
+import { need } from "../shared/dom.js";
+
+/** @typedef {import("./graph.js").Area} Area */
+/** @typedef {import("./graph.js").Box} Box */
+/** @typedef {import("./graph.js").Line} Line */
+/** @typedef {{ k: number, x: number, y: number }} Transform scale and offset */
+/** @typedef {{ width: number, height: number }} Size */
 
 /** Below this scale texts cannot be read, and are left out; below the other one marks and arrows too. */
 export const FAR = 0.42;
@@ -12,14 +19,23 @@ const MANY_LINES = 400;
 const BEYOND = 240;
 const BLURRED = 1.6;
 
+/**
+ * @param {Area} one
+ * @param {Area} other
+ */
 const overlaps = (one, other) =>
   one.left < other.right && one.right > other.left && one.top < other.bottom && one.bottom > other.top;
 
 export class Painter {
+  /**
+   * @param {SVGElement} svg
+   * @param {import("./graph.js").Graph} graph
+   */
   constructor(svg, graph) {
     this.svg = svg;
-    this.canvas = svg.querySelector(".canvas");
+    this.canvas = need(svg, ".canvas", SVGElement);
     this.graph = graph;
+    /** How it was drawn last. @type {Transform | null} */
     this.drawn = null;
     this.shownLines = graph.lines.length;
     svg.removeAttribute("viewBox");
@@ -34,12 +50,13 @@ export class Painter {
   }
 
   /**
-   * @param transform of d3-zoom
-   * @param size of the frame: {width, height}
-   * @param kept a box that stays although it is outside: it has the focus
+   * @param {Transform} transform
+   * @param {Size} size of the frame
+   * @param {boolean} isMoving
+   * @param {Box | null} kept a box that stays although it is outside: it has the focus
    */
   paint(transform, size, isMoving, kept) {
-    if (isMoving && this.drawn && this.shownLines > MANY_LINES && this.moves(transform, size)) return;
+    if (isMoving && this.shownLines > MANY_LINES && this.moves(transform, size)) return;
     const { k, x, y } = transform;
     this.drawn = transform;
     this.svg.style.transform = "";
@@ -49,8 +66,14 @@ export class Painter {
     this.canvas.setAttribute("transform", `translate(${x + BEYOND} ${y + BEYOND}) scale(${k})`);
   }
 
-  /** Move the picture, as long as it fills the frame and is sharp enough. */
+  /**
+   * Move the picture, as long as it fills the frame and is sharp enough; whether it is.
+   *
+   * @param {Transform} transform
+   * @param {Size} size
+   */
   moves({ k, x, y }, { width, height }) {
+    if (!this.drawn) return false;
     const scale = k / this.drawn.k;
     const [left, top] = [x - this.drawn.x * scale, y - this.drawn.y * scale];
     const isFilled =
@@ -63,6 +86,11 @@ export class Painter {
     return true;
   }
 
+  /**
+   * @param {Transform} transform
+   * @param {Size} size
+   * @param {Box | null} kept
+   */
   thin({ k, x, y }, { width, height }, kept) {
     const seen = {
       left: (-x - BEYOND) / k,
@@ -75,6 +103,10 @@ export class Painter {
     for (const box of this.graph.boxes) this.show(box, box === kept || overlaps(box, seen));
   }
 
+  /**
+   * @param {Box | Line} part
+   * @param {boolean} isShown
+   */
   show(part, isShown) {
     if (isShown !== part.isShown) {
       part.isShown = isShown;

@@ -1,19 +1,23 @@
 // Dates and times in the filter form are in the time zone that the person chose in Airflow; the form says which it is.
-import { zoneName } from "./times.js";
+import { find, findAll } from "../shared/dom.js";
+import { zoneName } from "../shared/times.js";
+
+/** @param {HTMLFormElement} form */
+const addZone = (form) => {
+  const zone = document.createElement("input");
+  zone.type = "hidden";
+  zone.name = "zone";
+  form.append(zone);
+  return zone;
+};
 
 export const momentFields = () => {
-  const form = document.querySelector("form.filters");
-  const fields = form ? [...form.querySelectorAll("input[type=datetime-local]")] : [];
-  if (!fields.length) return;
-  let zone = form.querySelector("input[name=zone]");
+  const form = find(document, "form.filters", HTMLFormElement);
+  const fields = form ? findAll(form, "input[type=datetime-local]", HTMLInputElement) : [];
+  if (!form || !fields.length) return;
   for (const field of fields) {
     field.addEventListener("change", () => {
-      if (!zone) {
-        zone = document.createElement("input");
-        zone.type = "hidden";
-        zone.name = "zone";
-        form.append(zone);
-      }
+      const zone = find(form, "input[name=zone]", HTMLInputElement) ?? addZone(form);
       zone.value = zoneName();
     });
   }

@@ -1,6 +1,13 @@
 // Owners of the filter form that are typed, not picked.
+import { need } from "../shared/dom.js";
 
-/** Put a typed name among the chosen ones. */
+/**
+ * Put a typed name among the chosen ones.
+ *
+ * @param {HTMLElement} menu
+ * @param {string} name of the form's field
+ * @param {string} value
+ */
 export const takeTyped = (menu, name, value) => {
   const label = document.createElement("label");
   label.className = "option";
@@ -9,5 +16,5 @@ export const takeTyped = (menu, name, value) => {
   const words = document.createElement("span");
   words.textContent = value;
   label.append(box, words);
-  menu.querySelector(".chosen").append(label);
+  need(menu, ".chosen").append(label);
 };

@@ -1,14 +1,17 @@
 // The boxes in front of rows: ranges with Shift, the page, all rows that match; and the toolbar that needs them.
+import { around, find, findAll, need } from "../shared/dom.js";
 
 const number = new Intl.NumberFormat("en");
 
 class Selection {
+  /** @param {HTMLFormElement} form */
   constructor(form) {
     this.form = form;
-    this.boxes = [...document.querySelectorAll("input[name=target][form=selection]")];
-    this.page = document.querySelector("input[data-select-page]");
-    this.matching = form.elements.matching;
-    this.last = null; // where a range begins
+    this.boxes = findAll(document, "input[name=target][form=selection]", HTMLInputElement);
+    this.page = need(document, "input[data-select-page]", HTMLInputElement);
+    this.matching = need(form, "input[name=matching]", HTMLInputElement);
+    /** Where a range begins. @type {HTMLInputElement | null} */
+    this.last = null;
   }
 
   get isAll() {
@@ -21,14 +24,18 @@ class Selection {
     const more = total > Number(this.form.dataset.rows);
     this.page.checked = count > 0 && count === this.boxes.length;
     this.page.indeterminate = count > 0 && count < this.boxes.length;
-    const words = this.form.querySelector("[data-selected]");
+    const words = need(this.form, "[data-selected]");
     if (this.isAll) words.textContent = `All ${number.format(total)} selected`;
-    else words.textContent = count ? `${number.format(count)} selected` : words.dataset.nothing;
-    this.form.querySelector("[data-select-matching]").hidden = !count || !more || this.isAll;
-    this.form.querySelector("[data-select-none]").hidden = !count;
-    for (const button of this.form.querySelectorAll("button[hx-post]")) button.disabled = !count;
+    else words.textContent = count ? `${number.format(count)} selected` : (words.dataset.nothing ?? "");
+    need(this.form, "[data-select-matching]").hidden = !count || !more || this.isAll;
+    need(this.form, "[data-select-none]").hidden = !count;
+    for (const button of findAll(this.form, "button[hx-post]", HTMLButtonElement)) button.disabled = !count;
   }
 
+  /**
+   * @param {boolean} checked
+   * @param {boolean} [matching] whether it means all rows that match, not those of the page alone
+   */
   setAll(checked, matching = false) {
     for (const box of this.boxes) box.checked = checked;
     this.matching.disabled = !matching;
@@ -36,6 +43,10 @@ class Selection {
     this.show();
   }
 
+  /**
+   * @param {HTMLInputElement} box
+   * @param {boolean} isRange
+   */
   choose(box, isRange) {
     this.matching.disabled = true;
     const [from, to] = [this.boxes.indexOf(this.last ?? box), this.boxes.indexOf(box)].sort((a, b) => a - b);
@@ -46,29 +57,32 @@ class Selection {
 }
 
 export const selection = () => {
-  const form = document.getElementById("selection");
+  const form = find(document, "#selection", HTMLFormElement);
   if (!form) return;
   const chosen = new Selection(form);
   let isShift = false;
   // a box that is clicked through its label, or by the space bar, does not tell of the Shift key itself
-  for (const kind of ["pointerdown", "keydown", "keyup"]) {
+  for (const kind of /** @type {const} */ (["pointerdown", "keydown", "keyup"])) {
     addEventListener(kind, (event) => (isShift = event.shiftKey), true);
   }
   document.addEventListener("change", (event) => {
+    const box = chosen.boxes.find((one) => one === event.target);
     if (event.target === chosen.page) chosen.setAll(chosen.page.checked);
-    else if (chosen.boxes.includes(event.target)) chosen.choose(event.target, isShift);
+    else if (box) chosen.choose(box, isShift);
   });
   form.addEventListener("click", (event) => {
-    if (event.target.closest("[data-select-none]")) {
+    if (around(event.target, "[data-select-none]")) {
       chosen.setAll(false);
       chosen.page.focus();
-    } else if (event.target.closest("[data-select-matching]")) {
+    } else if (around(event.target, "[data-select-matching]")) {
       chosen.setAll(true, true);
-      form.querySelector("[data-select-none]").focus();
+      need(form, "[data-select-none]").focus();
     }
   });
   // all rows that match are named by the list's filter, not one by one
-  form.addEventListener("formdata", (event) => chosen.isAll && event.formData.delete("target"));
+  form.addEventListener("formdata", (event) => {
+    if (chosen.isAll) event.formData.delete("target");
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   chosen.show();
 };

@@ -1,6 +1,8 @@
 // Ways out of the frame. Its sandbox lets a page neither navigate the window nor open another one; links that belong
 // to Airflow's own document may.
+import { around, find } from "./dom.js";
 
+/** The window of Airflow's page around this one, where there is one that may be looked into. */
 const outer = () => {
   try {
     return parent !== window && parent.document ? parent : null;
@@ -9,12 +11,21 @@ const outer = () => {
   }
 };
 
-/** Where a link leads; one in SVG has another kind of href. */
-const address = (link) => new URL(link.getAttribute("href"), document.baseURI);
+/** @typedef {HTMLAnchorElement | SVGAElement} Link */
 
+/**
+ * Where a link leads; one in SVG has another kind of href.
+ *
+ * @param {Link} link
+ */
+const address = (link) => new URL(link.getAttribute("href") ?? "", document.baseURI);
+
+/**
+ * @param {string} href
+ * @param {string} [target] the window, as a link names it
+ */
 const follow = (href, target = "") => {
-  const airflow = outer();
-  const document_ = airflow ? airflow.document : document;
+  const document_ = (outer() ?? window).document;
   const link = document_.createElement("a");
   link.href = href;
   link.target = target;
@@ -24,12 +35,20 @@ const follow = (href, target = "") => {
   link.remove();
 };
 
-/** Airflow writes the frame's address into its own when the frame has loaded: what it may undo has to wait. */
+/**
+ * Airflow writes the frame's address into its own when the frame has loaded: what it may undo has to wait.
+ *
+ * @param {() => void} act
+ */
 export const afterLoad = (act) => {
   if (document.readyState === "complete") act();
   else addEventListener("load", () => setTimeout(act), { once: true });
 };
 
+/**
+ * @param {Window} airflow
+ * @param {URL} url a page of Airflow's
+ */
 const route = (airflow, url) => {
   afterLoad(() => {
     // Airflow's router listens to this event; its own navigation cannot be reached from here
@@ -38,12 +57,21 @@ const route = (airflow, url) => {
   });
 };
 
-const framed = (url) => {
-  // the address of a page of ours inside Airflow: its whole path, a prefix too, behind Airflow's
-  const base = new URL(outer().document.baseURI).pathname;
+/**
+ * The address of a page of ours inside Airflow: its whole path, a prefix too, behind Airflow's.
+ *
+ * @param {Window} airflow
+ * @param {URL} url
+ */
+const framed = (airflow, url) => {
+  const base = new URL(airflow.document.baseURI).pathname;
   return `${base}plugin/taskops${url.pathname}${url.search}`;
 };
 
+/**
+ * @param {MouseEvent} event
+ * @param {Link} link
+ */
 const leave = (event, link) => {
   const airflow = outer();
   if (!airflow) return;
@@ -51,7 +79,7 @@ const leave = (event, link) => {
   const isAirflows = "airflow" in link.dataset;
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button === 1) {
     event.preventDefault();
-    follow(isAirflows ? url.href : framed(url), "_blank");
+    follow(isAirflows ? url.href : framed(airflow, url), "_blank");
   } else if (isAirflows && event.button === 0) {
     event.preventDefault();
     route(airflow, url);
@@ -60,14 +88,14 @@ const leave = (event, link) => {
 
 /** Links to Airflow's pages (data-airflow) change Airflow's page; a click with Ctrl opens a tab, as it should. */
 export const followAirflow = () => {
-  for (const kind of ["click", "auxclick"]) {
+  for (const kind of /** @type {const} */ (["click", "auxclick"])) {
     addEventListener(kind, (event) => {
-      const link = event.target.closest?.("a[href]");
+      const link = /** @type {Link | null} */ (around(event.target, "a[href]", Element));
       const isPlain = kind === "click" || event.button === 1;
       if (link && "outside" in link.dataset && outer()) {
         // another site: neither in the frame, which refuses it, nor in place of Airflow
         event.preventDefault();
-        follow(link.href, "_blank");
+        follow(address(link).href, "_blank");
       } else if (link && isPlain && !event.defaultPrevented && address(link).origin === location.origin) {
         leave(event, link);
       }
@@ -77,7 +105,7 @@ export const followAirflow = () => {
 
 /** A page for somebody signed out leads the whole window to the login, and back to where it was. */
 export const signIn = () => {
-  const link = document.querySelector("a[data-login]");
+  const link = find(document, "a[data-login]", HTMLAnchorElement);
   if (!link) return;
   const airflow = outer();
   const url = new URL(link.href);

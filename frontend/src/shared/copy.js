@@ -1,7 +1,15 @@
 // Buttons that copy a name or an id.
+import { around, tell } from "./dom.js";
 
+/** How long a button says that it did. */
+const DONE_MS = 1500;
+
+/** @param {string} text */
 const write = async (text) => {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
   // pages over plain http have no clipboard
   const field = document.createElement("textarea");
   field.value = text;
@@ -13,16 +21,11 @@ const write = async (text) => {
   if (!done) throw new Error("not copied");
 };
 
-const tell = (words) => {
-  const status = document.getElementById("status");
-  if (status) status.textContent = words;
-};
-
 export const copyButtons = () => {
   addEventListener("click", async (event) => {
-    const button = event.target.closest?.("button[data-copy]");
+    const button = around(event.target, "button[data-copy]");
     if (!button) return;
-    const text = button.dataset.copy;
+    const text = button.dataset.copy ?? "";
     try {
       await write(text);
       tell(`Copied ${text}`);
@@ -31,6 +34,6 @@ export const copyButtons = () => {
       tell(`Could not copy ${text}`);
     }
     button.focus();
-    setTimeout(() => button.classList.remove("done"), 1500);
+    setTimeout(() => button.classList.remove("done"), DONE_MS);
   });
 };

@@ -1,7 +1,16 @@
 // Short messages that need no dialog: an answer with HX-Trigger: {"taskops:notice": {"text", "url", "label"}}.
+import { onAnswer } from "./events.js";
 
-const SECONDS = 12;
+const SHOWN_MS = 12_000;
 
+/**
+ * @typedef {object} Notice
+ * @property {string} text
+ * @property {string} [url] where more of it is
+ * @property {string} [label] of the link there
+ */
+
+/** @param {Notice} notice */
 const make = ({ text, url, label }) => {
   const notice = document.createElement("p");
   notice.className = "notice";
@@ -9,16 +18,16 @@ const make = ({ text, url, label }) => {
   if (url) {
     const link = document.createElement("a");
     link.href = url;
-    link.textContent = label;
+    link.textContent = label ?? url;
     notice.append(" ", link);
   }
   return notice;
 };
 
 export const notices = () => {
-  document.body.addEventListener("taskops:notice", (event) => {
+  onAnswer("taskops:notice", (/** @type {CustomEvent<Notice>} */ event) => {
     const notice = make(event.detail);
-    document.getElementById("notices").append(notice);
-    setTimeout(() => notice.remove(), SECONDS * 1000);
+    document.getElementById("notices")?.append(notice);
+    setTimeout(() => notice.remove(), SHOWN_MS);
   });
 };

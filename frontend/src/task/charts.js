@@ -9,34 +9,22 @@ import {
   PointElement,
   Tooltip,
 } from "chart.js";
-import { zoneName } from "./times.js";
+import { need } from "../shared/dom.js";
+import { onZoneChange, zoneName } from "../shared/times.js";
+import { clock, clockOf, span, stepOf } from "./clock.js";
 
 Chart.register(CategoryScale, Legend, LineController, LineElement, LinearScale, PointElement, Tooltip);
 
-const HOUR = 3600;
-const UNITS = [
-  ["d", 24 * HOUR],
-  ["h", HOUR],
-  ["min", 60],
-  ["s", 1],
-];
+/** @typedef {import("./curve.js").Point} Point */
+/** @typedef {import("chart.js").ChartConfiguration<"line", (number | null)[], string>} Config */
+/** @typedef {{ line: string, failed: string }} Ink */
 
-/** 0.4 s, 12 s, 3 min 5 s, 2 h 10 min: as the server writes them. */
-const span = (seconds) => {
-  if (seconds === 0) return "0 s";
-  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
-  let left = Math.round(seconds);
-  const parts = [];
-  for (const [unit, length] of UNITS) {
-    const number = Math.floor(left / length);
-    left %= length;
-    if (number || parts.length) parts.push(number ? `${number} ${unit}` : "");
-  }
-  return parts.slice(0, 2).filter(Boolean).join(" ");
-};
-
+/**
+ * What a custom property comes to: canvases know neither those nor light-dark().
+ *
+ * @param {string} name
+ */
 const colour = (name) => {
-  // canvases know no custom properties, nor light-dark(): ask for what they come to
   const probe = document.createElement("i");
   probe.style.color = `var(--${name})`;
   document.body.append(probe);
@@ -51,56 +39,69 @@ const palette = () => ({
   line: colour("blue"),
   end: colour("purple"),
   failed: colour("red"),
-  background: colour("bg"),
 });
 
-/** Seconds since the day, or the hour, began at a moment, in a zone; wall clock time, so that it survives DST. */
-const clockOf = (moment, zone, isHour) => {
-  const parts = new Intl.DateTimeFormat("en-GB", {
-    timeZone: zone,
-    hourCycle: "h23",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-  }).formatToParts(moment);
-  const part = (type) => Number(parts.find((one) => one.type === type).value);
-  return (isHour ? 0 : part("hour") * HOUR) + part("minute") * 60 + part("second");
+/** @typedef {ReturnType<typeof palette>} Palette */
+
+/**
+ * A line of a chart; an instance that failed is a cross in it.
+ *
+ * @param {string} label
+ * @param {(number | null)[]} values
+ * @param {Point[]} points
+ * @param {Ink} ink
+ * @param {number[]} [dash]
+ * @returns {import("chart.js").ChartDataset<"line", (number | null)[]>}
+ */
+const dataset = (label, values, points, ink, dash = []) => {
+  /**
+   * @template Value
+   * @param {Value} failed
+   * @param {Value} other
+   */
+  const each = (failed, other) => points.map((point) => (point.state === "failed" ? failed : other));
+  return {
+    label,
+    data: values,
+    borderColor: ink.line,
+    backgroundColor: ink.line,
+    borderWidth: 2,
+    borderDash: dash,
+    tension: 0,
+    spanGaps: true,
+    pointRadius: points.length > 60 ? 2.5 : 3.5,
+    pointHoverRadius: 6,
+    pointStyle: each("crossRot", "circle"),
+    pointBorderColor: each(ink.failed, ink.line),
+    pointBackgroundColor: each(ink.failed, ink.line),
+    pointBorderWidth: each(2.5, 1),
+  };
 };
 
-const two = (number) => String(number).padStart(2, "0");
-
-/** 07:05, 01:30 (+1 d): seconds since a day began. 12:30, 65:00: minutes and seconds since an hour did. */
-const clock = (seconds, isHour) => {
-  const whole = Math.round(seconds);
-  if (isHour) return `${two(Math.floor(whole / 60))}:${two(whole % 60)}`;
-  const days = Math.floor(whole / (24 * HOUR));
-  const rest = whole % (24 * HOUR);
-  return `${two(Math.floor(rest / HOUR))}:${two(Math.floor((rest % HOUR) / 60))}${days ? ` (+${days} d)` : ""}`;
-};
-
-/** Steps at which people read clocks and durations. */
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR];
-const MOST_TICKS = 8;
-
-const stepOf = (range) => STEPS.find((step) => range / step <= MOST_TICKS) ?? Math.ceil(range / MOST_TICKS / (24 * HOUR)) * 24 * HOUR;
-
-const dataset = (label, values, points, ink, dash = []) => ({
-  label,
-  data: values,
-  borderColor: ink.line,
-  backgroundColor: ink.line,
-  borderWidth: 2,
-  borderDash: dash,
-  tension: 0,
-  spanGaps: true,
-  pointRadius: points.length > 60 ? 2.5 : 3.5,
-  pointHoverRadius: 6,
-  pointStyle: points.map((point) => (point.state === "failed" ? "crossRot" : "circle")),
-  pointBorderColor: points.map((point) => (point.state === "failed" ? ink.failed : ink.line)),
-  pointBackgroundColor: points.map((point) => (point.state === "failed" ? ink.failed : ink.line)),
-  pointBorderWidth: points.map((point) => (point.state === "failed" ? 2.5 : 1)),
+/**
+ * What is said of an instance that is pointed at.
+ *
+ * @param {Point[]} points
+ * @param {(seconds: number) => string} format
+ * @returns {Partial<import("chart.js").TooltipCallbacks<"line">>}
+ */
+const callbacks = (points, format) => ({
+  title: ([item]) => points[item.dataIndex].label,
+  beforeBody: ([item]) => {
+    const { data, state } = points[item.dataIndex];
+    return [data ? `Data time ${data.textContent}` : "", state === "failed" ? "Failed" : ""].filter(Boolean);
+  },
+  label: (item) => `${item.dataset.label}: ${format(item.parsed.y ?? 0)}`,
 });
 
+/**
+ * @param {Point[]} points
+ * @param {Palette} colours
+ * @param {(number | null)[][]} values of each line
+ * @param {(seconds: number) => string} format
+ * @param {boolean} fromZero
+ * @returns {NonNullable<Config["options"]>}
+ */
 const options = (points, colours, values, format, fromZero) => {
   const known = values.flat().filter((value) => value !== null);
   const low = fromZero ? 0 : Math.min(...known);
@@ -119,8 +120,8 @@ const options = (points, colours, values, format, fromZero) => {
       },
       y: {
         beginAtZero: fromZero,
-        min: fromZero ? 0 : Math.floor(low / step) * step,
-        ticks: { color: colours.text, stepSize: step, callback: format },
+        min: step && !fromZero ? Math.floor(low / step) * step : 0,
+        ticks: { color: colours.text, stepSize: step, callback: (value) => format(Number(value)) },
         grid: { color: colours.grid },
         border: { display: false },
       },
@@ -131,34 +132,44 @@ const options = (points, colours, values, format, fromZero) => {
         align: "end",
         labels: { color: colours.text, usePointStyle: true, pointStyle: "line", pointStyleWidth: 28 },
       },
-      tooltip: {
-        animation: false,
-        displayColors: values.length > 1,
-        callbacks: {
-          title: ([item]) => points[item.dataIndex].label,
-          beforeBody: ([item]) => {
-            const { data, state } = points[item.dataIndex];
-            return [data ? `Data time ${data.textContent}` : "", state === "failed" ? "Failed" : ""].filter(Boolean);
-          },
-          label: (item) => `${item.dataset.label}: ${format(item.parsed.y)}`,
-        },
-      },
+      tooltip: { animation: false, displayColors: values.length > 1, callbacks: callbacks(points, format) },
     },
   };
 };
 
-const durations = (points, colours) => {
+/**
+ * The label of an instance below the charts. The table's times are written anew when the time zone changes; they are
+ * read when they are needed.
+ *
+ * @param {Point} point
+ * @param {boolean} isHour
+ */
+const short = (point, isHour) => (point.data?.textContent ?? point.label).slice(isHour ? 5 : 0, isHour ? 16 : 10);
+
+/**
+ * @param {Point[]} points
+ * @param {Palette} colours
+ * @param {boolean} isHour
+ * @returns {Config}
+ */
+const durations = (points, colours, isHour) => {
   const values = points.map((point) => point.seconds);
   return {
     type: "line",
     data: {
-      labels: points.map((point) => point.short()),
+      labels: points.map((point) => short(point, isHour)),
       datasets: [dataset("Duration", values, points, { line: colours.line, failed: colours.failed })],
     },
     options: options(points, colours, [values], span, true),
   };
 };
 
+/**
+ * @param {Point[]} points
+ * @param {Palette} colours
+ * @param {boolean} isHour
+ * @returns {Config}
+ */
 const clocks = (points, colours, isHour) => {
   const zone = zoneName();
   const starts = points.map((point) => clockOf(point.start, zone, isHour));
@@ -167,7 +178,7 @@ const clocks = (points, colours, isHour) => {
   return {
     type: "line",
     data: {
-      labels: points.map((point) => point.short()),
+      labels: points.map((point) => short(point, isHour)),
       datasets: [
         dataset("Start", starts, points, { line: colours.line, failed: colours.failed }),
         dataset("End", ends, points, { line: colours.end, failed: colours.failed }, [6, 4]),
@@ -177,21 +188,27 @@ const clocks = (points, colours, isHour) => {
   };
 };
 
+/**
+ * Draw both charts, and again when colours or the time zone change.
+ *
+ * @param {HTMLElement} area where their canvases are
+ * @param {Point[]} points
+ */
 export const draw = (area, points) => {
   const isHour = area.dataset.clock === "hour";
-  // the table's times are written anew when the time zone changes; read them when they are needed
-  for (const point of points) point.short = () => (point.data?.textContent ?? point.label).slice(isHour ? 5 : 0, isHour ? 16 : 10);
-  const made = {};
+  /** @type {Map<string, Chart<"line", (number | null)[], string>>} */
+  const made = new Map();
   const show = () => {
     const colours = palette();
-    const wanted = { duration: durations(points, colours), clock: clocks(points, colours, isHour) };
+    const wanted = { duration: durations(points, colours, isHour), clock: clocks(points, colours, isHour) };
     for (const [name, config] of Object.entries(wanted)) {
-      if (made[name]) {
-        made[name].data = config.data;
-        made[name].options = config.options;
-        made[name].update("none");
+      const chart = made.get(name);
+      if (chart) {
+        chart.data = config.data;
+        chart.options = config.options ?? {};
+        chart.update("none");
       } else {
-        made[name] = new Chart(area.querySelector(`canvas[data-chart="${name}"]`), config);
+        made.set(name, new Chart(need(area, `canvas[data-chart="${name}"]`, HTMLCanvasElement), config));
       }
     }
     area.dataset.drawn = String(points.length);
@@ -203,7 +220,5 @@ export const draw = (area, points) => {
     attributes: true,
     attributeFilter: ["data-theme", "style"],
   });
-  addEventListener("storage", (event) => {
-    if (event.key === "timezone" || event.key === null) setTimeout(show);
-  });
+  onZoneChange(() => setTimeout(show)); // after the table's times
 };
