@@ -8,12 +8,16 @@ configuration says so::
     folder_resolver = retail_site.folder
     owner_email_resolver = retail_site.owner_email
 
-and as a channel of alarms::
+and its own notifier as a channel of alarms that people may choose, and set the book of::
+
+    [taskops]
+    alarm_channels = {"duty-book": {"notifier": "retail_site.DutyBook", "args": {"entry": "{{ subject }}"},
+        "may_set": {"book": {"choices": ["day", "night"]}}}}
 
     airflow taskops alarms create --workflow sales_mart_daily --kind failed \\
-        --channel '{"channel": "retail_site.DutyBook", "args": {"book": "night", "entry": "{{ subject }}"}}'
+        --channel '{"channel": "duty-book", "args": {"book": "night"}}'
 
-The demo uses the first and leaves the others unset, so that its folders are those of ``dags/``.
+The demo uses the first and the channel, and leaves the others unset, so that its folders are those of ``dags/``.
 
 The first two are called for each task and each Dag that TaskOps takes into its index: they must be quick, must not ask
 a database or a network, and get plain data only, so they can be tried in a Python shell.
@@ -91,7 +95,7 @@ class DutyBook(BaseNotifier):
 
     template_fields = ("entry",)
 
-    def __init__(self, *, book: str, entry: str = "{{ subject }}", **kwargs: Any):
+    def __init__(self, *, book: str = "day", entry: str = "{{ subject }}", **kwargs: Any):
         super().__init__(**kwargs)
         self.book = book
         self.entry = entry

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from airflow.configuration import conf
+from airflow.sdk.module_loading import import_string  # type: ignore[attr-defined]
 
+from taskops_provider.domain.secrets import without_secrets
 from taskops_provider.domain.states import DOWNSTREAM_ALLOWED, Downstream, Verb
 from taskops_provider.exceptions import BadInput
 from taskops_provider.get_provider_info import get_provider_info
 
 SECTION = "taskops"
-#: in an address: who signs in, and with what
-_USER_INFO = re.compile(r"//[^/@\s]*@")
 
 
 def strict_mode() -> bool:
@@ -80,6 +80,11 @@ def owner_email_resolver() -> str:
     return conf.get(SECTION, "owner_email_resolver", fallback="")
 
 
+def alarm_channels() -> str:
+    """The channels that people may choose, a JSON object as ``inputs.alarms.released`` reads it; empty: e-mail."""
+    return conf.get(SECTION, "alarm_channels", fallback="")
+
+
 def notice_channels() -> Any:
     """The channels of notices to owners, as rules have them.
 
@@ -103,7 +108,7 @@ def base_url() -> str:
 
 
 @dataclass(frozen=True)
-class Option:
+class ConfigOption:
     """An option as it is in effect.
 
     :param default: what it is where nobody sets it
@@ -115,15 +120,41 @@ class Option:
     description: str
 
 
-def options() -> list[Option]:
-    """Return all options of the section as they are in effect, for people to look at: passwords in addresses hidden."""
+def options() -> list[ConfigOption]:
+    """Return all options of the section as they are in effect, for people to look at.
+
+    Secrets in addresses are masked; of channels the names are there, which is what people choose.
+    """
     described = get_provider_info()["config"][SECTION]["options"]
     return [
-        Option(
+        ConfigOption(
             name=name,
-            value=_USER_INFO.sub("//***@", conf.get(SECTION, name, fallback=option["default"])),
-            default=option["default"],
+            value=_shown(name, conf.get(SECTION, name, fallback=option["default"])),
+            default=_shown(name, option["default"]),
             description=" ".join(option["description"].split()),
         )
         for name, option in described.items()
     ]
+
+
+def _shown(name: str, value: str) -> str:
+    if name not in ("alarm_channels", "notice_channels"):
+        return without_secrets(value)
+    try:
+        found = json.loads(value or "[]")
+    except (ValueError, RecursionError):
+        return "not valid"
+    if not isinstance(found, dict if name == "alarm_channels" and value else list):
+        return "not valid"
+    return ", ".join(str(one.get("channel")) if isinstance(one, dict) else str(one) for one in found)
+
+
+def import_function(path: str) -> Callable[..., Any]:
+    """Return the function of an import path.
+
+    :raises Exception: where there is none
+    """
+    function: Callable[..., Any] = import_string(path.replace(":", "."))
+    if not callable(function):
+        raise TypeError("it cannot be called")
+    return function

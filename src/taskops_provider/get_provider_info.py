@@ -33,7 +33,7 @@ _CONNECTION_TYPE: dict[str, Any] = {
         "hidden-fields": ["extra"],
         "relabeling": {
             "host": "API server",
-            "schema": "Scheme (http or https)",
+            "schema": "Scheme (https, or http)",
             "password": "Password, or token without a login",
         },
         "placeholders": {"host": "https://airflow.example.com", "login": "a user of Airflow"},
@@ -46,7 +46,7 @@ _CONNECTION_TYPE: dict[str, Any] = {
         },
         "retries": {
             "label": "Retries",
-            "description": "How often what is safe to repeat is repeated; 5 where empty.",
+            "description": "Retries for safe requests (default 5).",
             "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
         },
         "verify": {
@@ -134,12 +134,21 @@ def get_provider_info() -> dict[str, Any]:
                         "",
                         "my_site.taskops.owner_email",
                     ),
+                    "alarm_channels": _option(
+                        "The channels by which people may be told, a JSON object: name -> ``notifier`` (``email``,\n"
+                        "``webhook`` or the class path of an Airflow notifier), ``connection``, ``args`` (fixed\n"
+                        "arguments), ``may_set`` (arguments that people may set, each with ``choices``, or\n"
+                        "``minimum`` and ``maximum``, or ``max_length``). ``email`` is there unless it is null.",
+                        "string",
+                        "",
+                        '{"chat": {"notifier": "webhook", "connection": "chat", "args": {"endpoint": "hooks/ops"}}}',
+                    ),
                     "notice_channels": _option(
-                        "How owners are told of operations with notify_owners: a JSON list of channels, each\n"
-                        '``"email"`` or ``{"channel": ..., "connection": ..., "args": {...}}`` as in alarm rules.',
+                        "How owners are told of operations with notify_owners: a JSON list of names of channels,\n"
+                        '``"email"`` or those of ``alarm_channels``.',
                         "string",
                         '["email"]',
-                        '[{"channel": "email", "connection": "smtp_ops"}]',
+                        '["email", "chat"]',
                     ),
                     "delivery_window_hours": _option(
                         "Hours for which a message of an alarm that cannot be sent is tried again.", "float", "24"

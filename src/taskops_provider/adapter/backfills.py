@@ -1,17 +1,18 @@
 """Airflow's backfills and the clearing of instances, as replenishments use them.
 
 Airflow's own ``_create_backfill`` commits in the middle and makes every run of a range; here a backfill is made of
-exactly the cycles that are asked for, in the caller's transaction: with its record, or not at all.
+exactly the cycles that are asked for, a few in each of the caller's transactions: with their record, or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from airflow._shared.timezones.timezone import coerce_datetime
+from airflow.exceptions import ParamValidationError
 from airflow.models.backfill import (
     Backfill,
     BackfillDagRun,
@@ -22,24 +23,22 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.timetables.base import DagRunInfo, DataInterval
+from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State, TaskInstanceState
-from sqlalchemy import select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.cells import MANY_TASKS
 from taskops_provider.adapter.cycles import Cycle
-from taskops_provider.adapter.dag_state import lock_dags
-from taskops_provider.adapter.runs import GATED_POOLS, Run, chunks
-from taskops_provider.domain.cells import Seen
+from taskops_provider.adapter.runs import GATED_POOLS, Run, unfinished_run
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.cells import CellFacts
+from taskops_provider.domain.chunks import chunks
+from taskops_provider.domain.gate import GATE_POOLS
+from taskops_provider.domain.states import Downstream
 
-
-class Made(NamedTuple):
-    """A backfill and its runs.
-
-    :param run_ids: logical date -> run; where the run was there already it is missing
-    """
-
-    backfill_id: int
-    run_ids: dict[datetime, str]
+#: stands for the state of an instance that a gate had stopped, see :func:`take_back`
+GATED = "gated"
 
 
 def busy_dags(session: Session, dag_ids: Collection[str]) -> dict[str, list[int]]:
@@ -51,21 +50,22 @@ def busy_dags(session: Session, dag_ids: Collection[str]) -> dict[str, list[int]
     return found
 
 
-def make_backfill(
-    session: Session,
-    dag: SerializedDAG,
-    cycles: Sequence[Cycle],
-    *,
-    conf: dict[str, Any],
-    max_active_runs: int,
-    user: str,
-) -> Made:
-    """Make the runs of some cycles, queued, as a backfill of Airflow's, in the order given. The caller commits."""
-    # the scheduler may be about to make one of these runs: a date that both insert would break its whole round
-    lock_dags(session, [dag.dag_id])
-    dates = [cycle.logical_date for cycle in cycles]
+def problem_of_conf(dag: SerializedDAG, conf: Json) -> str | None:
+    """Return why a Dag's params refuse a conf, None if they take it. Airflow asks the same when it creates a run."""
+    try:
+        dag.params.deep_merge(conf).validate()
+    except ParamValidationError as error:
+        # what comes after the first line is the schema, and the value once more
+        return str(error).partition("\n")[0][:300]
+    return None
+
+
+def open_backfill(
+    session: Session, dag_id: str, dates: Sequence[datetime], *, conf: Json, max_active_runs: int, user: str
+) -> int:
+    """Record a backfill of Airflow's for some logical dates, without any run yet; return its id. The caller commits."""
     backfill = Backfill(
-        dag_id=dag.dag_id,
+        dag_id=dag_id,
         from_date=min(dates),
         to_date=max(dates),
         max_active_runs=max_active_runs,
@@ -75,28 +75,62 @@ def make_backfill(
     )
     session.add(backfill)
     session.flush()
-    for ordinal, cycle in enumerate(cycles, start=1):
-        _create_backfill_dag_run_non_partitioned(
-            dag=dag,
-            info=DagRunInfo(
-                run_after=coerce_datetime(cycle.run_after),
-                data_interval=DataInterval(coerce_datetime(cycle.start), coerce_datetime(cycle.end)),
-            ),
-            reprocess_behavior=ReprocessBehavior.NONE,
-            backfill_id=backfill.id,
-            dag_run_conf=conf,
-            backfill_sort_ordinal=ordinal,
-            triggering_user_name=user,
-            run_on_latest_version=False,
-            session=session,
-        )
+    return backfill.id
+
+
+def widen_backfill(session: Session, backfill_id: int, dates: Sequence[datetime]) -> int:
+    """Have a backfill cover more logical dates; return the ordinal of its next run."""
+    backfill = session.scalars(select(Backfill).where(Backfill.id == backfill_id)).one()
+    backfill.from_date = min([backfill.from_date, *dates])
+    backfill.to_date = max([backfill.to_date, *dates])
+    query = select(func.max(BackfillDagRun.sort_ordinal)).where(BackfillDagRun.backfill_id == backfill_id)
+    return (session.scalar(query) or 0) + 1
+
+
+def make_run(
+    session: Session, dag: SerializedDAG, cycle: Cycle, backfill_id: int, ordinal: int, *, conf: Json, user: str
+) -> None:
+    """Create the run of a cycle, queued, in a savepoint of its own; where there is one already none is created.
+
+    Lock the Dag before: the scheduler may be about to create this run.
+
+    :raises Exception: as Airflow's code does; nothing of the run is left then
+    """
+    _create_backfill_dag_run_non_partitioned(
+        dag=dag,
+        info=DagRunInfo(
+            run_after=coerce_datetime(cycle.run_after),
+            data_interval=DataInterval(coerce_datetime(cycle.start), coerce_datetime(cycle.end)),
+        ),
+        reprocess_behavior=ReprocessBehavior.NONE,
+        backfill_id=backfill_id,
+        dag_run_conf=conf,
+        backfill_sort_ordinal=ordinal,
+        triggering_user_name=user,
+        run_on_latest_version=False,
+        session=session,
+    )
     session.flush()
+
+
+def runs_of_backfill(session: Session, backfill_id: int) -> dict[datetime, str]:
+    """Return the runs that a backfill created, by logical date."""
     query = (
         select(DagRun.logical_date, DagRun.run_id)
         .join(BackfillDagRun, BackfillDagRun.dag_run_id == DagRun.id)
-        .where(BackfillDagRun.backfill_id == backfill.id)
+        .where(BackfillDagRun.backfill_id == backfill_id)
     )
-    return Made(backfill.id, {row.logical_date: row.run_id for row in session.execute(query)})
+    return {row.logical_date: row.run_id for row in session.execute(query)}
+
+
+def lock_runs(session: Session, dag_id: str, run_ids: Collection[str]) -> dict[str, str]:
+    """Keep the scheduler from runs of a Dag until this transaction ends; return their states as they are then."""
+    found: dict[str, str] = {}
+    for chunk in chunks(sorted(run_ids)):
+        query = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(chunk))
+        locked = with_row_locks(query.order_by(DagRun.id), session, of=DagRun)
+        found.update({run_id: str(state) for run_id, state in session.execute(locked)})
+    return found
 
 
 def run_at(session: Session, dag_id: str, logical_date: datetime) -> str | None:
@@ -148,29 +182,34 @@ def run_states(session: Session, wanted: Collection[Run]) -> dict[Run, str]:
     return found
 
 
-def seen_in(
+def cell_facts_in_runs(
     session: Session, dag_id: str, run_ids: Collection[str], task_ids: Collection[str]
-) -> dict[tuple[str, str], list[Seen]]:
-    """Return the instances of tasks in some runs by (run_id, task_id)."""
-    found: dict[tuple[str, str], list[Seen]] = {}
+) -> dict[tuple[str, str], list[CellFacts]]:
+    """Return the instances of tasks in some runs by (run_id, task_id).
+
+    Without a join: the planner of PostgreSQL reads all instances of a Dag for one.
+    """
+    found: dict[tuple[str, str], list[CellFacts]] = {}
     wanted = set(task_ids)
     for chunk in chunks(run_ids):
         query = (
             select(TI.run_id, TI.task_id, TI.state, TI.pool).where(TI.dag_id == dag_id, TI.run_id.in_(chunk)).distinct()
         )
+        if len(wanted) <= MANY_TASKS:
+            query = query.where(TI.task_id.in_(wanted))
         for run_id, task_id, state, pool in session.execute(query):
             if task_id in wanted:
-                found.setdefault((run_id, task_id), []).append(Seen(state, pool in GATED_POOLS))
+                found.setdefault((run_id, task_id), []).append(CellFacts(state, pool in GATED_POOLS))
     return found
 
 
-def execute_again(
+def clear_tasks(
     session: Session, dag: SerializedDAG, run_id: str, task_ids: Collection[str], passed: Collection[str], now: datetime
 ) -> None:
     """Clear some tasks in an existing run, so that they execute, and nothing else.
 
-    :param passed: tasks upstream of them that were gated: they count as success, else what follows them would be
-        skipped again
+    :param passed: tasks directly upstream of them that did not execute because of a gate: they count as success, else
+        what follows them would be skipped again
     """
     session.execute(
         update(TI)
@@ -178,8 +217,10 @@ def execute_again(
             TI.dag_id == dag.dag_id,
             TI.run_id == run_id,
             TI.task_id.in_(passed),
-            TI.pool.in_(GATED_POOLS),
-            TI.state.in_((TaskInstanceState.SKIPPED, TaskInstanceState.FAILED)),
+            or_(
+                TI.state == TaskInstanceState.SKIPPED,
+                and_(TI.pool.in_(GATED_POOLS), TI.state == TaskInstanceState.FAILED),
+            ),
         )
         .values(state=TaskInstanceState.SUCCESS, updated_at=now)
         .execution_options(synchronize_session=False)
@@ -188,6 +229,48 @@ def execute_again(
     session.flush()
     session.expire_all()
     dag.clear(task_ids=list(task_ids), run_id=run_id, dag_run_state=DagRunState.QUEUED, session=session)
+
+
+def take_back(
+    session: Session, dag_id: str, run_id: str, before: Mapping[str, str], leaves: Collection[str], now: datetime
+) -> None:
+    """Undo :func:`clear_tasks` in a run that is still queued: nothing of it executes.
+
+    Hold the lock of the run, see :func:`lock_runs`.
+
+    :param before: task id -> the state that its instances get back; ``gated`` for one that a gate had stopped
+    :param leaves: tasks without downstream tasks, which decide about the run's state
+    """
+    for task_id, state in before.items():
+        gated = state == GATED
+        values: dict[str, Any] = {"state": "skipped" if gated else state, "end_date": now, "updated_at": now}
+        if gated:
+            values["pool"] = GATE_POOLS[Downstream.SKIP]
+        session.execute(
+            update(TI)
+            .where(TI.dag_id == dag_id, TI.run_id == run_id, TI.task_id == task_id, TI.state.is_(None))
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+    failed = select(TI.id).where(
+        TI.dag_id == dag_id,
+        TI.run_id == run_id,
+        TI.task_id.in_(leaves),
+        TI.state.in_((TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)),
+    )
+    has_failed = session.scalar(failed.limit(1)) is not None
+    session.execute(
+        update(DagRun)
+        .where(DagRun.dag_id == dag_id, DagRun.run_id == run_id, DagRun.state == DagRunState.QUEUED)
+        .values(state=DagRunState.FAILED if has_failed else DagRunState.SUCCESS, end_date=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def has_unfinished_runs(session: Session, backfill_ids: Collection[int]) -> bool:
+    """Whether a run of some backfills has not ended."""
+    query = select(DagRun.id).where(DagRun.backfill_id.in_(backfill_ids), unfinished_run())
+    return session.scalar(query.limit(1)) is not None
 
 
 def unfinished_ids(session: Session, dag_id: str, run_ids: Collection[str], task_ids: Collection[str]) -> list[UUID]:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.runs import GATED_POOLS
-from taskops_provider.domain.cells import Seen
+from taskops_provider.domain.cells import CellFacts
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.replenishment import Range
 from taskops_provider.domain.states import Downstream
@@ -85,14 +85,14 @@ def dates_of_runs(session: Session, dag_id: str, run_ids: Collection[str]) -> di
     return {row.run_id: row.logical_date for row in session.execute(query)}
 
 
-def seen_between(
+def cell_facts_between(
     session: Session,
     dag_id: str,
     task_ids: Collection[str],
     ranges: Sequence[Range],
     *,
     releases_held: bool = False,
-) -> dict[str, dict[str, list[Seen]]]:
+) -> dict[str, dict[str, list[CellFacts]]]:
     """Return the instances of tasks: run id -> task id -> what was seen of it. One query.
 
     Beside those of the named tasks, all that are gated or were skipped: they tell why others were.
@@ -111,9 +111,9 @@ def seen_between(
         query = query.where(
             or_(TI.task_id.in_(task_ids), TI.pool.in_(GATED_POOLS), TI.state == TaskInstanceState.SKIPPED)
         )
-    found: dict[str, dict[str, list[Seen]]] = {}
+    found: dict[str, dict[str, list[CellFacts]]] = {}
     for run_id, task_id, state, is_gated in session.execute(query):
-        found.setdefault(run_id, {}).setdefault(task_id, []).append(Seen(state, bool(is_gated)))
+        found.setdefault(run_id, {}).setdefault(task_id, []).append(CellFacts(state, bool(is_gated)))
     return found
 
 

@@ -8,7 +8,7 @@ left to Airflow, which aligns them in ways of its own when clocks change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -22,6 +22,8 @@ from airflow.utils.types import DagRunType
 from croniter import croniter
 
 _DAY = timedelta(days=1)
+#: Airflow has it without types
+_naive: Callable[[datetime, Any], datetime] = make_naive
 
 
 class Cycle(NamedTuple):
@@ -92,7 +94,7 @@ def _ticks(timetable: Any, first: datetime) -> Iterator[datetime]:
     tick = _plain(info.data_interval.end if type(timetable) is CronTriggerTimetable else info.data_interval.start)
     zone = timetable._timezone
     is_utc = _is_utc(zone)
-    naive = tick.replace(tzinfo=None) if is_utc else make_naive(coerce_datetime(tick), zone)
+    naive = tick.replace(tzinfo=None) if is_utc else _naive(coerce_datetime(tick), zone)
     expression = croniter(timetable._expression, start_time=naive)
     covers_every_hour = expression.expanded[1] == ["*"]
     if is_utc and (clock := _every_day(expression.expanded)):
@@ -108,7 +110,7 @@ def _ticks(timetable: Any, first: datetime) -> Iterator[datetime]:
             else:
                 moment = convert_to_utc(make_aware(scheduled, zone))
             tick = _plain(moment)
-            naive = make_naive(coerce_datetime(tick), zone)
+            naive = _naive(coerce_datetime(tick), zone)
             if naive != scheduled:  # a clock was changed: go on from what it shows now
                 expression = croniter(timetable._expression, start_time=naive)
         yield tick

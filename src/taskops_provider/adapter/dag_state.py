@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
-from airflow.models.taskinstance import TaskInstance
 from airflow.utils.sqlalchemy import with_row_locks
-from airflow.utils.state import DagRunState, State
+from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunType
-from sqlalchemy import Table, and_, func, or_, select, update
+from sqlalchemy import Table, func, select, update
 from sqlalchemy.orm import Session
 
-UNFINISHED_RUNS = (DagRunState.QUEUED, DagRunState.RUNNING)
+from taskops_provider.adapter.runs import unfinished_run
+from taskops_provider.domain.chunks import chunks
 
-#: how long nothing may have moved in a run with held instances before it counts as waiting for them alone
-SETTLED_FOR = timedelta(seconds=30)
+UNFINISHED_RUNS = (DagRunState.QUEUED, DagRunState.RUNNING)
 
 
 def dag_table() -> Table:
     """Airflow's ``dag`` table, for joins: ``dag_id``, ``is_paused``."""
-    return DagModel.__table__
+    table: Table = DagModel.__table__
+    return table
 
 
 def paused_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
@@ -46,8 +46,45 @@ def lock_dags(session: Session, dag_ids: Collection[str]) -> None:
 
     It takes the same locks, and passes over Dags that are locked.
     """
-    query = select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids)).order_by(DagModel.dag_id)
-    session.execute(with_row_locks(query, session, of=DagModel)).all()
+    for chunk in chunks(sorted(dag_ids)):
+        query = select(DagModel.dag_id).where(DagModel.dag_id.in_(chunk)).order_by(DagModel.dag_id)
+        session.execute(with_row_locks(query, session, of=DagModel)).all()
+
+
+def lock_runs_and_dags(session: Session, dag_ids: Collection[str]) -> None:
+    """Keep the scheduler from creating and starting runs of Dags until this transaction ends; wait for what it does.
+
+    In its order, so that the two never wait for each other: the runs that are not finished, then the Dags. A run that
+    was created in between must be free: whoever has it may be waiting for the Dag.
+
+    :raises OperationalError: when it is not; do the whole transaction again (``services.shared.retries``)
+    """
+    before = _unfinished_ids(session, dag_ids)
+    _lock_runs(session, before)
+    lock_dags(session, dag_ids)
+    _lock_runs(session, _unfinished_ids(session, dag_ids) - before, nowait=True)
+
+
+def _unfinished_ids(session: Session, dag_ids: Collection[str]) -> set[int]:
+    found: set[int] = set()
+    for chunk in chunks(sorted(dag_ids)):
+        found.update(session.scalars(select(DagRun.id).where(DagRun.dag_id.in_(chunk), unfinished_run())))
+    return found
+
+
+def _lock_runs(session: Session, ids: Collection[int], *, nowait: bool = False) -> None:
+    for chunk in chunks(sorted(ids)):
+        query = select(DagRun.id).where(DagRun.id.in_(chunk)).order_by(DagRun.id)
+        session.execute(with_row_locks(query, session, of=DagRun, nowait=nowait)).all()
+
+
+def highest_run_ids(session: Session, dag_ids: Collection[str]) -> dict[str, int]:
+    """Return the id of the newest run of each Dag that this transaction sees; Dags without runs are missing."""
+    found: dict[str, int] = {}
+    for chunk in chunks(sorted(dag_ids)):
+        query = select(DagRun.dag_id, func.max(DagRun.id)).where(DagRun.dag_id.in_(chunk)).group_by(DagRun.dag_id)
+        found.update({row[0]: row[1] for row in session.execute(query)})
+    return found
 
 
 def newest_automatic_run(session: Session, dag_id: str) -> datetime | None:
@@ -99,29 +136,3 @@ def unfinished_run_counts(session: Session, dag_ids: Collection[str]) -> dict[st
         .group_by(DagRun.dag_id)
     )
     return {row.dag_id: row.runs for row in session.execute(query)}
-
-
-def dags_with_moving_runs(session: Session, dag_ids: Collection[str], *, held_pool: str, now: datetime) -> set[str]:
-    """Return the Dags with a run that will still get on by itself.
-
-    That is every unfinished run but those in which something waits in ``held_pool`` and nothing has moved for
-    ``SETTLED_FOR``: between two tasks a run looks idle for a moment too.
-    """
-    instance = (TaskInstance.dag_id == DagRun.dag_id, TaskInstance.run_id == DagRun.run_id)
-    active = [state for state in State.unfinished if state]
-    waiting = select(TaskInstance.id).where(
-        *instance,
-        TaskInstance.pool == held_pool,
-        or_(TaskInstance.state.is_(None), TaskInstance.state.in_(active)),
-    )
-    moved_at = now - SETTLED_FOR
-    moving = select(TaskInstance.id).where(
-        *instance,
-        or_(
-            and_(TaskInstance.pool != held_pool, TaskInstance.state.in_(active)),
-            TaskInstance.end_date > moved_at,
-        ),
-    )
-    idle = and_(DagRun.state == DagRunState.RUNNING, DagRun.start_date <= moved_at, waiting.exists(), ~moving.exists())
-    query = select(DagRun.dag_id).where(DagRun.dag_id.in_(dag_ids), DagRun.state.in_(UNFINISHED_RUNS), ~idle)
-    return set(session.scalars(query.distinct()))

@@ -60,19 +60,19 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class DagMarks:
     """What moves when Dags are parsed: the newest version's id and the time of the latest parse."""
 
     newest_version: str | None
     parsed_at: datetime | None
 
 
-def signs(session: Session) -> Signs:
+def signs(session: Session) -> DagMarks:
     """Return the present signs. One query; ids of versions are ordered by time."""
     newest = select(DagVersion.id).order_by(DagVersion.id.desc()).limit(1).scalar_subquery()
     parsed = select(func.max(DagModel.last_parsed_time)).scalar_subquery()
     row = session.execute(select(newest, parsed)).one()
-    return Signs(str(row[0]) if row[0] else None, row[1])
+    return DagMarks(str(row[0]) if row[0] else None, row[1])
 
 
 def strangers(session: Session, dag_ids: Collection[str] | None = None) -> tuple[set[str], set[str]]:

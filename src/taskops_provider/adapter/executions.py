@@ -12,7 +12,8 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.runs import GATED_POOLS, chunks, unfinished_run
+from taskops_provider.adapter.runs import GATED_POOLS, unfinished_run
+from taskops_provider.domain.chunks import chunks
 
 #: states of instances that did not execute, or not yet, although some of them have a start: Airflow gives one to
 #: what it skips, and what is cleared keeps the one it had

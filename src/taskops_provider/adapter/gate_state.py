@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from airflow import settings
 from airflow.models.pool import Pool
+from airflow.policies import DefaultPolicy
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -16,6 +18,28 @@ def policy_is_registered() -> bool:
     """Tell whether Airflow's policy manager has our hook (through the entry point ``airflow.policy``)."""
     registered = settings.get_policy_plugin_manager().hook.task_instance_mutation_hook.get_hookimpls()
     return any(impl.plugin_name == POLICY_MODULE or _module_of(impl.plugin) == POLICY_MODULE for impl in registered)
+
+
+@dataclass(frozen=True)
+class OtherPolicies:
+    """Who else implements the hook, by name; ``after``: those that Airflow asks after ours, which could undo it."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def other_policies() -> OtherPolicies:
+    """Return the other implementations of our hook, without Airflow's own that does nothing."""
+    # pluggy asks the last of the list first
+    asked = [
+        impl
+        for impl in reversed(settings.get_policy_plugin_manager().hook.task_instance_mutation_hook.get_hookimpls())
+        if impl.plugin is not DefaultPolicy
+    ]
+    names = [_module_of(impl.plugin) or impl.plugin_name for impl in asked]
+    ours = [POLICY_MODULE in (name, impl.plugin_name) for name, impl in zip(names, asked, strict=True)]
+    place = ours.index(True) if True in ours else len(names)
+    return OtherPolicies(tuple(names[:place]), tuple(names[place + 1 :]))
 
 
 def _module_of(plugin: object) -> str | None:

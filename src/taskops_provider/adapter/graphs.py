@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow.models.dag import DagModel
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.serialization.definitions.dag import SerializedDAG
-from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from taskops_provider.policies.gate import mapping_sources
 
 #: the first argument, or ``task_ids``, of a template's ``xcom_pull``: one id in quotes, or a list of them
 _PULLS = re.compile(r"""xcom_pull\(\s*(?:task_ids\s*=\s*)?(\[[^\]]*\]|\([^)]*\)|'[^']*'|\\?"[^"]*")""")
@@ -35,7 +31,6 @@ class DagGraph:
     """
 
     dag: SerializedDAG
-    is_paused: bool
     downstream: Mapping[str, frozenset[str]]
     results_of: Mapping[str, frozenset[str]]
     setups_of: Mapping[str, frozenset[str]]
@@ -43,18 +38,16 @@ class DagGraph:
 
 
 def load_graph(session: Session, dag_id: str) -> DagGraph | None:
-    """Return the graph of a Dag, None where Airflow has none. Two queries."""
+    """Return the graph of a Dag, None where Airflow has none."""
     stored = SerializedDagModel.get(dag_id, session=session)
     if stored is None:
         return None
-    is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == dag_id))
     dag = stored.dag
     documents = {task["__var"]["task_id"]: task["__var"] for task in (stored.data or {})["dag"]["tasks"]}
     ids = frozenset(dag.task_dict)
     has_setups = any(task.is_setup or task.is_teardown for task in dag.task_dict.values())
     return DagGraph(
         dag=dag,
-        is_paused=bool(is_paused),
         downstream={task_id: frozenset(task.downstream_task_ids) & ids for task_id, task in dag.task_dict.items()},
         results_of={
             task_id: frozenset({*mapping_sources(task), *_pulled(documents.get(task_id, {}))} & ids - {task_id})
@@ -76,3 +69,13 @@ def _pulled(document: Mapping[str, Any]) -> Iterator[str]:
         return
     for argument in _PULLS.findall(text):
         yield from _QUOTED.findall(argument)
+
+
+def mapping_sources(task: Any) -> Iterator[str]:
+    """Yield the ids of the tasks over whose XComs a task is mapped, by itself or in a mapped group."""
+    if not task.get_needs_expansion():
+        return
+    if task.is_mapped:
+        yield from (source.task_id for source in task.iter_mapped_dependencies())
+    for group in task.iter_mapped_task_groups():
+        yield from (source.task_id for source in group.iter_mapped_dependencies())

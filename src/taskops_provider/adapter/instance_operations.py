@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import runs
+from taskops_provider.domain.chunks import chunks
 
 
 class Ref(NamedTuple):
@@ -30,7 +31,7 @@ class Ref(NamedTuple):
     map_index: int = -1
 
 
-class Found(NamedTuple):
+class LiveInstance(NamedTuple):
     """An instance as it is now."""
 
     instance: TI
@@ -38,14 +39,14 @@ class Found(NamedTuple):
     pool: str
 
 
-def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, lock: bool) -> dict[Ref, Found]:
+def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, lock: bool) -> dict[Ref, LiveInstance]:
     """Return those of the instances that exist.
 
     :param lock: hold them and their runs until the transaction ends
     """
-    found: dict[Ref, Found] = {}
+    found: dict[Ref, LiveInstance] = {}
     wanted = set(refs)
-    for chunk in runs.chunks(sorted({ref.run_id for ref in refs})):
+    for chunk in chunks(sorted({ref.run_id for ref in refs})):
         if lock:
             of_runs = select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(chunk)).order_by(DagRun.id)
             session.execute(with_row_locks(of_runs, session, of=DagRun)).all()
@@ -57,7 +58,7 @@ def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, 
             ref = Ref(instance.run_id, instance.map_index)
             if ref in wanted:
                 state = instance.state
-                found[ref] = Found(instance, None if state is None else str(state), instance.pool)
+                found[ref] = LiveInstance(instance, None if state is None else str(state), instance.pool)
     return found
 
 

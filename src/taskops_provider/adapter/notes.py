@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import EFFECT_OF_POOL, NOTE_AUTHOR
 
 
@@ -43,7 +44,7 @@ def put(session: Session, contents: Mapping[UUID, str], now: datetime) -> None:
     """
     authors: dict[UUID, str | None] = {}
     ids = list(contents)
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         query = select(Note.ti_id, Note.user_id).where(Note.ti_id.in_(chunk))
         authors.update({row.ti_id: row.user_id for row in session.execute(query)})
     add(session, {ti_id: text for ti_id, text in contents.items() if ti_id not in authors}, now)
@@ -52,7 +53,7 @@ def put(session: Session, contents: Mapping[UUID, str], now: datetime) -> None:
         if author == NOTE_AUTHOR:
             by_text.setdefault(contents[ti_id], []).append(ti_id)
     for text, ours in by_text.items():
-        for chunk in _chunks(ours):
+        for chunk in chunks(ours):
             session.execute(
                 update(Note)
                 .where(Note.ti_id.in_(chunk), Note.user_id == NOTE_AUTHOR)
@@ -63,7 +64,7 @@ def put(session: Session, contents: Mapping[UUID, str], now: datetime) -> None:
 
 def remove(session: Session, ids: Collection[UUID]) -> None:
     """Remove our notes from instances."""
-    for chunk in _chunks(list(ids)):
+    for chunk in chunks(ids):
         session.execute(
             delete(Note)
             .where(Note.ti_id.in_(chunk), Note.user_id == NOTE_AUTHOR)
@@ -91,7 +92,3 @@ def remove_from_cleared(session: Session) -> int:
     ids = list(session.scalars(query))
     remove(session, ids)
     return len(ids)
-
-
-def _chunks(ids: list[UUID], size: int = 500) -> list[list[UUID]]:
-    return [ids[start : start + size] for start in range(0, len(ids), size)]

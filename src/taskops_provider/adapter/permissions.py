@@ -10,6 +10,7 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.configuration import conf
 from airflow.models.dag import DagModel
+from airflow.models.team import Team
 
 from taskops_provider.adapter.users import HAS_USERS
 
@@ -72,6 +73,40 @@ class UserPermissions:
     def readable(self) -> frozenset[str] | None:
         return self._readable
 
+    @cached_property
+    def _instances_readable(self) -> frozenset[str] | None:
+        return self._readable_with(DagAccessEntity.TASK_INSTANCE)
+
+    def instances_readable(self) -> frozenset[str] | None:
+        return self._instances_readable
+
+    @cached_property
+    def _runs_readable(self) -> frozenset[str] | None:
+        return self._readable_with(DagAccessEntity.RUN)
+
+    def runs_readable(self) -> frozenset[str] | None:
+        return self._runs_readable
+
+    def _readable_with(self, entity: DagAccessEntity) -> frozenset[str] | None:
+        """Dags that the user may read with what belongs to them; None for all. One query at most."""
+        if self._readable is None and self._may("GET", _NOBODYS_DAG, entity):
+            return None
+        dag_ids = self._readable
+        if dag_ids is None:
+            dag_ids = frozenset(self._manager.get_authorized_dag_ids(user=self._user, method="GET"))
+        # asked for one by one, each would have its team looked up
+        teams = DagModel.get_dag_id_to_team_name_mapping(list(dag_ids)) if self._by_team and dag_ids else {}
+        return frozenset(
+            dag_id
+            for dag_id in dag_ids
+            if self._manager.is_authorized_dag(
+                method="GET",
+                access_entity=entity,
+                details=DagDetails(id=dag_id, team_name=teams.get(dag_id)),
+                user=self._user,
+            )
+        )
+
     def may_list(self) -> bool:
         """Whether the user may read any Dag at all."""
         return self._may("GET")
@@ -91,7 +126,15 @@ class UserPermissions:
         return self._allowed("DELETE", dag_ids) & self.editable(dag_ids)
 
     def may_change_settings(self) -> bool:
-        return self._may("PUT")
+        """Whether the user may edit every Dag; of all teams, where Dags belong to teams."""
+        if not self._by_team:
+            return self._may("PUT")
+        # a manager that is asked without a team says yes to somebody who may do so in a single one
+        teams = Team.get_all_team_names()
+        return self._may("PUT") and all(
+            self._manager.is_authorized_dag(method="PUT", details=DagDetails(team_name=team), user=self._user)
+            for team in teams
+        )
 
     def may_read_instances(self, dag_id: str) -> bool:
         return self._may("GET", dag_id, DagAccessEntity.TASK_INSTANCE)
@@ -107,5 +150,15 @@ class UserPermissions:
             self._manager.is_authorized_custom_view(method="GET", resource_name="Users", user=self._user)
         )
 
+    def may_read_addresses(self) -> bool:
+        # only FabAuthManager has users with addresses; elsewhere a site's own function finds them
+        return self.may_read_users() if self._kind == HAS_USERS else self.may_change_settings()
+
+    def may_read_connections(self) -> bool:
+        return bool(self._manager.is_authorized_connection(method="GET", user=self._user))
+
     def may_change_instances(self, dag_id: str) -> bool:
         return self._may("PUT", dag_id, DagAccessEntity.TASK_INSTANCE)
+
+    def may_create_runs(self, dag_id: str) -> bool:
+        return self._may("POST", dag_id, DagAccessEntity.RUN)

@@ -7,20 +7,29 @@ own first write is as good on SQLite.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.models.taskinstance import TaskInstanceNote as Note
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State, TaskInstanceState
-from sqlalchemy import ColumnElement, Select, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.gate import EFFECT_OF_POOL, GATE_POOLS
+from taskops_provider.domain.chunks import chunks
+from taskops_provider.domain.gate import (
+    EFFECT_OF_POOL,
+    FOREIGN_MARK,
+    GATE_POOLS,
+    WAITING_MARKS,
+    WAITING_STATE,
+    WAITS_FOR,
+)
 from taskops_provider.domain.states import Downstream
 
 T = TypeVar("T")
@@ -51,13 +60,7 @@ class Instance(NamedTuple):
     map_index: int
     pool: str
     state: str | None
-    scheduled_at: datetime | None
     created_at: datetime
-
-    @property
-    def is_parked(self) -> bool:
-        """Whether the scheduler keeps its hands off it (see ``adapter.parked``)."""
-        return self.state == TaskInstanceState.SCHEDULED and self.scheduled_at is None
 
     @property
     def has_begun(self) -> bool:
@@ -70,13 +73,6 @@ class Run(NamedTuple):
 
     dag_id: str
     run_id: str
-
-
-def chunks(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
-    """Cut into lists of at most ``size``: what one statement takes."""
-    everything = list(items)
-    for start in range(0, len(everything), size):
-        yield everything[start : start + size]
 
 
 def unfinished_run() -> ColumnElement[bool]:
@@ -98,7 +94,6 @@ def _instances() -> Select[*tuple[Any, ...]]:
         TI.map_index,
         TI.pool,
         TI.state,
-        TI.scheduled_dttm,
         func.coalesce(DagRun.created_at, DagRun.run_after),
     ).join(DagRun, (DagRun.dag_id == TI.dag_id) & (DagRun.run_id == TI.run_id))
 
@@ -109,23 +104,21 @@ def _read(session: Session, query: Select[*tuple[Any, ...]], *, skip_locked: boo
     return [Instance(*row) for row in session.execute(locked)]
 
 
-def stopped(session: Session, pools: Collection[str], limit: int) -> list[Instance]:
-    """Return (and lock) instances that the scheduler found ready to run and stopped for want of a slot."""
-    query = _instances().where(
-        TI.pool.in_(pools), TI.state == TaskInstanceState.SCHEDULED, TI.scheduled_dttm.is_not(None)
-    )
-    return _read(session, query.limit(limit), skip_locked=True)
+#: of an instance that waits in the gate; Airflow takes both away itself when an instance starts
+_NOT_WAITING: Mapping[str, Any] = {"retry_delay_override": None, "retry_reason": None}
 
 
-def finish_stopped(session: Session, ids: Collection[UUID], pool: str, state: str, now: datetime) -> int:
-    """End stopped instances of a pool that never started; return how many."""
-    done = session.execute(
-        update(TI)
-        .where(TI.id.in_(ids), TI.pool == pool, TI.state == TaskInstanceState.SCHEDULED)
-        .values(state=state, start_date=now, end_date=now, duration=0, updated_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    return done.rowcount  # type: ignore[attr-defined]
+def settle(session: Session, ids: Iterable[UUID], pool: str, state: str, now: datetime) -> int:
+    """End instances that wait in a pool of the gate and never started; return how many."""
+    settled = 0
+    for chunk in chunks(ids):
+        settled += _changed(
+            session,
+            update(TI)
+            .where(TI.id.in_(chunk), TI.pool == pool, TI.state == WAITING_STATE)
+            .values(state=state, start_date=now, end_date=now, duration=0, updated_at=now, **_NOT_WAITING),
+        )
+    return settled
 
 
 def settled_without_note(session: Session, ids: Collection[UUID]) -> list[Instance]:
@@ -136,14 +129,8 @@ def settled_without_note(session: Session, ids: Collection[UUID]) -> list[Instan
 
 def waiting_without_note(session: Session, limit: int) -> list[Instance]:
     """Return unfinished gated instances that have no note."""
-    found: list[Instance] = []
-    # two queries, for the index on (pool, state) serves no OR on every database
-    for state in (TI.state.is_(None), TI.state == TaskInstanceState.SCHEDULED):
-        query = _without_note().where(TI.pool.in_(GATED_POOLS), state).limit(limit - len(found))
-        found += _read(session, query, skip_locked=True)
-        if len(found) >= limit:
-            break
-    return found
+    query = _without_note().where(TI.pool.in_(GATED_POOLS), TI.state == WAITING_STATE).limit(limit)
+    return _read(session, query, skip_locked=True)
 
 
 def _without_note() -> Select[*tuple[Any, ...]]:
@@ -175,7 +162,10 @@ def _of_runs(runs: Sequence[Run]) -> ColumnElement[bool]:
 
 
 def _pool(*, held: bool) -> ColumnElement[bool]:
-    return TI.pool == HOLD_POOL if held else TI.pool.not_in(GATED_POOLS)
+    if not held:
+        return TI.pool.not_in(GATED_POOLS)
+    # what waits for its Dag is no task's to release
+    return and_(TI.pool == HOLD_POOL, or_(TI.retry_reason.is_(None), TI.retry_reason != FOREIGN_MARK))
 
 
 def count_unfinished(session: Session, runs: Sequence[Run], *, held: bool = False) -> dict[tuple[str, str], int]:
@@ -203,33 +193,92 @@ def unfinished(session: Session, runs: Sequence[Run], *, held: bool) -> list[Ins
     return found
 
 
-def move_to_pool(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
-    """Put instances that have not started into a pool; return how many."""
-    return _update_waiting(session, ids, {"pool": pool, "updated_at": now})
+def make_wait(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> int:
+    """Have instances that have not started wait in the gate, also those that wait there with another effect."""
+    values = {
+        "pool": GATE_POOLS[effect],
+        "state": WAITING_STATE,
+        # the delay counts from the end of the last try, if there was one
+        "end_date": None,
+        "retry_delay_override": WAITS_FOR,
+        "retry_reason": WAITING_MARKS[effect],
+        "updated_at": now,
+    }
+    return _update_unstarted(session, ids, values)
 
 
-def park(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
-    """Put instances of tasks that pay no heed to pools into one of ours, out of the scheduler's reach."""
-    values = {"pool": pool, "state": TaskInstanceState.SCHEDULED, "scheduled_dttm": None, "updated_at": now}
-    return _update_waiting(session, ids, values)
+def make_unmarked_wait(session: Session, now: datetime) -> int:
+    """Have what is in a pool of the gate wait there, whatever put it there without our mark; return how many.
+
+    The instances of runs that an earlier version gated, say.
+    """
+    found = 0
+    for pool, effect in EFFECT_OF_POOL.items():
+        # two queries, for the index on (pool, state) serves no OR on every database
+        for state in (TI.state.is_(None), TI.state == TaskInstanceState.SCHEDULED):
+            ids = session.scalars(select(TI.id).where(TI.pool == pool, state).order_by(TI.id)).all()
+            found += make_wait(session, ids, effect, now) if ids else 0
+    return found
 
 
-def unpark(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
-    """Hand parked instances to the scheduler as if they had just been made, in their own pool."""
-    return _update_waiting(session, ids, {"pool": pool, "state": None, "updated_at": now})
+def put_back(session: Session, now: datetime) -> int:
+    """Repair instances that wait outside the gate's pools; return how many. One query when all is right.
 
-
-def _update_waiting(session: Session, ids: Iterable[UUID], values: dict[str, Any]) -> int:
+    One that never ended a try lost its pool to another policy and gets it back. One that did was cleared meanwhile, and
+    its worker was lost before it began: it gets its own delay back.
+    """
+    query = select(TI.id, TI.end_date, TI.retry_reason).where(
+        TI.state == WAITING_STATE, TI.retry_delay_override == WAITS_FOR, TI.pool.not_in(GATED_POOLS)
+    )
+    found = session.execute(query).all()
     changed = 0
-    for chunk in chunks(ids):
-        done = session.execute(
-            update(TI)
-            .where(TI.id.in_(chunk), or_(TI.state.is_(None), TI.state == TaskInstanceState.SCHEDULED))
-            .values(values)
-            .execution_options(synchronize_session=False)
-        )
-        changed += done.rowcount  # type: ignore[attr-defined]
+    for effect, mark in (*WAITING_MARKS.items(), (Downstream.HOLD, FOREIGN_MARK)):
+        lost = [row.id for row in found if row.end_date is None and row.retry_reason == mark]
+        for chunk in chunks(lost):
+            statement = update(TI).where(TI.id.in_(chunk), TI.state == WAITING_STATE, TI.end_date.is_(None))
+            changed += _changed(session, statement.values(pool=GATE_POOLS[effect], updated_at=now))
+    for chunk in chunks([row.id for row in found if row.end_date is not None]):
+        statement = update(TI).where(TI.id.in_(chunk), TI.state == WAITING_STATE, TI.end_date.is_not(None))
+        changed += _changed(session, statement.values(updated_at=now, **_NOT_WAITING))
     return changed
+
+
+def let_go(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
+    """Hand waiting instances to the scheduler as if they had just been created, in their own pool."""
+    return _update_unstarted(session, ids, {"pool": pool, "state": None, "updated_at": now, **_NOT_WAITING})
+
+
+def hold_for_dag(session: Session, ids: Iterable[UUID], now: datetime) -> int:
+    """Have instances that are held wait for their Dag to be unpaused, and no more for their task; return how many."""
+    return _update_unstarted(session, ids, {"retry_reason": FOREIGN_MARK, "updated_at": now})
+
+
+def held_for_dag(session: Session) -> list[tuple[UUID, str, str]]:
+    """Return what is held because of its run, of Dags that are not paused, as (id, dag_id, task_id). One query."""
+    query = (
+        select(TI.id, TI.dag_id, TI.task_id)
+        .join(DagModel, DagModel.dag_id == TI.dag_id)
+        .where(
+            TI.pool == HOLD_POOL,
+            TI.state == WAITING_STATE,
+            TI.retry_reason == FOREIGN_MARK,
+            DagModel.is_paused.is_(False),
+        )
+    )
+    return [(row.id, row.dag_id, row.task_id) for row in session.execute(query)]
+
+
+def _update_unstarted(session: Session, ids: Iterable[UUID], values: Mapping[str, Any]) -> int:
+    waiting = and_(TI.state == WAITING_STATE, TI.pool.in_(GATED_POOLS))
+    unstarted = or_(TI.state.is_(None), TI.state == TaskInstanceState.SCHEDULED, waiting)
+    return sum(
+        _changed(session, update(TI).where(TI.id.in_(chunk), unstarted).values(**values)) for chunk in chunks(ids)
+    )
+
+
+def _changed(session: Session, statement: Update) -> int:
+    done = session.execute(statement.execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def end(session: Session, ids: Iterable[UUID], state: str, now: datetime) -> int:
@@ -251,6 +300,7 @@ def end(session: Session, ids: Iterable[UUID], state: str, now: datetime) -> int
                 trigger_timeout=None,
                 next_method=None,
                 next_kwargs=null(),
+                **_NOT_WAITING,
             )
         )
         query = TI.duration_expression_update(now, query, session.get_bind())

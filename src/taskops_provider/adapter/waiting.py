@@ -30,7 +30,7 @@ from airflow.utils.types import DagRunType
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from taskops_provider.adapter.parked import detach
+from taskops_provider.adapter.gate_turns import detach
 from taskops_provider.adapter.runs import unfinished_instance, unfinished_run
 
 #: Airflow's names of the processes that are asked for

@@ -3,7 +3,7 @@
 Instances are found through their runs: those that are unfinished, and those that changed lately. ``updated_at`` tells
 what is new, for the API server (or scheduler) writes it when it writes the state; ``end_date`` comes from the worker's
 clock. A transaction may still commit later than one that began after it, so each look goes back a while
-(``services.alarm_watch.OVERLAP``); what has fired is left out by the statement itself.
+(``services.alarms.evaluate.OVERLAP``); what is recorded already is left out by the statement itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
@@ -22,11 +22,70 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, sel
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.runs import GATED_POOLS, unfinished_run
-from taskops_provider.domain.alarms import Kind, On
+from taskops_provider.domain.alarms.kinds import FailedOn, Kind
 from taskops_provider.models import AlarmEvent, AlarmRule, GateInterval, Task, Workflow
 
 #: states of an instance that is under way, for :func:`running`
 _UNDER_WAY = (State.RUNNING, State.DEFERRED)
+
+
+class WatchedInstance(NamedTuple):
+    """An instance, and a rule that wants to know of it.
+
+    :param attempt: which try, or round of tries, it is
+    :param run_created_at: tells its run from one of the same id that was deleted
+    """
+
+    rule_id: int
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int
+    state: str | None
+    try_number: int
+    max_tries: int
+    start_date: datetime | None
+    end_date: datetime | None
+    logical_date: datetime | None
+    attempt: int
+    run_created_at: datetime
+
+
+class DueInstance(NamedTuple):
+    """A task of a rule with a deadline in a cycle of a data day; what is of a run is None if there is none.
+
+    :param gated: whether the gate or a replenishment keeps it from executing
+    """
+
+    rule_id: int
+    dag_id: str
+    task_id: str
+    task_state: str
+    effective_to: datetime | None
+    draining_since: datetime | None
+    is_paused: bool | None
+    next_dagrun: datetime | None
+    next_dagrun_create_after: datetime | None
+    run_id: str | None
+    logical_date: datetime | None
+    map_index: int | None
+    state: str | None
+    start_date: datetime | None
+    end_date: datetime | None
+    gated: bool | None
+
+
+class GatedSpan(NamedTuple):
+    """An interval in which a task, or a workflow (``task_id`` empty), did not run; None: it is still open."""
+
+    dag_id: str
+    task_id: str
+    from_at: datetime
+    to_at: datetime | None
+
+
+#: Airflow's own runs have it, those that were brought over from older versions may not
+_RUN_CREATED_AT = func.coalesce(DagRun.created_at, DagRun.run_after)
 
 
 def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
@@ -43,6 +102,7 @@ def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
         of.end_date,
         DagRun.logical_date,
         attempt.label("attempt"),
+        _RUN_CREATED_AT.label("run_created_at"),
     )
 
 
@@ -61,7 +121,12 @@ def _watched(query: Select[Any], kinds: Collection[Kind]) -> list[Select[Any]]:
     ]
 
 
-def _not_fired(attempt: Any) -> ColumnElement[bool]:
+def _not_recorded(attempt: Any) -> ColumnElement[bool]:
+    """Whether a rule has no alarm yet, as far as one query tells: ``recorded_keys`` has the last word.
+
+    Ids of runs come again, for they are made of dates, and tries begin at 1 in each. What was recorded before a run was
+    created is of another run.
+    """
     return ~exists().where(
         AlarmEvent.rule_id == AlarmRule.id,
         AlarmEvent.dag_id == TI.dag_id,
@@ -69,11 +134,12 @@ def _not_fired(attempt: Any) -> ColumnElement[bool]:
         AlarmEvent.run_id == TI.run_id,
         AlarmEvent.map_index == TI.map_index,
         AlarmEvent.attempt == attempt,
+        AlarmEvent.fired_at >= _RUN_CREATED_AT,
     )
 
 
-def ended(session: Session, since: datetime, limit: int) -> list[Any]:
-    """Return rows of instances that failed or succeeded since, each with a rule that wants to know: one query.
+def ended(session: Session, since: datetime, limit: int) -> list[WatchedInstance]:
+    """Return instances that failed or succeeded since, each with a rule that wants to know: one query.
 
     Instances that the gate settled did not execute and are left out. ``first_failure`` counts rounds of tries, which
     ``max_tries`` tells apart (clearing begins a new one); the others count tries. A first try that failed and is being
@@ -82,7 +148,7 @@ def ended(session: Session, since: datetime, limit: int) -> list[Any]:
     recent = and_(
         or_(unfinished_run(), DagRun.updated_at >= since), TI.updated_at >= since, TI.pool.not_in(GATED_POOLS)
     )
-    at_first = AlarmRule.on == On.FIRST_FAILURE.value
+    at_first = AlarmRule.on == FailedOn.FIRST_FAILURE.value
     matches = or_(
         and_(AlarmRule.kind == Kind.FAILED.value, TI.state == State.FAILED),
         and_(at_first, TI.state == State.UP_FOR_RETRY),
@@ -90,7 +156,7 @@ def ended(session: Session, since: datetime, limit: int) -> list[Any]:
     )
     attempt = case((at_first, TI.max_tries), else_=TI.try_number)
     parts: list[Any] = [
-        part.where(recent, matches, TI.end_date >= AlarmRule.active_since, _not_fired(attempt))
+        part.where(recent, matches, TI.end_date >= AlarmRule.active_since, _not_recorded(attempt))
         for part in _watched(select(*_columns(attempt)).select_from(TI), (Kind.FAILED, Kind.SUCCEEDED))
     ]
     earlier = and_(
@@ -104,27 +170,27 @@ def ended(session: Session, since: datetime, limit: int) -> list[Any]:
     query = select(*_columns(History.max_tries, History)).select_from(TI).join(History, earlier)
     ended_since = and_(History.end_date >= AlarmRule.active_since, History.end_date >= since)
     parts += [
-        part.where(recent, at_first, History.state == State.FAILED, ended_since, _not_fired(History.max_tries))
+        part.where(recent, at_first, History.state == State.FAILED, ended_since, _not_recorded(History.max_tries))
         for part in _watched(query, (Kind.FAILED,))
     ]
-    return list(session.execute(union_all(*parts).limit(limit)))
+    return [WatchedInstance._make(row) for row in session.execute(union_all(*parts).limit(limit))]
 
 
-def fired_rounds(session: Session, rule_ids: Collection[int], keys: Collection[str]) -> set[tuple[int, str]]:
-    """Return which of some keys rules have fired already."""
+def recorded_keys(session: Session, rule_ids: Collection[int], keys: Collection[str]) -> set[tuple[int, str]]:
+    """Return the keys, each with its rule, that have an alarm already."""
     query = select(AlarmEvent.rule_id, AlarmEvent.key).where(
         AlarmEvent.rule_id.in_(sorted(set(rule_ids))), AlarmEvent.key.in_(sorted(set(keys)))
     )
     return {(row.rule_id, row.key) for row in session.execute(query)}
 
 
-def running(session: Session, limit: int) -> list[Any]:
-    """Return rows of instances that are under way, each with a rule that may find it too long: one query."""
+def running(session: Session, limit: int) -> list[WatchedInstance]:
+    """Return instances that are under way, each with a rule that may find it too long: one query."""
     parts = [
-        part.where(TI.state.in_(_UNDER_WAY), TI.start_date.is_not(None), _not_fired(TI.try_number))
+        part.where(TI.state.in_(_UNDER_WAY), TI.start_date.is_not(None), _not_recorded(TI.try_number))
         for part in _watched(select(*_columns(TI.try_number)).select_from(TI), (Kind.RUNNING_LONGER_THAN,))
     ]
-    return list(session.execute(union_all(*parts).limit(limit)))
+    return [WatchedInstance._make(row) for row in session.execute(union_all(*parts).limit(limit))]
 
 
 def last_durations(session: Session, condition: ColumnElement[bool], last: int) -> dict[tuple[str, str], list[float]]:
@@ -156,7 +222,7 @@ def instance_names() -> tuple[Any, Any]:
     return TI.dag_id, TI.task_id
 
 
-def at_deadline(session: Session, rule_ids: Collection[int], first: datetime, last: datetime) -> list[Any]:
+def at_deadline(session: Session, rule_ids: Collection[int], first: datetime, last: datetime) -> list[DueInstance]:
     """Return a row for each task of some rules and each of its cycles in a data day: one query.
 
     Tasks without a run in it have one row without a run. What the gate stopped, or a replenishment left out, has
@@ -198,15 +264,15 @@ def at_deadline(session: Session, rule_ids: Collection[int], first: datetime, la
     of_project = and_(AlarmRule.dag_id == "", AlarmRule.project == Workflow.project)
     wanted = AlarmRule.id.in_(sorted(rule_ids))
     parts = [query.join(AlarmRule, on).where(wanted) for on in (own, of_project)]
-    return list(session.execute(union_all(*parts)))
+    return [DueInstance._make(row) for row in session.execute(union_all(*parts))]
 
 
-def gated_at(session: Session, dag_ids: Collection[str], since: datetime) -> dict[tuple[str, str], list[Any]]:
+def gated_at(session: Session, dag_ids: Collection[str], since: datetime) -> dict[tuple[str, str], list[GatedSpan]]:
     """Return the intervals in which tasks of Dags did not run, as far as they reach beyond a moment: one query."""
     query = select(GateInterval.dag_id, GateInterval.task_id, GateInterval.from_at, GateInterval.to_at).where(
         GateInterval.dag_id.in_(sorted(set(dag_ids))), or_(GateInterval.to_at.is_(None), GateInterval.to_at > since)
     )
-    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    found: dict[tuple[str, str], list[GatedSpan]] = defaultdict(list)
     for row in session.execute(query):
-        found[row.dag_id, row.task_id].append(row)
+        found[row.dag_id, row.task_id].append(GatedSpan._make(row))
     return found

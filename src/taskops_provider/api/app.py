@@ -7,13 +7,14 @@ from typing import Any
 from airflow.api_fastapi.core_api.security import get_user
 from airflow.configuration import conf
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
 from taskops_provider import __version__
-from taskops_provider.api import description
+from taskops_provider.api import description, docs_page
+from taskops_provider.api.deprecated import describe_old_words, refuse_doubled
 from taskops_provider.api.errors import ANYWHERE, add_error_handlers
 from taskops_provider.api.lifespan import lifespan
+from taskops_provider.api.no_store import NoStore
 from taskops_provider.api.routes import (
     alarms,
     exports,
@@ -26,14 +27,25 @@ from taskops_provider.api.routes import (
     workflows,
 )
 from taskops_provider.api.security import get_actor
+from taskops_provider.domain.answers import Json
 
 _GUARDED = (workflows, tasks, instances, replenishments, alarms, operations, exports, settings)
+
+
+class TaskOpsApi(FastAPI):
+    """The application. Its documentation has the old names too, as deprecated ones."""
+
+    def openapi(self) -> Json:
+        """Return the documentation; it is made once."""
+        if not self.openapi_schema:
+            describe_old_words(super().openapi())
+        return super().openapi()
 
 
 def create_app() -> FastAPI:
     """Return the application."""
     # FastAPI's own pages about the API answer anyone: ours ask who it is
-    app = FastAPI(
+    app = TaskOpsApi(
         title="TaskOps",
         version=__version__,
         summary=description.SUMMARY,
@@ -48,16 +60,18 @@ def create_app() -> FastAPI:
     app.include_router(_routes(), prefix="/v1")
     app.include_router(health.router, prefix="/v1")
     add_error_handlers(app)
+    app.add_middleware(NoStore)
     if conf.getboolean("api", "enable_swagger_ui", fallback=True):
         signed_in = [Depends(get_user)]
         app.get("/openapi.json", dependencies=signed_in, include_in_schema=False)(_openapi)
         app.get("/docs", dependencies=signed_in, include_in_schema=False)(_docs)
+        app.get("/docs/{name}", dependencies=signed_in, include_in_schema=False)(_docs_file)
     return app
 
 
 def _routes() -> APIRouter:
     """All routes that need to know who asks, whatever a route itself forgets."""
-    guarded = APIRouter(dependencies=[Depends(get_actor)], responses=ANYWHERE)
+    guarded = APIRouter(dependencies=[Depends(get_actor), Depends(refuse_doubled)], responses=ANYWHERE)
     for module in _GUARDED:
         guarded.include_router(module.router)
     return guarded
@@ -74,4 +88,10 @@ def _openapi(request: Request) -> JSONResponse:
 
 def _docs(request: Request) -> HTMLResponse:
     """The pages that try the API out."""
-    return get_swagger_ui_html(openapi_url=f"{_mounted_at(request)}/openapi.json", title="TaskOps API")
+    return HTMLResponse(docs_page.page(_mounted_at(request)), headers=docs_page.HEADERS)
+
+
+def _docs_file(name: str) -> FileResponse:
+    """A file of these pages."""
+    path = docs_page.file(name)
+    return FileResponse(path, media_type=docs_page.MEDIA_TYPES[path.suffix], headers=docs_page.CACHED)

@@ -14,7 +14,9 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from taskops_provider.api.datamodels.common import ConflictError, Error
+from taskops_provider.domain.answers import plain
 from taskops_provider.exceptions import NotMigrated, PlanChanged, TaskOpsError
+from taskops_provider.inputs import problems
 from taskops_provider.services.health import require_tables
 
 log = logging.getLogger(__name__)
@@ -48,46 +50,36 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def _answer(code: int, detail: str, **more: Any) -> JSONResponse:
-    return JSONResponse({"detail": " ".join(detail.split()), **more}, code)
+    # it may quote what was sent, and half of a surrogate pair is no text that an answer could hold
+    printable = detail.encode(errors="backslashreplace").decode()
+    return JSONResponse({"detail": " ".join(printable.split()), **more}, code)
 
 
 def _taskops_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, TaskOpsError)
-    more = {"difference": error.difference} if isinstance(error, PlanChanged) else {}
+    more = {"difference": plain(error.difference)} if isinstance(error, PlanChanged) else {}
     return _answer(error.http_status, str(error), **more)
 
 
 def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return _answer(UNPROCESSABLE, _told(found[0], request) + more)
+    return _answer(UNPROCESSABLE, _told(found[0], request, error.body) + problems.more(found))
 
 
-def _told(error: Mapping[str, Any], request: Request) -> str:
-    """``targets[0].dag_id: Field required``."""
+def _told(error: Mapping[str, Any], request: Request, body: Any) -> str:
+    """``targets[0].dag_id is missing``."""
     place, *path = error["loc"]
+    if len(path) > 1 and isinstance(body, Mapping) and path[0] not in body and path[0] in body.values():
+        # pydantic's place in a body of several kinds begins with the kind, which is no field
+        path = path[1:]
     if error["type"] == "json_invalid":
         return f"the body is not JSON: {error.get('ctx', {}).get('error', error['msg'])}"
-    if error["type"].startswith("union_tag"):
-        tag = error["ctx"]["discriminator"].strip("'")
-        allowed = error["ctx"].get("expected_tags")
-        return f"{tag}: " + (f"allowed are {allowed}" if allowed else "Field required")
-    if place == "body" and not path:
+    if place == "body" and not path and not problems.names_no_field(error):
         return "a JSON object is needed as the body"
-    name = _joined(path)
-    if error["type"] == "extra_forbidden":
-        allowed = _names(request, place, path)
-        told = f"; allowed are {', '.join(allowed)}" if allowed else ""
-        return f"{name}: there is no such {'parameter' if place == 'query' else 'field'}{told}"
-    return f"{name}: {str(error['msg']).removeprefix('Value error, ')}"
-
-
-def _joined(path: Sequence[str | int]) -> str:
-    name = ""
-    for part in path:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return name.lstrip(".")
+    noun = "parameter" if place == "query" else "field"
+    allowed = _names(request, place, path) if error["type"] == "extra_forbidden" else ()
+    return problems.problem(error, problems.dotted(path), noun=noun, allowed=allowed)
 
 
 def _names(request: Request, place: str, path: Sequence[str | int]) -> list[str]:

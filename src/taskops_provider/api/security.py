@@ -10,7 +10,7 @@ from fastapi import Depends, HTTPException, Request, status
 
 from taskops_provider.adapter.permissions import UserPermissions
 from taskops_provider.exceptions import Forbidden
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 
 #: with the value ``operator`` records say that a Dag's operator asked; it grants nothing
 SOURCE_HEADER = "X-TaskOps-Source"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, Arg
 
+from taskops_provider.cli.deprecated import hidden
+from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.periods import Period
+from taskops_provider.domain.replenishment import IfBusy
 from taskops_provider.domain.states import Downstream, TaskStatus, WorkflowStatus
 
 OUTPUT: tuple[Arg, ...] = (ARG_OUTPUT, ARG_VERBOSE)
@@ -76,7 +79,7 @@ WORKFLOW_FILTERS: tuple[Arg, ...] = (
 )
 TASK_FILTERS: tuple[Arg, ...] = (
     _text("--search", "part of the task's name or id, in any case"),
-    _filter("--workflow", "workflows", "TEXT", "part of the workflow's name or id"),
+    _filter("--workflow-like", "workflows", "TEXT", "part of the workflow's name or id"),
     _filter("--dag-id", "in_dags", "DAG_ID", "in the workflow DAG_ID"),
     _filter("--status", "statuses", "STATUS", f"status {_words(TaskStatus)}"),
     _filter("--type", "task_types", "TYPE", "of the task type TYPE, as BashOperator"),
@@ -92,7 +95,7 @@ REPLENISHMENT_FILTERS: tuple[Arg, ...] = (
     _filter("--state", "states", "STATE", "state queued, running, paused, success, ..."),
     _filter("--actor", "actors", "NAME", "created by the person (or program) NAME"),
     _text("--name", "part of the name; where it has none, of the id of one of its workflows"),
-    _text("--workflow", "part of the name or id of a workflow of it"),
+    _text("--workflow-like", "part of the name or id of a workflow of it"),
     Arg(("--dag-id",), help="Filter: of the workflow DAG_ID", dest="in_dag", metavar="DAG_ID"),
     Arg(("--since",), help="Filter: created since TIME (ISO 8601), or from now back, as --since=-2h", metavar="TIME"),
     Arg(("--until",), help="Filter: created until TIME, written as that of --since", metavar="TIME"),
@@ -106,12 +109,16 @@ REPLENISHMENT_ORDER = Arg(
     metavar="COLUMN",
     default="-replenishment_id",
 )
-CELLS: tuple[Arg, ...] = (
-    Arg(("--cells",), help="List the cells, task by cycle, instead", action="store_true"),
-    _filter("--state", "states", "STATE", "with --cells: in the state waiting, active, success, failed, ..."),
-    _filter("--dag-id", "in_dags", "DAG_ID", "with --cells: of the workflow DAG_ID"),
-    Arg(("--limit",), help="With --cells: at most N of them (default: 1000)", type=int, default=1000),
-    Arg(("--offset",), help="With --cells: leave out the first N (default: 0)", type=int, default=0),
+CELL_FILTERS: tuple[Arg, ...] = (
+    _filter("--state", "states", "STATE", "in the state waiting, active, success, failed, ..."),
+    _filter("--dag-id", "in_dags", "DAG_ID", "of the workflow DAG_ID"),
+    Arg(("--limit",), help="At most N cells (default: 1000)", metavar="N", type=int, default=1000),
+    Arg(("--offset",), help="Leave out the first N cells", metavar="N", type=int, default=0),
+)
+#: what ``replenish cells`` does now: ``show --cells``, with its filters
+SHOW_CELLS: tuple[Arg, ...] = (
+    Arg(("--cells",), action="store_true"),
+    *(hidden(arg) for arg in CELL_FILTERS),
 )
 REPLENISHMENT: tuple[Arg, ...] = (
     _repeatable(("--workflow",), "workflows", "DAG_ID", "Replenish every task of a workflow"),
@@ -123,9 +130,15 @@ REPLENISHMENT: tuple[Arg, ...] = (
         nargs=2,
         action="append",
     ),
-    Arg(("--upstream",), help="Add N steps upstream of the tasks, across workflows", metavar="N", type=int, default=0),
     Arg(
-        ("--downstream-tasks",),
+        ("--upstream-depth",),
+        help="Add N steps upstream of the tasks, across workflows",
+        metavar="N",
+        type=int,
+        default=0,
+    ),
+    Arg(
+        ("--downstream-depth",),
         help="Add N steps downstream of the tasks, across workflows",
         metavar="N",
         type=int,
@@ -167,9 +180,10 @@ WAIT: tuple[Arg, ...] = (
         action="store_true",
     ),
     Arg(
-        ("--no-wait",),
-        help="Refuse instead of queueing where another backfill of a workflow goes on",
-        action="store_true",
+        ("--if-busy",),
+        help="Another backfill of one of the workflows goes on: queue behind it (default), or refuse",
+        choices=tuple(one.value for one in IfBusy),
+        default=IfBusy.QUEUE.value,
     ),
 )
 END_RUNNING = Arg(
@@ -208,13 +222,14 @@ CHANGE: tuple[Arg, ...] = (
 YES = Arg(("-y", "--yes"), help="Do not show the plan and ask first (a pipe is never asked)", action="store_true")
 DRY_RUN = CHANGE[0]
 
-DOWNSTREAM = Arg(
-    ("--downstream",),
+DOWNSTREAM_EFFECT = Arg(
+    ("--downstream-effect",),
     help=(
         "What becomes of the stopped task's instances once everything upstream of them is done:\n"
         "skip (skipped), run (counts as success, what follows runs), fail (failed), hold (waits; pause only).\n"
         "Default of pause and offline: the setting default_downstream. delete must choose run or fail"
     ),
+    dest="downstream",
     choices=tuple(effect.value for effect in Downstream),
 )
 TERMINATE_INSTANCES = Arg(
@@ -245,7 +260,7 @@ CASCADE = Arg(
 )
 HELD = Arg(
     ("--held",),
-    help="What becomes of instances that --downstream hold made wait: run them (default) or skip them",
+    help="What becomes of instances that --downstream-effect hold made wait: run them (default) or skip them",
     choices=("run", "skip"),
     default="run",
 )
@@ -268,8 +283,17 @@ STATE = _repeatable(
 )
 INSTANCE_LIMIT = Arg(("--limit",), help="At most N instances, newest run first (default: 25)", type=int, default=25)
 DEPTH = Arg(("--depth",), help="Go N tasks far (default: 3)", metavar="N", type=int, default=3)
-UPSTREAM_ONLY = Arg(("--upstream",), help="Only what the task waits for", dest="upstream", action="store_true")
-DOWNSTREAM_ONLY = Arg(("--downstream",), help="Only what waits for the task", dest="below", action="store_true")
+DIRECTION: tuple[Arg, ...] = (
+    Arg(
+        ("--direction",),
+        help="What the task waits for (upstream), what waits for it (downstream), or both (default)",
+        choices=tuple(one.value for one in Direction),
+        default=Direction.BOTH.value,
+    ),
+    # old flags, with places of their own: both together mean both
+    Arg(("--upstream",), dest="upstream", action="store_true"),
+    Arg(("--downstream",), dest="below", action="store_true"),
+)
 EXPORT_FORMAT = Arg(("-o", "--output"), help="Format of the export", choices=("csv", "json"), default="csv")
 EXPORT_TO = Arg(("--to",), help="Write into FILE instead of to standard output", metavar="FILE")
 DIAGRAM_FORMAT = Arg(
@@ -285,8 +309,8 @@ RECORD_FILTERS: tuple[Arg, ...] = (
     _filter("--outcome", "outcomes", "OUTCOME", "with the outcome success, part_success or refused"),
     Arg(("--dag-id",), help="Filter: that touched the workflow DAG_ID", dest="in_dag", metavar="DAG_ID"),
     Arg(("--task-id",), help="Filter: that touched the task TASK_ID", dest="of_task", metavar="TASK_ID"),
-    _text("--workflow", "part of the name or id of a workflow that was touched"),
-    _text("--task", "part of the name or id of a task that was touched"),
+    _text("--workflow-like", "part of the name or id of a workflow that was touched"),
+    _text("--task-like", "part of the name or id of a task that was touched"),
     _text("--ticket", "part of the ticket"),
     Arg(("--since",), help="Filter: since TIME (ISO 8601), or from now back: -2h, written --since=-2h", metavar="TIME"),
     Arg(("--until",), help="Filter: until TIME, written as that of --since", metavar="TIME"),

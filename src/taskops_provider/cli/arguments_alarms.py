@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from airflow.cli.cli_config import Arg
 
-from taskops_provider.domain.alarms import Kind, On
+from taskops_provider.domain.alarms.kinds import FailedOn, Kind
 
 _KINDS = ", ".join(kind.value for kind in Kind)
 
 RULE_ID = Arg(("rule_id",), help="The number of the rule", metavar="RULE", type=int)
-EVENT_IDS = Arg(("event_ids",), help="The numbers of the alarms", metavar="ALARM", type=int, nargs="+")
+ALARM_IDS = Arg(("event_ids",), help="The numbers of the alarms", metavar="ALARM", type=int, nargs="+")
 
 _TARGET: tuple[Arg, ...] = (
     Arg(("--task",), help="On one task", metavar=("DAG_ID", "TASK_ID"), nargs=2),
@@ -22,7 +22,8 @@ _WHAT: tuple[Arg, ...] = (
     Arg(("--level",), help="1 (lowest, the default), 2 or 3", metavar="N", type=int),
     Arg(
         ("--on",),
-        help=f"failed: at {On.FIRST_FAILURE.value}, or when no retry is left ({On.RETRIES_EXHAUSTED.value}, default)",
+        help=f"failed: at {FailedOn.FIRST_FAILURE.value}, or when no retry is left "
+        f"({FailedOn.RETRIES_EXHAUSTED.value}, default)",
         dest="on_failure",
         metavar="WHEN",
     ),
@@ -45,11 +46,11 @@ _WHO: tuple[Arg, ...] = (
     Arg(
         ("--channel",),
         help=(
-            "How (repeatable; default: email): email, webhook or the class path of a notifier, with the id of an\n"
-            "Airflow connection behind a colon; or a JSON object with channel, connection and args"
+            "How (repeatable; default: email): a channel that an administrator released in [taskops] alarm_channels;\n"
+            'or a JSON object with what it lets people set: {"channel": "chat", "args": {"room": "ops"}}'
         ),
         dest="channels",
-        metavar="CHANNEL[:CONNECTION]",
+        metavar="CHANNEL",
         action="append",
     ),
 )
@@ -61,7 +62,9 @@ _FOLLOW_UP: tuple[Arg, ...] = (
     ),
     Arg(("--quiet-zone",), help="Time zone of the quiet hours (default: UTC)", metavar="ZONE"),
     Arg(("--quiet-except-level",), help="Send level N and above in quiet hours too", metavar="N", type=int),
-    Arg(("--repeat-minutes",), help="Say it again every N minutes until confirmed; 0: do not", metavar="N", type=int),
+    Arg(
+        ("--repeat-minutes",), help="Say it again every N minutes until acknowledged; 0: do not", metavar="N", type=int
+    ),
     Arg(("--repeat-max",), help="Say it again N times at most (default: 3)", metavar="N", type=int),
     Arg(("--escalate-after",), help="Tell others too after N minutes without; 0: do not", metavar="N", type=int),
     Arg(
@@ -92,7 +95,7 @@ RULE_FILTERS: tuple[Arg, ...] = (
     _LIMIT,
     _OFFSET,
 )
-EVENT_FILTERS: tuple[Arg, ...] = (
+ALARM_FILTERS: tuple[Arg, ...] = (
     Arg(("--rule",), help="Filter: of the rule RULE", metavar="RULE", type=int),
     _ON_DAG,
     _ON_TASK,
@@ -105,7 +108,7 @@ EVENT_FILTERS: tuple[Arg, ...] = (
         type=int,
         action="append",
     ),
-    Arg(("--open",), help="Filter: those alone that nobody has confirmed", action="store_true"),
+    Arg(("--unacknowledged",), help="Filter: only those that nobody has acknowledged", action="store_true"),
     Arg(("--since",), help="Filter: since TIME (ISO 8601), or from now back: -2h, written --since=-2h", metavar="TIME"),
     Arg(("--until",), help="Filter: until TIME, written as that of --since", metavar="TIME"),
     _SEARCH,

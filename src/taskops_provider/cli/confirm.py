@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from taskops_provider.cli.plans import print_items, summary
 from taskops_provider.cli.run import Cancelled
 from taskops_provider.cli.text import say
-from taskops_provider.domain.operations import Plan
+from taskops_provider.domain.operations.plan import Plan
 
 
 def is_asked(args: Namespace) -> bool:
@@ -25,13 +25,13 @@ def ask(plan: Plan, *, terminates: bool = False) -> bool:
 
     :raises Cancelled: when the answer is anything else
     """
-    if not plan.counts()["applied"]:
+    if not plan.counts().applied:
         return False
     for line in summary(plan, terminates=terminates):
         say(line.replace("dry run: ", "", 1))
     # stdout is for the answer, which may be read by a program
     with redirect_stdout(sys.stderr):
-        print_items(plan.as_json()["items"], "table", shorten=True)
+        print_items(plan.answer().items, "table", shorten=True)
     ask_whether("Go on?")
     return True
 

@@ -11,6 +11,8 @@ from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand,
 
 from taskops_provider.cli import arguments as args
 from taskops_provider.cli import arguments_alarms as alarms
+from taskops_provider.cli.as_given import as_given
+from taskops_provider.cli.deprecated import is_old, with_old_flags
 
 EXIT_CODES = "Exit codes: 0 all applied or listed, 1 error and nothing changed, 2 usage, 3 some targets refused."
 
@@ -20,20 +22,28 @@ def _examples(*lines: str) -> str:
 
 
 def _command(
-    handler: str, help_: str, arguments: Iterable[Arg], *examples: str, more: str = "", name: str = ""
+    handler: str,
+    help_: str,
+    arguments: Iterable[Arg],
+    *examples: str,
+    more: str = "",
+    name: str = "",
 ) -> ActionCommand:
     """Make one command.
 
     :param handler: ``module.function`` below ``taskops_provider.cli.commands``; the command is called as the last
         word of the function says unless ``name`` is given
     """
+    name = name or handler.rpartition("_")[2]
+    path = f"{handler.partition('.')[0]} {name}"
     return ActionCommand(
-        name=name or handler.rpartition("_")[2],
+        name=name,
         help=help_,
         description="\n".join(filter(None, (f"{help_}.", more))),
         func=lazy_load_command(f"taskops_provider.cli.commands.{handler}"),
-        args=tuple(arguments),
+        args=tuple(map(as_given, with_old_flags(path, arguments))),
         epilog=_examples(*examples),
+        hide=is_old(path),
     )
 
 
@@ -46,18 +56,18 @@ _VERBS: dict[str, tuple[str, tuple[Arg, ...], str]] = {
     ),
     "pause": (
         "Pause {}: runs created from now on do not execute them, existing instances go on",
-        (args.DOWNSTREAM, args.TERMINATE_INSTANCES, args.RESUME_AT, args.FILL_GAP),
-        '--downstream run --resume-at +2h --reason "source is late"',
+        (args.DOWNSTREAM_EFFECT, args.TERMINATE_INSTANCES, args.RESUME_AT, args.FILL_GAP),
+        '--downstream-effect run --resume-at +2h --reason "source is late"',
     ),
     "offline": (
         "Take {} offline (decommission): they stay so, through new versions too, until someone submits them",
-        (args.DOWNSTREAM, args.TERMINATE_INSTANCES, args.CASCADE),
+        (args.DOWNSTREAM_EFFECT, args.TERMINATE_INSTANCES, args.CASCADE),
         "--terminate-instances --ticket OPS-17",
     ),
     "delete": (
         "Delete offline {} from the lists and from scheduling; Dag file and history stay, submit brings them back",
-        (args.DOWNSTREAM,),
-        "--downstream run --yes",
+        (args.DOWNSTREAM_EFFECT,),
+        "--downstream-effect run --yes",
     ),
     "submit": (
         "Submit offline or deleted {} again: they are scheduled from now on",
@@ -145,9 +155,9 @@ TASKS = (
     _command(
         "tasks.tasks_lineage",
         "Show what a task waits for and what waits for it, across workflows too",
-        (args.DAG_ID, args.TASK_ID, args.DEPTH, args.UPSTREAM_ONLY, args.DOWNSTREAM_ONLY, *args.OUTPUT),
+        (args.DAG_ID, args.TASK_ID, args.DEPTH, *args.DIRECTION, *args.OUTPUT),
         "tasks lineage orders_daily clean.orders",
-        "tasks lineage orders_daily clean.orders --downstream --depth 10 --output json",
+        "tasks lineage orders_daily clean.orders --direction downstream --depth 10 --output json",
     ),
     _command(
         "tasks.tasks_export",
@@ -204,7 +214,7 @@ REPLENISH = (
         "Show the cells, task by cycle, that a replenishment would execute, and change nothing",
         (*args.REPLENISHMENT, args.GRID, *args.OUTPUT),
         "replenish plan --workflow orders_daily --range 2026-01-01 2026-01-31 --grid",
-        "replenish plan --task orders_daily clean.orders --downstream-tasks 2 --range 2026-01-01 2026-01-31",
+        "replenish plan --task orders_daily clean.orders --downstream-depth 2 --range 2026-01-01 2026-01-31",
     ),
     _command(
         "replenish.replenish_create",
@@ -223,10 +233,16 @@ REPLENISH = (
     ),
     _command(
         "replenish.replenish_show",
-        "Show one replenishment: progress, expected end, cells by class and state, each workflow; or its cells",
-        (args.REPLENISHMENT_ID, *args.CELLS, *args.OUTPUT),
+        "Show one replenishment: progress, expected end, cells by class and state, each workflow",
+        (args.REPLENISHMENT_ID, *args.SHOW_CELLS, *args.OUTPUT),
         "replenish show 3",
-        "replenish show 3 --cells --state failed",
+    ),
+    _command(
+        "replenish.replenish_cells",
+        "List the cells of a replenishment, task by cycle: what had become of each, and what it does now",
+        (args.REPLENISHMENT_ID, *args.CELL_FILTERS, *args.OUTPUT),
+        "replenish cells 3",
+        "replenish cells 3 --state failed --dag-id orders_daily",
     ),
     *(
         _command(
@@ -281,15 +297,21 @@ ALARMS = (
     ),
     _command(
         "alarms.alarms_events",
-        "List what fired: what, when, who was told, who confirmed it",
-        (*alarms.EVENT_FILTERS, *args.OUTPUT),
-        "alarms events --open --since=-1d",
+        "List alarms: what, when, who was told, who acknowledged it",
+        (*alarms.ALARM_FILTERS, *args.OUTPUT),
+        "alarms events --unacknowledged --since=-1d",
+    ),
+    _command(
+        "alarms.alarms_acknowledge",
+        "Acknowledge alarms: they are neither repeated nor escalated any more",
+        (alarms.ALARM_IDS, *args.OUTPUT),
+        "alarms acknowledge 17 18",
     ),
     _command(
         "alarms.alarms_confirm",
-        "Confirm alarms: they are neither repeated nor escalated any more",
-        (alarms.EVENT_IDS, *args.OUTPUT),
-        "alarms confirm 17 18",
+        "The old name of acknowledge",
+        (alarms.ALARM_IDS, *args.OUTPUT),
+        "alarms acknowledge 17 18",
     ),
     _command(
         "alarms.alarms_test",
@@ -304,7 +326,7 @@ COMMANDS: tuple[CLICommand, ...] = (
     GroupCommand("workflows", help="List and operate workflows", subcommands=WORKFLOWS),
     GroupCommand("tasks", help="List and operate tasks", subcommands=TASKS),
     GroupCommand("replenish", help="Execute missing and failed cycles of tasks and workflows", subcommands=REPLENISH),
-    GroupCommand("alarms", help="Alarm rules, what fired, tests", subcommands=ALARMS),
+    GroupCommand("alarms", help="Alarm rules, alarms, tests", subcommands=ALARMS),
     GroupCommand("operations", help="Operation records, and undo", subcommands=OPERATIONS),
     GroupCommand("strict-mode", help="Strict mode of projects", subcommands=STRICT_MODE),
     _command(

@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from taskops_provider.cli import tables
-from taskops_provider.cli.text import cell, clean, plural
-from taskops_provider.services.lineage_walk import Graph
+from taskops_provider.cli.text import cell, clean
+from taskops_provider.domain.text import plural
+from taskops_provider.services.catalog.lineage_graph import Graph
 
 _COLORS = {"scheduling": "palegreen", "paused": "khaki", "offline": "lightgrey", "invalid": "mistyrose"}
 

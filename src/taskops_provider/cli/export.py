@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from taskops_provider.domain.answers import plain
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.exports_format import csv_text, json_text
-from taskops_provider.services.tasks import TASK_FIELDS, TaskRow
+from taskops_provider.services.catalog.tasks import TASK_FIELDS, TaskRow
+from taskops_provider.services.exports.formats import csv_text, json_text
 
 
 def write(rows: Iterable[TaskRow], form: str, path: str | None) -> int:
@@ -62,6 +63,6 @@ def _write_csv(rows: Iterable[TaskRow], file: TextIO) -> int:
 def _write_json(rows: Iterable[TaskRow], file: TextIO) -> int:
     written = 0
     for written, row in enumerate(rows, start=1):
-        file.write(("[\n" if written == 1 else ",\n") + json_text(row.as_json()))
+        file.write(("[\n" if written == 1 else ",\n") + json_text(plain(row)))
     file.write("\n]\n" if written else "[]\n")
     return written

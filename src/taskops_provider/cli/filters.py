@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.states import TaskStatus, WorkflowStatus
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.filters import TaskFilter, WorkflowFilter, check_choices
+from taskops_provider.services.catalog.filters import TaskFilter, WorkflowFilter, check_choices
 
 #: argument -> its flag
 _COMMON = {
@@ -22,7 +22,7 @@ _COMMON = {
     "absent": "--absent",
 }
 _OF_TASKS = {
-    "workflows": "--workflow",
+    "workflows": "--workflow-like",
     "in_dags": "--dag-id",
     "task_types": "--type",
     "source_table": "--source-table",

@@ -11,7 +11,7 @@ from taskops_provider.cli.output import Columns, print_list
 from taskops_provider.cli.run import Work
 from taskops_provider.cli.text import say
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.paging import MAX_LIMIT, Page
+from taskops_provider.services.shared.paging import MAX_LIMIT, Page
 
 
 def print_page(
@@ -47,6 +47,6 @@ def print_page(
     else:
         found = walk(work.session, work.actor, where, work.now, order_by=args.order_by)
         rows = islice(found, args.offset, None if args.limit is None else args.offset + args.limit)
-    shown = print_list(rows, columns, args.output, as_json=lambda row: row.as_json(), empty=f"no {what} matches")
+    shown = print_list(rows, columns, args.output, empty=f"no {what} matches")
     if total is not None and shown and args.output == "table" and total > shown:
         say(f"{args.offset + 1} to {args.offset + shown} of {total:,}")

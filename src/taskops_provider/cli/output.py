@@ -13,7 +13,9 @@ from datetime import date, datetime
 from typing import Any
 
 from taskops_provider.cli import tables
-from taskops_provider.cli.text import cell, iso, out, say
+from taskops_provider.cli.text import cell, out, say
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.text import iso
 
 Row = Mapping[str, Any]
 #: heading -> how to get the cell from a row
@@ -99,12 +101,10 @@ def print_details(details: Mapping[str, Any]) -> None:
         out(f"{name:<{width}}  {text}")
 
 
-def print_list(
-    rows: Iterable[Any], columns: Columns, output: str, *, as_json: Callable[[Any], Row], empty: str
-) -> int | None:
+def print_list(rows: Iterable[Any], columns: Columns, output: str, *, empty: str) -> int | None:
     """Print a list in the chosen format; return how many rows a table had, None for JSON and YAML."""
     if output in STRUCTURED:
-        print_rows(map(as_json, rows), output)
+        print_rows(map(plain, rows), output)
         return None
     return print_table(rows, columns, output, empty=empty)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from taskops_provider.cli.text import cell, clean
+from taskops_provider.services.replenishments.plan_summary import (
+    CellStretch,
+    PlannedTaskWithCells,
+    PlannedWorkflow,
+    PlanSummary,
+)
 
 #: cycles that are shown of a workflow
 WIDTH = 80
@@ -23,35 +28,36 @@ _LETTERS = {
 }
 
 
-def lines(plan: Mapping[str, Any]) -> Iterator[str]:
+def lines(plan: PlanSummary) -> Iterator[str]:
     """Yield the lines of a plan that has its cells."""
     letters = ", ".join(f"{letter} {name}" for name, letter in _LETTERS.items())
     yield ""
     yield f"cells, oldest first: {letters}; a capital executes"
-    for workflow in plan["workflows"]:
+    for workflow in plan.workflows:
         yield from _of_workflow(workflow)
 
 
-def _of_workflow(workflow: Mapping[str, Any]) -> Iterator[str]:
-    total = workflow["cycles"]
+def _of_workflow(workflow: PlannedWorkflow) -> Iterator[str]:
+    total = workflow.cycles
     yield ""
     if not total:
-        yield f"{clean(workflow['dag_id'])}: no cycles"
+        yield f"{clean(workflow.dag_id)}: no cycles"
         return
-    yield f"{clean(workflow['dag_id'])}: {total:,} cycles, {cell(workflow['first'])} to {cell(workflow['last'])}"
-    names = [_short(clean(task["task_id"])) for task in workflow["tasks"]]
+    yield f"{clean(workflow.dag_id)}: {total:,} cycles, {cell(workflow.first)} to {cell(workflow.last)}"
+    tasks = [task for task in workflow.tasks if isinstance(task, PlannedTaskWithCells)]
+    names = [_short(clean(task.task_id)) for task in tasks]
     width = max(map(len, names), default=0)
-    for name, task in zip(names, workflow["tasks"], strict=True):
-        yield f"  {name:<{width}}  {_letters(task['cells'])}"
+    for name, task in zip(names, tasks, strict=True):
+        yield f"  {name:<{width}}  {_letters(task.cells)}"
     if total > WIDTH:
         yield f"  ... and {total - WIDTH:,} cycles more: ask for a shorter --range, or --output json has them all"
 
 
-def _letters(stretches: list[Mapping[str, Any]]) -> str:
+def _letters(stretches: Sequence[CellStretch]) -> str:
     text = ""
     for stretch in stretches:
-        letter = _LETTERS[stretch["class"]]
-        text += (letter.upper() if stretch["execute"] else letter) * min(stretch["cycles"], WIDTH - len(text))
+        letter = _LETTERS[stretch.class_]
+        text += (letter.upper() if stretch.execute else letter) * min(stretch.cycles, WIDTH - len(text))
         if len(text) >= WIDTH:
             break
     return text

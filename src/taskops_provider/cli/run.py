@@ -20,9 +20,10 @@ from airflow.utils.session import create_session
 from sqlalchemy.orm import Session
 
 from taskops_provider.cli.text import say
-from taskops_provider.exceptions import PlanChanged, TaskOpsError
-from taskops_provider.services.actor import Actor, Everything
+from taskops_provider.exceptions import NotAllowed, OperationPlanChanged, TaskOpsError
+from taskops_provider.inputs.problems import flag
 from taskops_provider.services.health import require_tables
+from taskops_provider.services.shared.actor import Actor, Everything
 
 Handler = Callable[[Namespace], int | None]
 Command = Callable[[Namespace], None]
@@ -80,12 +81,14 @@ def reads(handler: Handler) -> Command:
 def changes(handler: Handler) -> Command:
     """Make a command of a handler that changes something: Airflow's audit log keeps the command line."""
     # check_db=False: our own check says what to do, and Airflow's would migrate or print to stdout
-    return cli_utils.action_cli(check_db=False)(reads(handler))
+    command: Command = cli_utils.action_cli(check_db=False)(reads(handler))
+    return command
 
 
 def serves(handler: Handler) -> Command:
     """Make a command of a handler that runs on and logs."""
-    return cli_utils.action_cli(check_db=False)(providers_configuration_loaded(_exits(handler)))
+    command: Command = cli_utils.action_cli(check_db=False)(providers_configuration_loaded(_exits(handler)))
+    return command
 
 
 def _exits(handler: Handler) -> Command:
@@ -100,6 +103,11 @@ def _exits(handler: Handler) -> Command:
     return command
 
 
+def _as_flags(error: TaskOpsError) -> str:
+    """The line of an error, with fields called as the command line has them."""
+    return f"{flag((error.name,))} {error.problem}" if isinstance(error, NotAllowed) else str(error)
+
+
 def _run(handler: Handler, args: Namespace) -> int:
     """Run a handler; errors meant for people become one line on stderr."""
     try:
@@ -107,11 +115,10 @@ def _run(handler: Handler, args: Namespace) -> int:
         sys.stdout.flush()
         return code
     except TaskOpsError as error:
-        say(f"{'usage error' if isinstance(error, UsageError) else 'error'}: {error}")
-        if isinstance(error, PlanChanged):
-            for change in error.difference:
-                target = " ".join(filter(None, (change["dag_id"], change["task_id"])))
-                say(f"  {target} is now {change['now']}: {change['why']}")
+        say(f"{'usage error' if isinstance(error, UsageError) else 'error'}: {_as_flags(error)}")
+        if isinstance(error, OperationPlanChanged):
+            for change in error.targets:
+                say(f"  {change}")
         return error.exit_code
     except BrokenPipeError:
         # whoever read our output has enough (`| head`); keep Python from complaining about it at exit

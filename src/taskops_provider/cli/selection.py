@@ -9,11 +9,11 @@ from pathlib import Path
 
 from taskops_provider.cli.filters import given_filters, task_filter, workflow_filter
 from taskops_provider.cli.run import UsageError, Work
-from taskops_provider.domain.operations import Scope, Target
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.tasks import matching_targets
-from taskops_provider.services.workflows import matching_workflows
+from taskops_provider.services.catalog.tasks import matching_targets
+from taskops_provider.services.catalog.workflows import matching_workflows
 
 
 def read_targets(args: Namespace, scope: Scope) -> tuple[Target, ...] | None:

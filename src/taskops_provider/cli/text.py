@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 
@@ -39,11 +39,6 @@ def default_timezone() -> Any:
     return settings.TIMEZONE
 
 
-def iso(moment: datetime) -> str:
-    """A moment as JSON has it: ISO 8601, UTC."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def cell(value: Any) -> str:
     """A value as a table shows it."""
     if value is None:
@@ -57,8 +52,3 @@ def cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(cell(item) for item in value)
     return clean(value)
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """``1 task``, ``2 tasks``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from taskops_provider.cli.text import default_timezone
+from taskops_provider.domain.iso_times import read_iso_time
 from taskops_provider.exceptions import BadInput
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -27,11 +28,11 @@ def parse_time(option: str, text: str, now: datetime, *, sign: str = "") -> date
         if sign and _RELATIVE.fullmatch(text) and text.startswith(sign):
             delta = timedelta(**_amounts(text))
             return now + delta if sign == "+" else now - delta
-        moment = datetime.fromisoformat(text)
+        moment = read_iso_time(text)
         # without a zone it is Airflow's, as everywhere in Airflow
         return (moment if moment.tzinfo else moment.replace(tzinfo=default_timezone())).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadInput(f"{option} {text[:60]!r} is no time; allowed are {ALLOWED}{relative}") from None
+        raise BadInput(f"{option} is {text[:60]!r}; allowed are {ALLOWED}{relative}") from None
 
 
 def _amounts(text: str) -> dict[str, int]:

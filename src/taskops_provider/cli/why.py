@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from taskops_provider.cli.output import heading
-from taskops_provider.cli.text import clean, out, plural, shown_time
-from taskops_provider.services.why import Why
-from taskops_provider.services.why_reason import Reason
+from taskops_provider.cli.text import clean, out, shown_time
+from taskops_provider.domain.gate import WAITS_IN_GATE
+from taskops_provider.domain.text import plural
+from taskops_provider.services.why.reason import Reason
+from taskops_provider.services.why.task import Explanation
 
 
-def print_why(answer: Why) -> None:
+def print_why(answer: Explanation) -> None:
     """Print one line a reason: those of the task, then those of its unfinished instances."""
     heading("why is it not running")
     _print_lines(answer.reasons)
     for instance in answer.instances:
         index = f"[{instance.map_index}]" if instance.map_index >= 0 else ""
-        out(f"  {clean(instance.run_id)}{index} ({instance.state or 'no state yet'}):")
+        state = WAITS_IN_GATE if instance.waits_in_gate else instance.state or "no state yet"
+        out(f"  {clean(instance.run_id)}{index} ({state}):")
         _print_lines(instance.reasons, "    ")
-    more = (answer.unfinished or 0) - len(answer.instances)
+    more = (answer.unfinished_instances or 0) - len(answer.instances)
     if more > 0:
         out(f"  and {plural(more, 'further unfinished instance')}")
 

@@ -1,12 +1,10 @@
-"""The cells of a replenishment, task by cycle: what became of them, and which of them are wanted (SPEC 6)."""
+"""The cells of a replenishment, task by cycle: what became of them, and which of them are wanted (requirements 6)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
-
-from taskops_provider.exceptions import BadInput
 
 
 class CellClass(StrEnum):
@@ -23,7 +21,7 @@ class CellClass(StrEnum):
     NO_INSTANCE = "no_instance"
 
 
-class Wanted(StrEnum):
+class CellSelection(StrEnum):
     """Which cells a replenishment is about."""
 
     MISSING = "missing"
@@ -31,31 +29,19 @@ class Wanted(StrEnum):
     ALL = "all"
 
 
-_CLASSES_OF: Mapping[Wanted, frozenset[CellClass]] = {
-    Wanted.MISSING: frozenset({CellClass.NO_RUN, CellClass.GATED}),
-    Wanted.FAILED: frozenset({CellClass.FAILED, CellClass.UPSTREAM_FAILED}),
-    Wanted.ALL: frozenset(CellClass) - {CellClass.RUNNING, CellClass.NO_INSTANCE},
+_CLASSES_OF: Mapping[CellSelection, frozenset[CellClass]] = {
+    CellSelection.MISSING: frozenset({CellClass.NO_RUN, CellClass.GATED}),
+    CellSelection.FAILED: frozenset({CellClass.FAILED, CellClass.UPSTREAM_FAILED}),
+    CellSelection.ALL: frozenset(CellClass) - {CellClass.RUNNING, CellClass.NO_INSTANCE},
 }
 
 
-def parse_wanted(words: str) -> frozenset[Wanted]:
-    """Read ``missing,failed`` or ``all``.
-
-    :raises BadInput: for other words, or none
-    """
-    given = [word.strip() for word in words.split(",") if word.strip()]
-    unknown = [word for word in given if word not in set(Wanted)]
-    if unknown or not given:
-        raise BadInput(f"cells is {words!r}; allowed are all, or missing and failed, separated by a comma")
-    return frozenset(Wanted(word) for word in given)
-
-
-def wanted_classes(wanted: Iterable[Wanted]) -> frozenset[CellClass]:
+def wanted_classes(wanted: Iterable[CellSelection]) -> frozenset[CellClass]:
     """Return the classes of the cells that are wanted."""
     return frozenset().union(*(_CLASSES_OF[one] for one in wanted))
 
 
-class Seen(NamedTuple):
+class CellFacts(NamedTuple):
     """The instances of one task in one run that have the same state.
 
     :param state: Airflow's state, None where it has none yet
@@ -69,12 +55,12 @@ class Seen(NamedTuple):
 FINISHED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 
 
-def classify(seen: Collection[Seen]) -> CellClass:
-    """Return what became of a task in an existing run, of its instances (several where it is mapped).
+def classify(instances: Collection[CellFacts]) -> CellClass:
+    """Return the class of a task in an existing run, from its instances (several if it is mapped).
 
     The worst counts: what runs, then what failed, then what was gated.
     """
-    present = [one for one in seen if one.state != "removed"]
+    present = [one for one in instances if one.state != "removed"]
     if not present:
         return CellClass.NO_INSTANCE
     if any(one.state not in FINISHED and not one.gated for one in present):
@@ -191,14 +177,6 @@ def reachable(start: Collection[str], edges: Mapping[str, Collection[str]]) -> s
 
 def topological(edges: Mapping[str, Collection[str]]) -> list[str]:
     """Return the nodes of a graph without cycles, each before those that its arrows lead to."""
-    waiting = {node: len(before) for node, before in reverse(edges).items()}
-    ready = [node for node, count in waiting.items() if count == 0]
-    ordered: list[str] = []
-    while ready:
-        node = ready.pop()
-        ordered.append(node)
-        for other in edges.get(node, ()):
-            waiting[other] -= 1
-            if waiting[other] == 0:
-                ready.append(other)
-    return ordered
+    from graphlib import TopologicalSorter  # every airflow command imports this module, and none needs this
+
+    return list(TopologicalSorter(reverse(edges)).static_order())

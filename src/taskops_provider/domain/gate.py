@@ -1,4 +1,4 @@
-"""Which instances are gated, and how a gated instance is told from others (SPEC 3)."""
+"""Which instances are gated, and how a gated instance is told from others (requirements 3)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,25 @@ from dataclasses import dataclass
 
 from taskops_provider.domain.states import Downstream
 
-#: One pool without slots per downstream effect. Airflow evaluates the dependencies of an instance in such a pool
-#: as ever and stops it at SCHEDULED; nothing executes, whatever else fails. The name says what it waits for.
+#: One pool without slots per downstream effect: the second lock of a gated instance, and what people see of it. The
+#: name says what it waits for.
 GATE_POOLS: Mapping[Downstream, str] = {effect: f"taskops_{effect.value}" for effect in Downstream}
 EFFECT_OF_POOL: Mapping[str, Downstream] = {pool: effect for effect, pool in GATE_POOLS.items()}
+
+#: A gated instance waits as ``up_for_retry`` with a delay that never ends. The scheduler looks at such an instance as
+#: at any other: it ends it by the task's trigger rule if something upstream failed or was skipped, counts it as still
+#: to come (so it sees no deadlock), and never runs it, whatever its operator; an unexpanded mapped task stays so.
+WAITING_STATE = "up_for_retry"
+#: seconds, from the moment of each look; exact in a float of four bytes
+WAITS_FOR = 1e9
+_MARK = "taskops:"
+#: effect -> what stands with the delay: it tells the effect even if another policy takes the instance out of our pool
+WAITING_MARKS: Mapping[Downstream, str] = {effect: f"{_MARK}{effect.value}" for effect in Downstream}
+#: stands with the delay of an instance that is held because of its run: its Dag is unpaused for others only
+FOREIGN_MARK = f"{_MARK}foreign"
+
+#: how a waiting instance is called instead of "up for retry", which Airflow's own UI says
+WAITS_IN_GATE = "waits in the gate"
 
 #: the ``task_id`` of a workflow's own gate interval: tasks that have no interval of their own
 ANY_TASK = ""
@@ -46,6 +61,11 @@ EFFECT_OF_ROLE: Mapping[str, Downstream | None] = {
 }
 #: of those, what need not wait for its turn: role -> the state it has from the beginning
 STATE_OF_ROLE: Mapping[str, str] = {"done": "success", "skip": "skipped"}
+
+
+def waits_in_gate(state: str | None, *, gated: bool) -> bool:
+    """Tell whether an instance waits in the gate: gated, and neither settled nor let go."""
+    return gated and state == WAITING_STATE
 
 
 def effects(intervals: Iterable[tuple[str, str]]) -> dict[str, Downstream]:
@@ -86,6 +106,11 @@ def unselected_note(replenishment_id: int, actor: str, effect: Downstream) -> st
     return f"TaskOps: not part of replenishment {replenishment_id} by {actor}; {_EFFECT_IN_WORDS[effect]}."[
         :NOTE_LENGTH
     ]
+
+
+def foreign_note() -> str:
+    """Return what the note of an instance says whose run waits for its Dag to be unpaused for everybody."""
+    return "TaskOps: held without executing until its Dag is unpaused: it drains, or is awake for a replenishment only."
 
 
 def ended_note(cause: Cause, effect: Downstream) -> str:

@@ -1,4 +1,4 @@
-"""Task instances in the words of the source (SPEC 1): six statuses, with skipped and removed beside them."""
+"""Task instances in the words of the source (requirements 1): six statuses, with skipped and removed beside them."""
 
 from __future__ import annotations
 

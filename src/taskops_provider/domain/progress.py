@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
-from taskops_provider.domain.cells import Seen
+from taskops_provider.domain.cells import CellFacts
 
 
 class CellState(StrEnum):
@@ -42,11 +42,14 @@ _FAILED = frozenset({"failed", "upstream_failed"})
 _FINISHED = _FAILED | {"success", "skipped", "removed"}
 
 
-def outcome_of(seen: Collection[Seen]) -> CellState | None:
-    """Return what came of a cell's instances, None while some of them have not ended."""
-    states = {one.state for one in seen}
+def cell_outcome(instances: Collection[CellFacts]) -> CellState | None:
+    """Return the state of a cell whose instances have all ended, None while some of them have not."""
+    states = {one.state for one in instances}
     if not states <= _FINISHED:
         return None
+    # a gate that closed meanwhile stopped it: it did not execute
+    if any(one.gated for one in instances):
+        return CellState.CANCELLED
     if states & _FAILED:
         return CellState.FAILED
     return CellState.SUCCESS if "success" in states else CellState.SKIPPED
@@ -57,22 +60,29 @@ def state_when_over(counts: Mapping[str, int]) -> ReplenishmentState:
 
     :param counts: cells by state
     """
-    failed = counts.get(CellState.FAILED, 0)
-    if not failed:
+    success, skipped = counts.get(CellState.SUCCESS, 0), counts.get(CellState.SKIPPED, 0)
+    bad = counts.get(CellState.FAILED, 0) + counts.get(CellState.CANCELLED, 0)
+    if success and not bad:
         return ReplenishmentState.SUCCESS
-    good = counts.get(CellState.SUCCESS, 0) + counts.get(CellState.SKIPPED, 0)
-    return ReplenishmentState.PART_SUCCESS if good else ReplenishmentState.FAILED
+    return ReplenishmentState.PART_SUCCESS if success or skipped else ReplenishmentState.FAILED
 
 
-def percentages(counts: Mapping[str, int]) -> dict[str, Any]:
-    """Return ``percent_complete`` and ``percent_success`` of all cells, with one digit; 100 only when it is so.
+class Percentages(NamedTuple):
+    """Shares of all cells in percent, with one digit; 100 only if it is all of them."""
+
+    complete: float
+    success: float
+
+
+def percentages(counts: Mapping[str, int]) -> Percentages:
+    """Return how many of all cells have ended, and how many have ended well.
 
     :param counts: cells by state
     """
     total = sum(counts.values())
     good = counts.get(CellState.SUCCESS, 0) + counts.get(CellState.SKIPPED, 0)
     ended = good + counts.get(CellState.FAILED, 0) + counts.get(CellState.CANCELLED, 0)
-    return {"percent_complete": _percent(ended, total), "percent_success": _percent(good, total)}
+    return Percentages(_percent(ended, total), _percent(good, total))
 
 
 def _percent(part: int, whole: int) -> float:

@@ -1,4 +1,4 @@
-"""Task states, shown statuses, workflow statuses and what each operation may do (SPEC 2)."""
+"""Task states, shown statuses, workflow statuses and what each operation may do (requirements 2)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class WorkflowStatus(StrEnum):
 
 
 class Downstream(StrEnum):
-    """What a gated instance becomes once everything upstream of it is done (SPEC 3)."""
+    """What a gated instance becomes once everything upstream of it is done."""
 
     SKIP = "skip"
     RUN = "run"
@@ -104,7 +104,7 @@ def shown_status(
     draining: bool,
     now: datetime,
 ) -> TaskStatus:
-    """Return the status a person sees, in the order of SPEC 2.
+    """Return the status a person sees, in the order of requirements 2.
 
     :param effective_to: the task's ``end_date``, else its Dag's; None when it never expires
     """

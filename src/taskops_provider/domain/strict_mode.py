@@ -1,4 +1,4 @@
-"""The strict-mode rule (SPEC 4): only tasks without a live downstream task may stop."""
+"""The strict-mode rule (requirements 4): only tasks without a live downstream task may stop."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ def blockers(
     nodes: Iterable[Node],
     downstream_of: Callable[[Node], Iterable[Node]],
     is_live: Callable[[Node], bool],
-) -> dict[Node, list[Node]]:
+) -> dict[Node, tuple[Node, ...]]:
     """Return, for each node, its direct downstream nodes that are live (empty: the node is eligible).
 
     Eligibility is that of the moment: a node that stops in the same operation still counts as live. Linear in
     the nodes and their edges.
     """
-    return {node: sorted({d for d in downstream_of(node) if d != node and is_live(d)}) for node in nodes}  # type: ignore[type-var]
+    return {node: tuple(sorted({d for d in downstream_of(node) if d != node and is_live(d)})) for node in nodes}  # type: ignore[type-var]
 
 
 def waves(
     nodes: Collection[Node],
     downstream_of: Callable[[Node], Iterable[Node]],
     is_live: Callable[[Node], bool],
-) -> tuple[list[list[Node]], dict[Node, list[Node]]]:
+) -> tuple[list[list[Node]], dict[Node, tuple[Node, ...]]]:
     """Plan a cascade: which nodes may stop first, which when those have stopped, and so on.
 
     :return: the waves from the leaves up, and the nodes that stay blocked with what blocks them in the end
@@ -49,4 +49,4 @@ def waves(
                 if not waiting_for[node]:
                     freed.add(node)
         wave = sorted(freed - done)  # type: ignore[type-var]
-    return planned, {n: sorted(by) for n, by in waiting_for.items() if by}  # type: ignore[type-var]
+    return planned, {n: tuple(sorted(by)) for n, by in waiting_for.items() if by}  # type: ignore[type-var]

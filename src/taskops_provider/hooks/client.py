@@ -1,15 +1,14 @@
-"""The HTTP library's part: how a client is set up, and what its answers and errors mean to the conversation."""
+"""The HTTP library's part: how a client is set up, and what its errors mean."""
 
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import TypedDict
 
 import httpx
 
 from taskops_provider.hooks.endpoint import Endpoint
 from taskops_provider.hooks.errors import BadConnection
-from taskops_provider.hooks.wire import Answer, Failure, Send
 
 #: what a request may end with instead of an answer
 NO_ANSWER = (httpx.RequestError, httpx.InvalidURL)
@@ -19,8 +18,17 @@ _CONNECT_TIMEOUT = 10.0
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 
 
-def client_options(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the arguments of an ``httpx`` client, blocking or not.
+class ClientOptions(TypedDict):
+    """The arguments of an ``httpx`` client, blocking or not."""
+
+    timeout: httpx.Timeout
+    verify: bool | ssl.SSLContext
+    follow_redirects: bool
+    auth: httpx.Auth
+
+
+def client_options(endpoint: Endpoint, auth: httpx.Auth) -> ClientOptions:
+    """Return the arguments of a client for one server.
 
     :raises BadConnection: for a CA bundle that cannot be read
     """
@@ -29,6 +37,7 @@ def client_options(endpoint: Endpoint) -> dict[str, Any]:
         "verify": _verify(endpoint),
         # a token must not follow to where a redirection leads
         "follow_redirects": False,
+        "auth": auth,
     }
 
 
@@ -44,35 +53,23 @@ def _verify(endpoint: Endpoint) -> bool | ssl.SSLContext:
         raise BadConnection(f"connection {endpoint.conn_id!r}: verify is {endpoint.verify!r}: {why}") from None
 
 
-def request_options(send: Send) -> dict[str, Any]:
-    """Return the arguments of a client's ``request``."""
-    options = {"method": send.method, "url": send.url, "headers": send.headers}
-    if send.params:
-        options["params"] = dict(send.params)
-    if send.body is not None:
-        options["json"] = send.body
-    return options
+def was_sent(error: Exception) -> bool:
+    """Whether the request that ended so may have reached the server."""
+    return not isinstance(error, _NOT_SENT)
 
 
-def answer_of(response: httpx.Response) -> Answer:
-    """Return what the conversation needs of an answer."""
-    headers = response.headers
-    return Answer(response.status_code, response.content, headers.get("content-type", ""), headers.get("location", ""))
-
-
-def failure_of(error: Exception, endpoint: Endpoint) -> Failure:
-    """Return what the conversation needs of an error.
+def why_no_answer(error: Exception, endpoint: Endpoint) -> str:
+    """Return what went wrong, for people.
 
     :raises BadConnection: when no repetition helps
     """
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol) or "CERTIFICATE_VERIFY_FAILED" in str(error):
         raise BadConnection(f"cannot reach {endpoint}: {error}") from None
     if isinstance(error, httpx.ConnectTimeout):
-        why = "it does not answer: the connection timed out"
-    elif isinstance(error, httpx.ConnectError):
-        why = f"it does not answer: {error}"
-    elif isinstance(error, httpx.TimeoutException):
-        why = f"it did not answer in {endpoint.timeout:g} s"
-    else:
-        why = f"the connection broke before it answered: {error or type(error).__name__}"
-    return Failure(why, sent=not isinstance(error, _NOT_SENT))
+        return "it does not answer: the connection timed out"
+    if isinstance(error, httpx.ConnectError):
+        hint = "; if it speaks http, put http:// in front of the host" if "SSL" in str(error) else ""
+        return f"it does not answer: {error}{hint}"
+    if isinstance(error, httpx.TimeoutException):
+        return f"it did not answer in {endpoint.timeout:g} s"
+    return f"the connection broke before it answered: {error or type(error).__name__}"

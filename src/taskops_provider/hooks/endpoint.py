@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,9 +10,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from taskops_provider.hooks.errors import BadConnection
 
+#: where neither the host nor the field ``schema`` says: a password goes over this
+DEFAULT_SCHEME = "https"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_RETRIES = 5
 MAX_RETRIES = 20
+
+#: what stands in the place of a port and is none
+_NO_PORT = re.compile(r":(?!\d*$)[^:\]]*$")
 
 
 class AirflowConnection(Protocol):
@@ -85,29 +91,40 @@ def _url(conn_id: str, connection: AirflowConnection) -> str:
             "as https://airflow.example.com"
         )
     if "://" not in host:
-        host = f"{(connection.schema or 'http').strip().lower()}://{host}"
+        host = f"{(connection.schema or DEFAULT_SCHEME).strip().lower()}://{host}"
     try:
         parts = urlsplit(host)
         port = parts.port or connection.port
-    except ValueError as error:
-        raise BadConnection(f"connection {conn_id!r}: the host {host!r} is no address: {error}") from None
-    problem = _problem(parts)
+    except ValueError:
+        problem: str | None = "is no address"
+    else:
+        problem = _problem(host, parts)
     if problem:
-        raise BadConnection(f"connection {conn_id!r}: the host {host!r} {problem}")
+        raise BadConnection(f"connection {conn_id!r}: the host {_without_secrets(host)!r} {problem}")
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
-def _problem(parts: SplitResult) -> str | None:
+def _problem(host: str, parts: SplitResult) -> str | None:
+    # anywhere: a password may hold a slash, and what follows it then looks like a path
+    if "@" in host:
+        return "holds a user name; put it into login and password"
     if parts.scheme not in ("http", "https"):
         return f"has the scheme {parts.scheme!r}; allowed are http and https"
     if not parts.hostname:
         return "names no server"
-    if parts.username is not None:
-        return "holds a user name; put it into login and password"
     if parts.query or parts.fragment:
         return "is an address with ? or #; give that of the API server alone"
     return None
+
+
+def _without_secrets(host: str) -> str:
+    """Return as much of an address as messages may show: no user name and password, no port that is none, no query."""
+    scheme, _, rest = host.partition("://")
+    if "@" in host:
+        return f"{scheme}://***" if scheme.isalpha() else "***"
+    authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{_NO_PORT.sub(':***', authority)}{slash}{path}"
 
 
 def _number(conn_id: str, extra: Mapping[str, Any], name: str, default: float, *, above: float, most: float) -> float:

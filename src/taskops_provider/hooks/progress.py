@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from taskops_provider.hooks.answers import ReplenishmentJson
 from taskops_provider.hooks.errors import ReplenishmentFailed
 
 
-def told(shown: Mapping[str, Any]) -> str:
+def told(shown: ReplenishmentJson) -> str:
     """Return one line about how far it is. The expected end is not in it: that moves all the time."""
     counts = shown["counts"]["by_state"]
     cells = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
     return f"replenishment {shown['replenishment_id']} is {shown['state']}, {shown['percent_complete']} %: {cells}"
 
 
-def check(shown: Mapping[str, Any], *, part_success: bool) -> None:
+def check(shown: ReplenishmentJson, *, part_success: bool) -> None:
     """Raise where one that is over did not go as it should.
 
     :param part_success: whether it will do that some cells succeeded

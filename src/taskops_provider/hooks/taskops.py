@@ -6,22 +6,29 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
+from tenacity import Retrying
 
+from taskops_provider.domain.answers import Json
 from taskops_provider.hooks import calls
-from taskops_provider.hooks.client import NO_ANSWER, answer_of, client_options, failure_of, request_options
-from taskops_provider.hooks.conversation import Conversation, Steps
+from taskops_provider.hooks.answers import ChangeJson, PlanJson, ReplenishmentJson, TaskJson, WorkflowJson
+from taskops_provider.hooks.auth import NotLoggedIn
+from taskops_provider.hooks.calls import Call, Calls
+from taskops_provider.hooks.client import NO_ANSWER
+from taskops_provider.hooks.deprecated import with_new_names
 from taskops_provider.hooks.endpoint import Endpoint
 from taskops_provider.hooks.errors import Stopped, TaskOpsHookError
+from taskops_provider.hooks.server import Server
 from taskops_provider.hooks.targets import TaskTargets, task_targets
-from taskops_provider.hooks.wire import Answer, Failure, Send, Wait
 
 #: a longer wait is taken in such steps, so that a task that is told to end does
 _STEP = 0.2
+
+T = TypeVar("T")
 
 
 class TaskOpsHook(BaseHook):
@@ -49,38 +56,38 @@ class TaskOpsHook(BaseHook):
         self.conn_id = conn_id
         self._stopped = False
 
-    def get_task(self, dag_id: str, task_id: str) -> dict[str, Any]:
+    def get_task(self, dag_id: str, task_id: str) -> TaskJson:
         """Return one task, with at least the fields of ``airflow taskops tasks list --output json``."""
-        return self._run(self._conversation.ask(calls.read_task(dag_id, task_id)))
+        return self._ask(calls.read_task(dag_id, task_id))
 
-    def get_tasks(self, targets: TaskTargets) -> list[dict[str, Any]]:
+    def get_tasks(self, targets: TaskTargets) -> list[TaskJson]:
         """Return several tasks, in the same order."""
-        return self._run(calls.read_each(self._conversation, task_targets(targets)))
+        return self._run(calls.read_each(task_targets(targets)))
 
-    def get_instances(self, dag_id: str, task_id: str, *, limit: int = 25, **filters: Any) -> list[dict[str, Any]]:
+    def get_instances(self, dag_id: str, task_id: str, *, limit: int = 25, **filters: Any) -> list[Json]:
         """Return the newest instances of a task, those of the newest run first.
 
         :param filters: query parameters of ``GET /taskops/v1/tasks/{dag_id}/{task_id}/instances``
         """
-        return self._run(calls.read_instances(self._conversation, dag_id, task_id, {"limit": limit, **filters}))
+        return self._run(calls.read_instances(dag_id, task_id, {"limit": limit, **filters}))
 
-    def get_workflow(self, dag_id: str) -> dict[str, Any]:
+    def get_workflow(self, dag_id: str) -> WorkflowJson:
         """Return one workflow, with at least the fields of ``airflow taskops workflows list --output json``."""
-        return self._run(self._conversation.ask(calls.read_workflow(dag_id)))
+        return self._ask(calls.read_workflow(dag_id))
 
-    def list_tasks(self, **filters: Any) -> list[dict[str, Any]]:
+    def list_tasks(self, **filters: Any) -> list[TaskJson]:
         """Return all tasks that match, page by page.
 
         :param filters: query parameters of ``GET /taskops/v1/tasks``
         """
-        return self._run(calls.list_all(self._conversation, "tasks", filters))
+        return self._run(calls.list_tasks(with_new_names("TaskOpsHook.list_tasks", filters)))
 
-    def list_workflows(self, **filters: Any) -> list[dict[str, Any]]:
+    def list_workflows(self, **filters: Any) -> list[WorkflowJson]:
         """Return all workflows that match, page by page.
 
         :param filters: query parameters of ``GET /taskops/v1/workflows``
         """
-        return self._run(calls.list_all(self._conversation, "workflows", filters))
+        return self._run(calls.list_workflows(filters))
 
     def change_tasks(
         self,
@@ -99,7 +106,7 @@ class TaskOpsHook(BaseHook):
         notify_owners: bool | None = None,
         plan_hash: str | None = None,
         dry_run: bool | None = None,
-    ) -> dict[str, Any]:
+    ) -> ChangeJson:
         """Change tasks; what an operation does not apply to is left alone and said so in the answer.
 
         :param verb: start, pause, offline, delete, submit or set-owners
@@ -126,48 +133,48 @@ class TaskOpsHook(BaseHook):
             "plan_hash": plan_hash,
             "dry_run": dry_run,
         }
-        return self._run(self._conversation.ask(calls.change_tasks(verb, targets, options)))
+        return self._ask(calls.change_tasks(verb, targets, options))
 
-    def change_workflows(self, verb: str, dag_ids: Iterable[str], **options: Any) -> dict[str, Any]:
+    def change_workflows(self, verb: str, dag_ids: Iterable[str], **options: Any) -> ChangeJson:
         """Change whole workflows. Options, answer and errors are those of :meth:`change_tasks`."""
-        return self._run(self._conversation.ask(calls.change_workflows(verb, dag_ids, options)))
+        return self._ask(calls.change_workflows(verb, dag_ids, options))
 
-    def plan_replenishment(self, **inputs: Any) -> dict[str, Any]:
+    def plan_replenishment(self, **inputs: Any) -> PlanJson:
         """Return what a replenishment would do: the JSON of ``airflow taskops replenish plan``.
 
         :param inputs: as :meth:`create_replenishment` takes them
         """
-        return self._run(self._conversation.ask(calls.plan_replenishment(inputs)))
+        return self._ask(calls.plan_replenishment(with_new_names("TaskOpsHook.plan_replenishment", inputs)))
 
-    def create_replenishment(self, **inputs: Any) -> dict[str, Any]:
+    def create_replenishment(self, **inputs: Any) -> ReplenishmentJson:
         """Queue a replenishment and return it: the JSON of ``airflow taskops replenish create``.
 
         :param inputs: fields of the body of ``POST /taskops/v1/replenishments``; ``tasks`` in any form that
             :meth:`change_tasks` takes, ``ranges`` as ``(from, to)`` pairs too, times as datetimes too
         :raises NoAnswer: when it may have been created and the answer was lost
         """
-        return self._run(self._conversation.ask(calls.create_replenishment(inputs)))
+        return self._ask(calls.create_replenishment(with_new_names("TaskOpsHook.create_replenishment", inputs)))
 
-    def get_replenishment(self, replenishment_id: int | str) -> dict[str, Any]:
+    def get_replenishment(self, replenishment_id: int | str) -> ReplenishmentJson:
         """Return one replenishment and its progress."""
-        return self._run(self._conversation.ask(calls.read_replenishment(replenishment_id)))
+        return self._ask(calls.read_replenishment(replenishment_id))
 
-    def newest_replenishments(self, limit: int = 50) -> list[dict[str, Any]]:
+    def newest_replenishments(self, limit: int = 50) -> list[ReplenishmentJson]:
         """Return the newest replenishments."""
-        return self._run(calls.newest_replenishments(self._conversation, limit))
+        return self._run(calls.newest_replenishments(limit))
 
-    def control_replenishment(self, replenishment_id: int | str, verb: str, **options: Any) -> dict[str, Any]:
+    def control_replenishment(self, replenishment_id: int | str, verb: str, **options: Any) -> ReplenishmentJson:
         """Pause, resume, cancel or retry a replenishment and return it.
 
         :param options: ``reason``; with ``cancel`` also ``terminate_instances``
         """
-        return self._run(self._conversation.ask(calls.control_replenishment(replenishment_id, verb, options)))
+        return self._ask(calls.control_replenishment(replenishment_id, verb, options))
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the connection works, for the button in Airflow's UI."""
         try:
             # not the health page: that answers anyone, and this shows that the login is good too
-            self._run(self._conversation.ask(calls.look()))
+            self._ask(calls.look())
         except TaskOpsHookError as error:
             return False, str(error)
         return True, f"TaskOps answers at {self.endpoint}"
@@ -183,34 +190,36 @@ class TaskOpsHook(BaseHook):
         return Endpoint.from_connection(self.conn_id, connection, connection.extra_dejson)
 
     @cached_property
-    def _conversation(self) -> Conversation:
+    def _server(self) -> Server:
         # kept as long as the hook: the token is in it
-        return Conversation(self.endpoint)
+        return Server(self.endpoint)
 
-    @cached_property
-    def _client_options(self) -> dict[str, Any]:
-        return client_options(self.endpoint)
+    def _ask(self, call: Call[T]) -> T:
+        return self._run(calls.one(call))
 
-    def _run(self, steps: Steps) -> Any:
+    def _run(self, asked: Calls[T]) -> T:
         # one client for one question: a connection kept open until the next one is often closed by the server
-        with httpx.Client(**self._client_options) as client:
+        with httpx.Client(**self._server.client_options) as client:
+            retrying = Retrying(**self._server.repeating(), sleep=self._wait, retry_error_callback=self._server.gave_up)
             try:
-                step = next(steps)
+                call = next(asked)
                 while True:
-                    step = steps.send(self._do(client, step))
+                    call = asked.send(retrying(self._send, client, call))
             except StopIteration as end:
-                return end.value
+                answer: T = end.value
+                return answer
 
-    def _do(self, client: httpx.Client, step: Send | Wait) -> Answer | Failure | None:
-        if isinstance(step, Wait):
-            self._wait(step.seconds)
-            return None
-        if token := self._conversation.take_fresh_token():
-            mask_secret(token)
+    def _send(self, client: httpx.Client, call: Call[T]) -> T:
+        server = self._server
+        response: httpx.Response | Exception
         try:
-            return answer_of(client.request(**request_options(step)))
-        except NO_ANSWER as error:
-            return failure_of(error, self.endpoint)
+            response = client.request(**server.request(call))
+        except (NotLoggedIn, *NO_ANSWER) as error:
+            response = error
+        finally:
+            if token := server.auth.take_fresh_token():
+                mask_secret(token)
+        return server.read(call, response)
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -14,7 +14,7 @@ target_metadata = TaskOpsDBManager.metadata
 config = context.config
 
 
-def include_object(_obj, name, type_, *_args):
+def include_object(_obj: Any, name: str | None, type_: str, *_args: Any) -> bool:
     """Only our own tables: Airflow's live in the same schema."""
     return not (type_ == "table" and name not in target_metadata.tables)
 

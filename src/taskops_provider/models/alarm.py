@@ -1,13 +1,13 @@
-"""Alarms: the rules, what fired, and the messages about it."""
+"""Alarms: the rules, what they produced, and the deliveries about it."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from taskops_provider.domain.answers import Json
 from taskops_provider.models.base import Base, BigKey, StringID, UtcDateTime
 
 
@@ -29,7 +29,7 @@ class AlarmRule(Base):
     on: Mapped[str] = mapped_column("on_failure", String(20), nullable=False, default="")
     level: Mapped[int] = mapped_column(Integer, nullable=False)
     #: parameters, recipients, channels, quiet_hours, repeat, escalation
-    body: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
+    body: Mapped[Json] = mapped_column(JSON, nullable=False)
     enabled: Mapped[bool] = mapped_column(Boolean, nullable=False)
     #: what ended before is not seen
     active_since: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
@@ -51,7 +51,7 @@ class AlarmRule(Base):
 
 
 class AlarmEvent(Base):
-    """One firing. ``key`` makes it the only one of its kind, however many monitors look."""
+    """One alarm. ``key`` makes it the only one of its kind, however many monitors evaluate the rules."""
 
     __tablename__ = "taskops_alarm_event"
 
@@ -69,7 +69,7 @@ class AlarmEvent(Base):
     kind: Mapped[str] = mapped_column(String(32), nullable=False)
     level: Mapped[int] = mapped_column(Integer, nullable=False)
     #: what the message says
-    facts: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
+    facts: Mapped[Json] = mapped_column(JSON, nullable=False)
     fired_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
     #: owners and users who have no address
     unreachable: Mapped[list[str]] = mapped_column(JSON, nullable=False)
@@ -99,7 +99,7 @@ class AlarmDelivery(Base):
     __tablename__ = "taskops_alarm_delivery"
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    #: what it is about: events, of which the first; NULL for a notice or a test
+    #: what it is about: alarms, of which the first; NULL for a notice or a test
     event_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
     rule_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
     #: the operation that a notice is about
@@ -108,11 +108,13 @@ class AlarmDelivery(Base):
     why: Mapped[str] = mapped_column(String(12), nullable=False)
     #: messages of one key are sent one after the other
     channel_key: Mapped[str] = mapped_column(String(250), nullable=False)
-    channel: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
+    channel: Mapped[Json] = mapped_column(JSON, nullable=False)
     #: an address; empty for a channel that knows no persons
     recipient: Mapped[str] = mapped_column(String(254), nullable=False)
+    #: the address was found by a name, so that it is not for everybody to read
+    by_name: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
     #: subject, text, html and facts
-    content: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
+    content: Mapped[Json] = mapped_column(JSON, nullable=False)
     #: waiting, sending, sent, uncertain or failed
     state: Mapped[str] = mapped_column(String(12), nullable=False)
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.models.base import StringID
 from airflow.utils.sqlalchemy import UtcDateTime
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Integer, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase
 
 NAMING = {
@@ -25,3 +27,10 @@ class Base(DeclarativeBase):
     """Base class of TaskOps' tables."""
 
     metadata = metadata
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Map the table; a counted key is never used twice: what tells of a deleted row would tell of a new one."""
+        super().__init_subclass__(**kwargs)
+        table = cls.__table__
+        if isinstance(table, Table) and (key := table.columns.get("id")) is not None and key.autoincrement is True:
+            table.dialect_options["sqlite"]["autoincrement"] = True

@@ -12,7 +12,7 @@ from taskops_provider.models import metadata
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
 #: our version -> the Alembic revision it needs; `airflow db downgrade` style commands take either
-REVISION_HEADS_MAP = {"0.1.0": "0005"}
+REVISION_HEADS_MAP = {"0.1.0": "0009"}
 
 
 class TaskOpsDBManager(BaseDBManager):
@@ -34,10 +34,11 @@ class TaskOpsDBManager(BaseDBManager):
 
         if from_revision and not show_sql_only:
             raise ValueError("from_revision goes with show_sql_only: a real downgrade starts from the present revision")
-        config = self.get_alembic_config()
+        config = self.get_alembic_config()  # type: ignore[no-untyped-call]
         revision = to_revision
         if show_sql_only:
-            revision = f"{from_revision or self.get_current_revision()}:{to_revision}"
+            present = from_revision or self.get_current_revision()  # type: ignore[no-untyped-call]
+            revision = f"{present}:{to_revision}"
         # our own connection would wait for the one this session holds open
         self.session.commit()
         command.downgrade(config, revision=revision, sql=show_sql_only)
@@ -46,7 +47,7 @@ class TaskOpsDBManager(BaseDBManager):
         """Drop our tables and the version table."""
         from sqlalchemy import inspect
 
-        super().drop_tables(connection)
+        super().drop_tables(connection)  # type: ignore[no-untyped-call]
         # the base class drops the version table over the session's connection, which can miss it
         if inspect(connection).has_table(self.version_table_name):
             connection.exec_driver_sql(f"DROP TABLE {self.version_table_name}")

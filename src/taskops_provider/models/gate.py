@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import BigInteger, Boolean, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskops_provider.models.base import Base, BigKey, StringID, UtcDateTime
 
 
 class GateInterval(Base):
-    """From ``from_at`` (inclusive) until ``to_at`` (exclusive, NULL: still) runs created then do not run the task.
+    """While an interval is open, runs that are created do not run the task.
+
+    It is open as a fact of the row: ``to_at`` is NULL. Which clock wrote ``from_at`` and ``to_at`` does not decide.
+    They tell people when, and which gate was in force for a task that a later Dag version brings to an older run.
 
     An empty ``task_id`` is the workflow's own row: it covers the tasks of an offline or deleted workflow that
     have no row of their own, those that a later Dag version brings.
@@ -28,6 +31,17 @@ class GateInterval(Base):
     downstream: Mapped[str] = mapped_column(String(8), nullable=False)
     from_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
     to_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    #: its planned end: it covers no run that is created from then on, whoever closes it when
+    resume_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     operation_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
+    #: what became of held instances when it was closed (run or skip), for those that appear later
+    held: Mapped[str | None] = mapped_column(String(8), nullable=True)
+    #: the highest id of the Dag's runs that the operation saw; while it is not NULL the monitor looks for runs that
+    #: were being created meanwhile
+    seen_run_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
+    #: when the monitor first looked for them
+    watched_since: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    #: the operation ended instances of existing runs, so those that were being created end too
+    terminates: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
 
-    __table_args__ = (Index(None, "dag_id", "to_at"), Index(None, "dag_id", "task_id"))
+    __table_args__ = (Index(None, "dag_id", "to_at"), Index(None, "dag_id", "task_id"), Index(None, "seen_run_id"))

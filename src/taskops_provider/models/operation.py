@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from taskops_provider.domain.answers import Json
 from taskops_provider.models.base import Base, BigKey, StringID, UtcDateTime
 
 
@@ -24,7 +24,7 @@ class Operation(Base):
     actor: Mapped[str] = mapped_column(String(250), nullable=False)
     #: ui, cli, api, operator or monitor
     source: Mapped[str] = mapped_column(String(16), nullable=False)
-    options: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
+    options: Mapped[Json] = mapped_column(JSON, nullable=False)
     reason: Mapped[str | None] = mapped_column(Text, nullable=True)
     ticket: Mapped[str | None] = mapped_column(String(250), nullable=True)
     #: success, part_success or refused
@@ -56,7 +56,7 @@ class OperationItem(Base):
     after: Mapped[str | None] = mapped_column(String(24), nullable=True)
     reason: Mapped[str | None] = mapped_column(Text, nullable=True)
     #: what undo restores, of the row before the change
-    restore: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
-    blocked_by: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
+    restore: Mapped[Json | None] = mapped_column(JSON(none_as_null=True), nullable=True)
+    blocked_by: Mapped[list[Json] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
 
     __table_args__ = (Index(None, "operation_id"), Index(None, "dag_id", "task_id", "operation_id"))

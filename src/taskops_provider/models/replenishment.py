@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from taskops_provider.domain.answers import Json
 from taskops_provider.models.base import Base, BigKey, StringID, UtcDateTime
 
 
@@ -27,14 +27,18 @@ class Replenishment(Base):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     #: the inputs, as every surface shows them
-    inputs: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
+    inputs: Mapped[Json] = mapped_column(JSON, nullable=False)
     max_active_runs: Mapped[int] = mapped_column(Integer, nullable=False)
     newest_first: Mapped[bool] = mapped_column(Boolean, nullable=False)
     #: ``HH:MM-HH:MM`` UTC, when runs may start; NULL: at any time
     window: Mapped[str | None] = mapped_column(String(16), nullable=True)
     #: of the runs that it makes
-    conf: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
+    conf: Mapped[Json] = mapped_column(JSON, nullable=False)
     estimated_seconds: Mapped[int | None] = mapped_column(Integer, nullable=True)
+    #: Dags that people had paused and that it may unpause meanwhile, as its plan said; NULL: any
+    wakes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
+    #: why it does not go on, or what it could not execute; NULL: nothing is wrong
+    problem: Mapped[str | None] = mapped_column(String(1000), nullable=True)
 
     __table_args__ = (Index(None, "state"), Index(None, "created_at"), Index(None, "operation_id"))
 
@@ -73,12 +77,13 @@ class ReplenishmentRun(Base):
     wave: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     #: waiting, active, done or cancelled
     state: Mapped[str] = mapped_column(String(12), nullable=False)
-    #: Airflow's backfill that made the run; NULL for runs that were there
+    #: Airflow's backfill that made the run; NULL for runs that were there. The gate knows the run by it and its date.
     backfill_id: Mapped[int | None] = mapped_column(Integer, nullable=True)
 
     __table_args__ = (
         Index(None, "replenishment_id", "state", "dag_id", "ordinal"),
         Index(None, "dag_id", "run_id"),
+        Index(None, "backfill_id"),
     )
 
 

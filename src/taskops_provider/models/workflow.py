@@ -41,7 +41,11 @@ class Workflow(Base):
     owners_operation_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
     #: since when new runs are stopped while old ones run to their end; NULL when not draining
     draining_since: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
-    #: Airflow's ``next_dagrun_create_after``, taken away while draining and given back by start
+    #: since when its Dag, which is paused for people, is unpaused for a replenishment; NULL when it is not
+    woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    #: its Dag's pause is ours (a drained workflow) and no person's
+    paused_by_us: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
+    #: Airflow's ``next_dagrun_create_after``, taken away while draining or woken and given back by start
     saved_create_after: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
 
     __table_args__ = (
@@ -49,4 +53,5 @@ class Workflow(Base):
         Index(None, "folder", mysql_length=255),
         Index(None, "is_present", "default_state"),
         Index(None, "draining_since"),
+        Index(None, "woken_at"),
     )

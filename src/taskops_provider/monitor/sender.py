@@ -8,102 +8,56 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow.utils.session import create_session
 
-from taskops_provider import config
-from taskops_provider.exceptions import NotMigrated
-from taskops_provider.monitor import lease
-from taskops_provider.services import alarm_send
-from taskops_provider.services.health import require_tables
+from taskops_provider.monitor.leased import LeasedLoop
+from taskops_provider.services.alarms import deliver
 
 log = logging.getLogger(__name__)
 
-LEASE = "alarm sender"
 #: seconds for which a channel that does not work is left alone, at first and at most
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+#: seconds that a message under way may still take when the sender ends
+_PATIENCE = 5.0
 
 
-class Sender:
-    """One sender. Any number may run; the one that holds the lease sends, each channel in a thread of its own.
+class Sender(LeasedLoop):
+    """The loop that sends: each channel has a thread of its own, so that a slow one delays no other."""
 
-    :param interval: seconds between two rounds
-    """
+    title = "The sender of TaskOps' messages"
+    lease_name = "alarm sender"
 
     def __init__(self, interval: float | None = None, holder: str | None = None):
-        self.interval = config.monitor_interval() if interval is None else interval
-        self.holder = holder or lease.new_holder()
-        self._lasts = timedelta(seconds=max(30.0, 5 * self.interval))
+        super().__init__(interval, holder)
         self._busy: dict[str, threading.Thread] = {}
         #: channel -> failures in a row, and ``time.monotonic()`` of when it is tried again
         self._pauses: dict[str, tuple[int, float]] = {}
-        self._holds = False
-        self._migrated = False
-        self._trouble: str | None = None
 
-    def run_once(self, now: datetime | None = None, *, waits: bool = False) -> bool:
-        """Have everything sent that is due, if this sender holds, or gets, the lease; tell whether it does.
-
-        :param now: the time to go by; for tests
-        :param waits: until it is sent
-        :raises Exception: when the database does not answer
-        """
-        if not self._is_migrated():
-            return False
+    def play(self, now: datetime | None) -> bool:
+        """Have everything sent that is due."""
         moment = now or datetime.now(UTC)
         with create_session(scoped=False) as session:
-            self._holds = lease.acquire(session, self.holder, moment, self._lasts, name=LEASE)
-        if not self._holds:
-            return False
-        with create_session(scoped=False) as session:
-            lost = alarm_send.give_up_lost(session, moment)
-            due = alarm_send.due_channels(session, moment)
+            lost = deliver.give_up_lost(session, moment)
+            due = deliver.due_channels(session, moment)
         if lost:
             log.warning("TaskOps: %d messages may or may not have gone out: their sender ended", lost)
         for key in due:
             self._start(key, now)
-        if waits:
-            for thread in list(self._busy.values()):
-                thread.join()
         return True
 
-    def run_forever(self, stop: threading.Event) -> None:
-        """Play rounds until ``stop`` is set, then give the lease back. No error ends it."""
-        while not stop.is_set():
-            try:
-                self.run_once()
-                self._trouble = None
-            except Exception as error:
-                self._holds = False
-                if str(error) != self._trouble:
-                    log.warning("The sender of TaskOps' messages waits for the database: %s", error)
-                self._trouble = str(error)
-            stop.wait(self.interval)
-        self.close()
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until what is being sent is sent.
 
-    def close(self) -> None:
-        """Take up no more messages, and give the lease back once those under way are sent (or take too long)."""
-        if not self._holds:
-            return
-        self._holds = False
+        :param seconds: for each channel, at most
+        """
         for thread in list(self._busy.values()):
-            thread.join(5)
-        try:
-            with create_session(scoped=False) as session:
-                lease.release(session, self.holder, name=LEASE)
-        except Exception as error:
-            log.warning("The sender of TaskOps' messages could not give its lease back; it ends by itself: %s", error)
+            thread.join(seconds)
 
-    def _is_migrated(self) -> bool:
-        if not self._migrated:
-            with create_session(scoped=False) as session:
-                try:
-                    require_tables(session)
-                except NotMigrated:
-                    return False
-            self._migrated = True
-        return True
+    def finish(self) -> None:
+        """Let the messages under way be sent, unless they take too long."""
+        self.wait(_PATIENCE)
 
     def _start(self, key: str, now: datetime | None) -> None:
         thread = self._busy.get(key)
@@ -120,7 +74,7 @@ class Sender:
         """Send what a channel has, one message after the other, until there is none or it does not work."""
         try:
             while self._holds:
-                outcome = alarm_send.send_next(key, self.holder, now)
+                outcome = deliver.send_next(key, self.holder, now)
                 if outcome is None:
                     return
                 if outcome.is_down:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from taskops_provider.services import (
-    alarm_watch,
-    drain,
-    exports_prepare,
-    first_runs,
-    gating,
-    index,
-    replenishment_feed,
-    resume,
-    retention,
-)
+from taskops_provider.monitor.one_by_one import EachStep
+from taskops_provider.services import retention
+from taskops_provider.services.alarms.evaluate import evaluate
+from taskops_provider.services.catalog import first_runs
+from taskops_provider.services.exports import prepare
+from taskops_provider.services.gate import drain
+from taskops_provider.services.gate import settle as gate_settle
+from taskops_provider.services.gate import sweep as gate_sweep
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.operations import resume
+from taskops_provider.services.replenishments import execute
 
 #: instances that one round settles, or writes notes of, at most
 INSTANCES_A_ROUND = 5000
@@ -28,7 +29,8 @@ INSTANCES_A_ROUND = 5000
 class Step:
     """One thing that happens by itself.
 
-    ``do(session, now)`` runs in a transaction of its own, which the loop commits; it tells whether it did anything.
+    ``do(session, now)`` runs in a transaction of its own, which the loop commits; it tells whether it did anything. A
+    step that sees to many things may commit after each.
     """
 
     name: str
@@ -38,34 +40,32 @@ class Step:
 
 
 def _pools(session: Session, now: datetime) -> bool:
-    return gating.ensure_pools(session)
+    repaired = gate_settle.repair_waiting(session, now)
+    return gate_settle.ensure_pools(session) or bool(repaired)
 
 
 def _index(session: Session, now: datetime) -> bool:
-    return bool(index.refresh(session, now))
+    return bool(index_refresh.refresh(session, now))
 
 
 def _annotate(session: Session, now: datetime) -> bool:
-    return bool(gating.annotate(session, INSTANCES_A_ROUND))
-
-
-def _settle(session: Session, now: datetime) -> bool:
-    return bool(gating.settle(session, now, INSTANCES_A_ROUND))
+    return bool(gate_settle.annotate(session, INSTANCES_A_ROUND))
 
 
 #: in this order: what runs first sees to what the later ones need
-STEPS: tuple[Step, ...] = (
+STEPS: tuple[Step | EachStep[Any], ...] = (
     # 0 slots is what keeps gated instances from executing, so a pool that someone changed is mended soon
     Step("pools", 10, _pools),
-    Step("resume", 0, resume.step),
+    EachStep("resume", 0, resume.due_dags, resume.resume_dag, str),
+    EachStep("sweep", 5, gate_sweep.dags_to_sweep, gate_sweep.sweep_dag, str),
     Step("annotate", 0, _annotate),
-    Step("settle", 0, _settle),
-    Step("replenishments", 0, replenishment_feed.step),
-    Step("drain", 0, drain.step),
+    EachStep("settle", 0, gate_settle.runs_to_settle, gate_settle.settle_run, "/".join),
+    Step("replenishments", 0, execute.advance_replenishments),
+    Step("drain", 0, drain.advance_drains),
     Step("index", 5, _index),
     # messages are sent elsewhere: monitor.sender
-    Step("alarms", 0, alarm_watch.step),
-    Step("exports", 0, exports_prepare.step),
-    Step("first_runs", 60, first_runs.step),
-    Step("retention", 3600, retention.step),
+    Step("alarms", 0, evaluate),
+    Step("exports", 0, prepare.prepare_next),
+    Step("first_runs", 60, first_runs.record_first_runs),
+    Step("retention", 3600, retention.delete_old_records),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from taskops_provider import config
+from taskops_provider.monitor.leased import LeasedLoop
 from taskops_provider.monitor.loop import Monitor
 from taskops_provider.monitor.sender import Sender
 
@@ -21,35 +22,30 @@ def start_in_thread() -> Callable[[], None]:
 
     While our tables are missing it looks for them once a round and does nothing else.
     """
-    stop = threading.Event()
-    end_sender = start_sender()
-    thread = threading.Thread(target=_run, args=(stop,), name="taskops-monitor", daemon=True)
-    thread.start()
-
-    def end() -> None:
-        stop.set()
-        end_sender()
-        thread.join(_PATIENCE)
-
-    return end
+    return _start({"taskops-monitor": Monitor, "taskops-sender": Sender})
 
 
 def start_sender() -> Callable[[], None]:
     """Start the sender of messages in a daemon thread of its own; return what stops it."""
+    return _start({"taskops-sender": Sender})
+
+
+def _start(loops: Mapping[str, type[LeasedLoop]]) -> Callable[[], None]:
     stop = threading.Event()
-    sender = Sender()
-    thread = threading.Thread(target=sender.run_forever, args=(stop,), name="taskops-sender", daemon=True)
-    thread.start()
+    threads = [threading.Thread(target=_run, args=(loop, stop), name=name, daemon=True) for name, loop in loops.items()]
+    for thread in threads:
+        thread.start()
 
     def end() -> None:
         stop.set()
-        thread.join(_PATIENCE)
+        for thread in threads:
+            thread.join(_PATIENCE)
 
     return end
 
 
-def _run(stop: threading.Event) -> None:
-    Monitor().run_forever(stop)
+def _run(loop: type[LeasedLoop], stop: threading.Event) -> None:
+    loop().run_forever(stop)
 
 
 @asynccontextmanager

@@ -47,7 +47,7 @@ class EmailNotifier(SmtpNotifier):
             except smtplib.SMTPDataError as error:  # it did not want the text
                 raise Refused(f"{error.smtp_code} {error.smtp_error!r}") from error
             except OSError as error:  # a timeout, a lost connection
-                raise MaybeSent(f"the mail server's answer was lost: {error}") from error
+                raise MaybeSent(f"the mail server's answer was lost: {type(error).__name__}") from error
             _expect(answer)
 
     def _message(self, sender: str | None) -> EmailMessage:

@@ -7,12 +7,14 @@ carried out, which is safer than sending it once more on a guess.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from taskops_provider.domain.operations import Outcome
+from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.states import Verb
+from taskops_provider.hooks.answers import ChangeJson, TaskJson
 from taskops_provider.hooks.errors import NoAnswer, PermissionMissing, StateConflict, TargetsRefused
+from taskops_provider.hooks.targets import TaskTargets
 from taskops_provider.operators.outcome import is_forbidden, is_so_already, named, refused, result, told
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ ROUNDS = 3
 class Change(Protocol):
     """One change, without its last options."""
 
-    def __call__(self, **options: Any) -> dict[str, Any]: ...
+    def __call__(self, **options: Any) -> ChangeJson: ...
 
 
 class Applying:
@@ -42,7 +44,7 @@ class Applying:
         self,
         verb: Verb,
         change: Change,
-        read: Any,
+        read: Callable[[TaskTargets], list[TaskJson]],
         *,
         whole_workflows: bool,
         fail_on_refused: bool,
@@ -61,7 +63,7 @@ class Applying:
         self.where = where
         self.log = log
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> ChangeJson:
         """Make it so and return the answer.
 
         :raises TargetsRefused: naming them; nothing was changed
@@ -85,7 +87,7 @@ class Applying:
                 self.log.info("someone changed a target meanwhile, looking again: %s", error)
         raise AssertionError("the last round returns or raises")
 
-    def _check(self, plan: Mapping[str, Any]) -> None:
+    def _check(self, plan: ChangeJson) -> None:
         items = refused(self.verb, plan["items"], whole_workflows=self.whole_workflows)
         if not items:
             return
@@ -97,7 +99,7 @@ class Applying:
             raise TargetsRefused(message)
         self.log.warning("%s: %s", what, named(items, why=True))
 
-    def _done(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+    def _done(self, answer: ChangeJson) -> ChangeJson:
         earlier = self._changed_earlier(answer) if self.may_be_done else set()
         done = result(self.verb, answer, earlier, whole_workflows=self.whole_workflows)
         applied = [item for item in done["items"] if item["outcome"] == Outcome.APPLIED]
@@ -111,7 +113,7 @@ class Applying:
             self.log.info("%s: was so already for %s", self.verb, named(already))
         return done
 
-    def _changed_earlier(self, answer: Mapping[str, Any]) -> set[tuple[str, str]]:
+    def _changed_earlier(self, answer: ChangeJson) -> set[tuple[str, str]]:
         """Find the tasks that this change was applied to when its answer was lost."""
         already = [item for item in answer["items"] if item["task_id"] and is_so_already(self.verb, item)]
         return {(task["dag_id"], task["task_id"]) for task in self.read(already) if task.get("reason") == self.reason}

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from taskops_provider.domain.operations import MAX_REASON_LENGTH
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.operations.limits import MAX_REASON_LENGTH
 from taskops_provider.domain.states import Verb
+from taskops_provider.hooks.answers import ChangeJson
 from taskops_provider.hooks.targets import TaskTargets, task_targets, tasks_of_dag, workflow_targets
 from taskops_provider.hooks.taskops import TaskOpsHook
 from taskops_provider.operators.applying import Applying
@@ -94,7 +96,7 @@ class ChangeTasksOperator(BaseOperator):
         """The client, with its token."""
         return TaskOpsHook(self.taskops_conn_id)
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> ChangeJson:
         """Preview the change, carry it out, and return the answer."""
         whole_workflows = self.workflows is not None
         targets = self._chosen()
@@ -135,7 +137,7 @@ class ChangeTasksOperator(BaseOperator):
             return task_targets(self.targets)
         return tasks_of_dag(self.external_dag_id, self.external_task_ids)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> Json:
         chosen = {name: getattr(self, name) for name in self.options}
         if isinstance(chosen.get("resume_at"), timedelta):
             chosen["resume_at"] = datetime.now(UTC) + chosen["resume_at"]
@@ -154,6 +156,6 @@ def reason_of(context: Context, reason: str | None) -> str:
     return f"{' '.join(reason.split())[:room]} ({origin})"
 
 
-def _nothing(verb: Verb) -> dict[str, Any]:
+def _nothing(verb: Verb) -> ChangeJson:
     counts = {"applied": 0, "left_alone": 0, "blocked": 0}
     return {"operation_id": None, "verb": verb, "dry_run": False, "outcome": "success", "counts": counts, "items": []}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from taskops_provider.hooks.answers import ReplenishmentJson
+from taskops_provider.hooks.deprecated import with_new_names
 from taskops_provider.hooks.errors import NoAnswer, TaskOpsHookError
 from taskops_provider.hooks.progress import check, told
 from taskops_provider.hooks.targets import TaskTargets
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 #: inputs that are sent as they are
 _INPUTS = (
-    *("workflows", "tasks", "ranges", "cells", "upstream", "downstream"),
+    *("workflows", "tasks", "ranges", "cells", "upstream_depth", "downstream_depth"),
     *("max_active_runs", "newest_first", "window", "name"),
 )
 
@@ -37,8 +39,8 @@ class DataReplenishmentOperator(BaseOperator):
     :param tasks: single tasks, as ``(dag_id, task_id)`` (templated)
     :param ranges: logical dates as ``(from, to)``, both included (templated)
     :param cells: ``missing``, ``failed`` or both, or ``all``; default: missing and failed (templated)
-    :param upstream: add so many steps upstream of the tasks, across workflows
-    :param downstream: add so many steps downstream
+    :param upstream_depth: add so many steps upstream of the tasks, across workflows
+    :param downstream_depth: add so many steps downstream
     :param max_active_runs: runs of a workflow at a time
     :param newest_first: begin with the newest cycle
     :param window: when runs may start, UTC, as ``22:00-06:00`` (templated)
@@ -50,6 +52,8 @@ class DataReplenishmentOperator(BaseOperator):
     :param poke_interval: seconds between two looks
     :param deferrable: wait in the triggerer, without occupying a worker; default ``[operators] default_deferrable``
     :param taskops_conn_id: the connection to Airflow's API server (templated)
+    :param upstream: deprecated, use ``upstream_depth``
+    :param downstream: deprecated, use ``downstream_depth``
     :return: pushed as XCom: the replenishment, as ``airflow taskops replenish show`` prints it; None where nothing is
         to be done
     """
@@ -67,8 +71,8 @@ class DataReplenishmentOperator(BaseOperator):
         tasks: TaskTargets | None = None,
         ranges: Iterable[Sequence[Any] | Mapping[str, Any]],
         cells: str | Iterable[str] | None = None,
-        upstream: int = 0,
-        downstream: int = 0,
+        upstream_depth: int = 0,
+        downstream_depth: int = 0,
         max_active_runs: int = 1,
         newest_first: bool = False,
         window: str | None = None,
@@ -80,6 +84,8 @@ class DataReplenishmentOperator(BaseOperator):
         poke_interval: float = 10,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         taskops_conn_id: str = TaskOpsHook.default_conn_name,
+        upstream: int | None = None,
+        downstream: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -87,8 +93,10 @@ class DataReplenishmentOperator(BaseOperator):
         self.tasks = tasks
         self.ranges = ranges
         self.cells = cells
-        self.upstream = upstream
-        self.downstream = downstream
+        old = {name: value for name, value in (("upstream", upstream), ("downstream", downstream)) if value is not None}
+        depths = with_new_names(DataReplenishmentOperator.__name__, old, stacklevel=4)
+        self.upstream_depth: int = depths.get("upstream_depth", upstream_depth)
+        self.downstream_depth: int = depths.get("downstream_depth", downstream_depth)
         self.max_active_runs = max_active_runs
         self.newest_first = newest_first
         self.window = window
@@ -109,7 +117,7 @@ class DataReplenishmentOperator(BaseOperator):
         """The client, with its token."""
         return TaskOpsHook(self.taskops_conn_id)
 
-    def execute(self, context: Context) -> dict[str, Any] | None:
+    def execute(self, context: Context) -> ReplenishmentJson | None:
         """Create the replenishment, wait for its end, and return it."""
         shown = self._start(context)
         if shown is None or not self.wait_for_completion:
@@ -148,7 +156,7 @@ class DataReplenishmentOperator(BaseOperator):
         else:
             self.log.info("replenishment %s is cancelled", self._number)
 
-    def _start(self, context: Context) -> dict[str, Any] | None:
+    def _start(self, context: Context) -> ReplenishmentJson | None:
         reason = reason_of(context, self.reason)
         if context["ti"].try_number > 1 and (found := self._mine(reason)):
             self.log.info("an earlier try of this task has left replenishment %s", found["replenishment_id"])
@@ -169,14 +177,14 @@ class DataReplenishmentOperator(BaseOperator):
                 raise
             return found
 
-    def _mine(self, reason: str) -> dict[str, Any] | None:
+    def _mine(self, reason: str) -> ReplenishmentJson | None:
         """Return the replenishment that this task instance has created and that goes on: its reason tells."""
         for shown in self.hook.newest_replenishments():
             if shown["inputs"].get("reason") == reason and not shown["ended_at"]:
                 return shown
         return None
 
-    def _wait(self, shown: dict[str, Any]) -> dict[str, Any]:
+    def _wait(self, shown: ReplenishmentJson) -> ReplenishmentJson:
         said = ""
         while True:
             if (line := told(shown)) != said:

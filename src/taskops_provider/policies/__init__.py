@@ -12,9 +12,10 @@ from airflow import settings
 from airflow.policies import hookimpl
 
 
-@hookimpl
+# last: what another policy does to the pool must not undo the gate
+@hookimpl(trylast=True)
 def task_instance_mutation_hook(task_instance: Any, dag_run: Any) -> None:
-    """Gate the new instances of tasks that are not scheduling (SPEC 3)."""
+    """Gate the new instances of tasks that are not scheduling (requirements 3)."""
     # from the constructor the run is not known yet; Airflow calls again with it
     if dag_run is None:
         return

@@ -10,17 +10,30 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
-from taskops_provider.adapter import executions
+from taskops_provider.adapter import backfills, executions
 from taskops_provider.domain.states import TaskState
-from taskops_provider.models import AlarmDelivery, AlarmEvent, GateInterval, Operation, OperationItem, Task
+from taskops_provider.models import (
+    AlarmDelivery,
+    AlarmEvent,
+    GateInterval,
+    Operation,
+    OperationItem,
+    Replenishment,
+    ReplenishmentCell,
+    ReplenishmentRole,
+    ReplenishmentRun,
+    Task,
+)
 
 #: rows deleted by one statement, and statements in one call
 CHUNK = 1000
 _CHUNKS_PER_CALL = 50
 
 
-def step(session: Session, now: datetime) -> bool:
-    """Delete old operation records, firings and closed gate intervals; tell whether there were any. The caller commits.
+def delete_old_records(session: Session, now: datetime) -> bool:
+    """Delete old operation records, replenishments, alarms and closed gate intervals; tell whether there were any.
+
+    The caller commits; of replenishments, which have many rows, each chunk is committed.
 
     A record stays while a task's present state or an open gate interval names it; an interval stays while a run
     that was made in it is unfinished, for its mapped tasks may still be expanded.
@@ -29,7 +42,8 @@ def step(session: Session, now: datetime) -> bool:
     deleted = _delete_operations(session, before)
     deleted = _delete_old(session, AlarmDelivery, AlarmDelivery.created_at, before) or deleted
     deleted = _delete_old(session, AlarmEvent, AlarmEvent.fired_at, before) or deleted
-    return _delete_intervals(session, before) or deleted
+    deleted = _delete_intervals(session, before) or deleted
+    return delete_replenishments(session, before) or deleted
 
 
 def _delete_old(session: Session, model: type[Any], column: Any, before: datetime) -> bool:
@@ -65,6 +79,47 @@ def _delete_operations(session: Session, before: datetime) -> bool:
         _delete(session, Operation, Operation.id.in_(ids))
         deleted = True
     return deleted
+
+
+def delete_replenishments(session: Session, before: datetime) -> bool:
+    """Delete replenishments that ended before a moment, with their cells, runs and roles; tell whether there were any.
+
+    One of whose own runs is unfinished stays: the gate may still be asked what the run's tasks do.
+    """
+    query = select(Replenishment.id).where(Replenishment.ended_at < before).order_by(Replenishment.id).limit(CHUNK)
+    left = _CHUNKS_PER_CALL
+    deleted = False
+    for number in session.scalars(query).all():
+        if not _is_needed(session, number):
+            left = _delete_replenishment(session, number, left)
+            deleted = True
+        if left <= 0:
+            break
+    return deleted
+
+
+def _is_needed(session: Session, number: int) -> bool:
+    query = select(ReplenishmentRun.backfill_id).where(
+        ReplenishmentRun.replenishment_id == number, ReplenishmentRun.backfill_id.is_not(None)
+    )
+    ids = [key for key in session.scalars(query.distinct()) if key is not None]
+    return bool(ids) and backfills.has_unfinished_runs(session, ids)
+
+
+def _delete_replenishment(session: Session, number: int, left: int) -> int:
+    """Delete the rows of one replenishment, itself last; return how many chunks are left for others."""
+    for model in (ReplenishmentCell, ReplenishmentRun):
+        query = select(model.id).where(model.replenishment_id == number).order_by(model.id).limit(CHUNK)
+        while ids := session.scalars(query).all():
+            if left <= 0:
+                return 0
+            left -= 1
+            _delete(session, model, model.id.in_(ids))
+            session.commit()
+    _delete(session, ReplenishmentRole, ReplenishmentRole.replenishment_id == number)
+    _delete(session, Replenishment, Replenishment.id == number)
+    session.commit()
+    return left
 
 
 def _delete_intervals(session: Session, before: datetime) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator
-from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from taskops_provider.domain.answers import Json
 from taskops_provider.hooks.errors import TaskOpsHookError
 from taskops_provider.hooks.taskops_async import TaskOpsAsyncHook
 
@@ -23,7 +23,7 @@ class LookingTrigger(BaseTrigger):
     """
 
     def __init__(self, *, taskops_conn_id: str, poke_interval: float, go_on: bool = False):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.taskops_conn_id = taskops_conn_id
         self.poke_interval = poke_interval
         self.go_on = go_on
@@ -36,10 +36,10 @@ class LookingTrigger(BaseTrigger):
         """
 
     @abstractmethod
-    def own_arguments(self) -> dict[str, Any]:
+    def own_arguments(self) -> Json:
         """The arguments beside those that all triggers have."""
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self) -> tuple[str, Json]:
         """Return what the triggerer makes the trigger from."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
+from taskops_provider.domain.answers import Json
 from taskops_provider.hooks.progress import told
 from taskops_provider.hooks.taskops_async import TaskOpsAsyncHook
 from taskops_provider.triggers.base import LookingTrigger
@@ -26,7 +27,7 @@ class ReplenishmentTrigger(LookingTrigger):
         self.cancel_on_kill = cancel_on_kill
         self._said = ""
 
-    def own_arguments(self) -> dict[str, Any]:
+    def own_arguments(self) -> Json:
         """Which one, and what becomes of it."""
         return {"replenishment_id": self.replenishment_id, "cancel_on_kill": self.cancel_on_kill}
 

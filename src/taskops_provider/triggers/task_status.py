@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
+from taskops_provider.domain.answers import Json
+from taskops_provider.hooks.answers import TaskJson
 from taskops_provider.hooks.taskops_async import TaskOpsAsyncHook
 from taskops_provider.triggers.base import LookingTrigger
 
@@ -26,7 +28,7 @@ class TaskStatusTrigger(LookingTrigger):
         self.targets = [dict(target) for target in targets]
         self.statuses = list(statuses)
 
-    def own_arguments(self) -> dict[str, Any]:
+    def own_arguments(self) -> Json:
         """The tasks and what is waited for."""
         return {"targets": self.targets, "statuses": self.statuses}
 
@@ -37,6 +39,6 @@ class TaskStatusTrigger(LookingTrigger):
         return TriggerEvent({"status": "success", "tasks": tasks}) if is_over else None
 
 
-def shown(task: Mapping[str, Any]) -> dict[str, str]:
+def shown(task: TaskJson) -> TaskJson:
     """Return what a sensor says of a task."""
-    return {name: task[name] for name in ("dag_id", "task_id", "status")}
+    return {"dag_id": task["dag_id"], "task_id": task["task_id"], "status": task["status"]}

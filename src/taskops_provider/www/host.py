@@ -15,13 +15,14 @@ import anyio.from_thread
 from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from airflow.api_fastapi.core_api.security import resolve_user_from_token
+from airflow.configuration import conf
 from airflow.utils.session import create_session
 from fastapi import HTTPException
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.permissions import UserPermissions
 from taskops_provider.exceptions import Forbidden
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 
 __all__ = ["COOKIE_NAME_JWT_TOKEN", "actor_of", "airflow_path", "identify", "login_url", "open_session"]
 
@@ -48,9 +49,12 @@ def identify(cookie: str | None, authorization: str | None) -> Any | None:
     """
     token = bearer_token(authorization) or cookie
     if not token:
-        # FabAuthManager: the role of anonymous users, where the site gave them one
+        # FabAuthManager: the role of anonymous users. Airflow's API gives it by this option only, not by the old
+        # AUTH_ROLE_PUBLIC of webserver_config.py, which its manager knows too
+        if authorization or not conf.get("fab", "auth_role_public", fallback=""):
+            return None
         public = getattr(get_auth_manager(), "build_public_user", None)
-        return public() if public and not authorization else None
+        return public() if public else None
     try:
         return _resolve(token)
     except HTTPException:

@@ -8,13 +8,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 from taskops_provider.www.urls import Urls
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageRequest:
     """One request for a page.
 
     :param args: the query of the URL: name -> values
@@ -46,6 +47,7 @@ class Asked:
         :raises BadInput: when it is none
         """
         given = self.one(name)
-        if not (given.isascii() and given.isdigit() and len(given) < 20 and 0 < int(given) < 2**63):
+        number = whole_number(given, digits=19)
+        if number is None or not 0 < number < 2**63:
             raise BadInput(f"{name} is {given[:60]!r}; it is the number of a record")
-        return int(given)
+        return number

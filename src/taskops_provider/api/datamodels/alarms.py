@@ -1,114 +1,22 @@
-"""Alarm rules, what fired, and the messages about it."""
+"""Alarm rules, alarms, and the messages about them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, BeforeValidator, Field
 
-from taskops_provider.api.datamodels.common import Asked, LongText, Moment, Name, Number, PageQuery, Text
-from taskops_provider.domain.alarms import MAX_CHANNELS, MAX_PEOPLE, AlarmScope, DeliveryState, Kind, Why
-from taskops_provider.services.alarm_events import EventFilter
-from taskops_provider.services.alarm_rules import RuleFilter
+from taskops_provider.api.datamodels.common import PageQuery
+from taskops_provider.domain.alarms.deliveries import DeliveryCause, DeliveryState
+from taskops_provider.domain.alarms.kinds import AlarmScope, Kind
+from taskops_provider.domain.answers import Json, plain
+from taskops_provider.inputs.fields import Input, Moment, Name, Number
+from taskops_provider.services.alarms.listing import AlarmFilter
+from taskops_provider.services.alarms.rules import RuleFilter
 
-_People = Annotated[list[Text], Field(max_length=MAX_PEOPLE)]
-
-
-class Recipients(Asked):
-    """Who is told."""
-
-    owners: StrictBool = Field(False, description="The owners of the task.")
-    users: _People = Field(default=[], description="Users of Airflow.")
-    addresses: _People = Field(default=[], description="E-mail addresses.")
-
-
-class Channel(Asked):
-    """How people are told."""
-
-    channel: Text = Field(
-        description="`email`, `webhook` or the class path of an Airflow notifier.", examples=["email"]
-    )
-    connection: Text | None = Field(None, description="Id of the Airflow connection; null: the channel's default one.")
-    args: dict[str, Any] = Field(default={}, description="Further arguments of the notifier. No secrets.")
-
-
-class QuietHours(Asked):
-    """When nothing is sent; what fires then is sent at their end, as one message."""
-
-    opens: Text = Field(alias="from", examples=["22:00"])
-    closes: Text = Field(alias="to", examples=["07:00"])
-    zone: Text = Field("UTC", examples=["Europe/Berlin"])
-    except_level: StrictInt | None = Field(None, ge=1, le=3, description="This level and above is sent all the same.")
-
-
-class Repeat(Asked):
-    """Say it again until somebody confirms."""
-
-    minutes: StrictInt = Field(description="After so many minutes each time.")
-    max: StrictInt = Field(3, description="At most so often.")
-
-
-class Escalation(Asked):
-    """Tell others too when nobody confirms."""
-
-    after: StrictInt = Field(description="After so many minutes.")
-    recipients: Recipients
-
-
-class RuleChange(Asked):
-    """Fields of a rule to change, each as a whole. Those that are not sent stay as they are."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
-
-    name: LongText | None = Field(None, max_length=250)
-    scope: AlarmScope | None = Field(None, description="What it is on; told by the next three where it is left out.")
-    dag_id: Name | None = None
-    task_id: Name | None = None
-    project: Name | None = None
-    kind: Kind | None = Field(None, description="What it waits for.")
-    level: StrictInt | None = Field(None, ge=1, le=3)
-    parameters: dict[str, Any] | None = Field(
-        None,
-        description="By kind. failed: `on` (`first_failure`, `retries_exhausted`). running_longer_than: `minutes`, or "
-        "`percent` over the average of the `last` runs. not_finished_by, not_started_by: `time`, `zone`, `days` after "
-        "the data day.",
-        examples=[{"time": "08:00", "zone": "Europe/Berlin", "days": 0}],
-    )
-    recipients: Recipients | None = None
-    channels: Annotated[list[Channel], Field(max_length=MAX_CHANNELS)] | None = None
-    quiet_hours: QuietHours | None = None
-    repeat: Repeat | None = None
-    escalation: Escalation | None = None
-    enabled: StrictBool | None = None
-
-    def given(self) -> dict[str, Any]:
-        """What was sent, as the services take it."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-class RuleCreate(RuleChange):
-    """A rule to make."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "dag_id": "orders",
-                    "task_id": "clean",
-                    "kind": "failed",
-                    "level": 2,
-                    "recipients": {"owners": True, "addresses": ["ops@example.com"]},
-                }
-            ]
-        }
-    )
-
-    kind: Kind
-
-    def given(self) -> dict[str, Any]:
-        """What was sent, as the services take it; null is the same as nothing."""
-        return {name: value for name, value in super().given().items() if value is not None}
+#: a part of a rule, as it is sent
+_Part = Annotated[Json, BeforeValidator(plain)]
 
 
 class Rule(BaseModel):
@@ -122,18 +30,24 @@ class Rule(BaseModel):
     project: str | None
     kind: Kind
     level: int
-    parameters: dict[str, Any]
-    recipients: dict[str, Any]
-    channels: list[dict[str, Any]]
-    quiet_hours: dict[str, Any] | None
-    repeat: dict[str, Any] | None
-    escalation: dict[str, Any] | None
+    parameters: _Part
+    recipients: _Part
+    channels: list[_Part]
+    set_aside: list[str] = Field(
+        description="Names of its channels that no administrator released, or not so: nothing is sent by them."
+    )
+    quiet_hours: _Part | None
+    repeat: _Part | None
+    escalation: _Part | None
     enabled: bool
     version: int = Field(description="Counts the changes.")
     created_at: datetime
     created_by: str
     changed_at: datetime
     changed_by: str
+    problem: str | None = Field(
+        description="Why it is not valid any more: it is set aside until somebody corrects it. Null if all is well."
+    )
 
 
 Levels = Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)]
@@ -142,7 +56,7 @@ Levels = Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)]
 class Rules(BaseModel):
     """One page of rules."""
 
-    rules: list[Rule]
+    rules: list[Rule] = Field(validation_alias="rows")
     total_entries: int
 
 
@@ -174,9 +88,9 @@ class Delivery(BaseModel):
     """One message."""
 
     delivery_id: int
-    why: Why
+    why: DeliveryCause
     channel: str
-    connection: str | None
+    connection: str | None = Field(description="Always null: which connections there are is not told.")
     recipient: str | None = Field(description="An address; null for a channel that knows no persons.")
     state: DeliveryState = Field(description="`uncertain`: it may have gone out, and is not sent again.")
     attempts: int
@@ -186,7 +100,7 @@ class Delivery(BaseModel):
 
 
 class Alarm(BaseModel):
-    """One firing."""
+    """One alarm."""
 
     event_id: int
     rule_id: int
@@ -202,44 +116,53 @@ class Alarm(BaseModel):
     owners: list[str]
     fired_at: datetime
     held_until: datetime | None = Field(description="Quiet hours: nothing is sent before.")
-    confirmed_at: datetime | None
-    confirmed_by: str | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
     repeats: int
     next_repeat_at: datetime | None
     escalated_at: datetime | None
-    unreachable: list[str] = Field(description="Owners and users without an e-mail address: they were not told.")
-    deliveries: list[Delivery] = Field(description="A message about several firings hangs on the first of them.")
+    unreachable: list[str] = Field(
+        description="Owners and users without an e-mail address: they were not told. Empty unless you may read users."
+    )
+    deliveries: list[Delivery] = Field(
+        description="A message about several alarms hangs on the first of them. Those to addresses that were found "
+        "by a name are for who may read users."
+    )
+    confirmed_at: datetime | None
+    confirmed_by: str | None
 
 
 class Alarms(BaseModel):
-    """One page of firings."""
+    """One page of alarms."""
 
-    events: list[Alarm]
+    events: list[Alarm] = Field(validation_alias="rows")
     total_entries: int
 
 
 class AlarmsQuery(PageQuery):
-    """Which firings."""
+    """Which alarms."""
 
     rule_id: Number | None = Field(None, description="Those of this rule.")
     dag_id: Name | None = Field(None, description="Those of this workflow and its tasks.")
     task_id: Name | None = Field(None, description="Those of this task.")
     kind: list[Kind] = Field(default=[], description="Any of these kinds.")
     level: Levels = Field(default=[], description="Any of these levels.")
-    confirmed: bool | None = Field(None, description="Those that somebody confirmed, or those alone that nobody did.")
+    acknowledged: bool | None = Field(
+        None, description="Those that somebody acknowledged, or only those that nobody has."
+    )
     since: Moment | None = Field(None, description="Fired then or later.")
     until: Moment | None = Field(None, description="Fired then or earlier.")
     search: Name | None = Field(None, description="Part of the Dag's or task's id.")
 
-    def filter(self) -> EventFilter:
+    def filter(self) -> AlarmFilter:
         """As the services take it."""
-        return EventFilter(
+        return AlarmFilter(
             rule_id=self.rule_id,
             dag_id=self.dag_id or "",
             task_id=self.task_id or "",
             kinds=tuple(kind.value for kind in self.kind),
             levels=tuple(self.level),
-            confirmed=self.confirmed,
+            acknowledged=self.acknowledged,
             since=self.since,
             until=self.until,
             search=self.search or "",
@@ -247,14 +170,16 @@ class AlarmsQuery(PageQuery):
 
 
 class TestAnswer(BaseModel):
-    """What came of a test."""
+    """What came of a test so far."""
 
     __test__ = False  # a test of a rule, none of pytest's
 
     rule_id: int
-    unreachable: list[str] = Field(description="Who has no e-mail address.")
-    deliveries: list[Delivery]
+    unreachable: list[str] = Field(description="Who has no e-mail address. Empty unless you may read users.")
+    deliveries: list[Delivery] = Field(
+        description="Without those to addresses that were found by a name, for who may not read users."
+    )
 
 
-class Nothing(Asked):
+class Nothing(Input):
     """No options: send `{}`."""

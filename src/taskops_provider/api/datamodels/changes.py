@@ -2,63 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from taskops_provider.api.datamodels.common import TIME_EXAMPLE, Asked, LongText, Moment, Name
+from taskops_provider.api.datamodels.common import Sometimes
 from taskops_provider.api.datamodels.operations import Counts, TargetOutcome
-from taskops_provider.domain.operations import MAX_TARGETS, OperationOutcome, Options, Request, Scope, Target
-from taskops_provider.domain.states import Downstream, Verb
+from taskops_provider.domain.operations.limits import MAX_TARGETS
+from taskops_provider.domain.operations.outcomes import OperationOutcome
+from taskops_provider.domain.operations.targets import Scope, Target
+from taskops_provider.domain.states import Verb
+from taskops_provider.inputs.fields import Input, Name
+from taskops_provider.inputs.operation import Options, Request
+from taskops_provider.inputs.replenishment import TaskTarget
 
 _HASH = r"^[0-9]{1,18}\.[0-9a-f]{40}$"
 
 
-class TaskTarget(Asked):
-    """A task."""
-
-    dag_id: Name = Field(examples=["orders"])
-    task_id: Name = Field(examples=["clean"])
-
-
-class WorkflowTarget(Asked):
+class WorkflowTarget(Input):
     """A workflow."""
 
     dag_id: Name = Field(examples=["orders"])
 
 
-class Change(Asked):
+class Change(Options):
     """What is chosen with a change. Which verbs take which is said by the table of verbs."""
 
-    reason: LongText | None = Field(None, description="Why; kept with the operation and shown wherever the task is.")
-    ticket: LongText | None = Field(None, description="The ticket that asks for it.", examples=["OPS-4711"])
-    downstream: Downstream | None = Field(
-        None,
-        description="pause, offline, delete: what becomes of the stopped tasks' instances once everything upstream of "
-        "them is done: `skip`, `run` (counts as success), `fail`, `hold` (waits; pause only). `delete` must "
-        "choose `run` or `fail`.",
-    )
-    terminate_instances: StrictBool = Field(False, description="pause, offline: end unfinished instances at once.")
-    resume_at: Moment | None = Field(
-        None,
-        description="pause: start again by itself then; without a zone in Airflow's default zone.",
-        examples=[TIME_EXAMPLE],
-    )
-    held: Literal["run", "skip"] = Field("run", description="start: what becomes of instances that `hold` made wait.")
-    cascade: StrictBool = Field(
-        False, description="offline in strict mode: the selected tasks in waves, the leaves first."
-    )
-    fill_gap: StrictBool = Field(
-        False,
-        description="start: replenish the cycles that the tasks missed since they were paused. pause: do so when "
-        "`resume_at` starts them again.",
-    )
-    owners: Annotated[list[LongText], Field(max_length=1000)] = Field(
-        default_factory=list, description="set-owners: the new owners."
-    )
-    notify_owners: StrictBool = Field(
-        False, description="Tell the owners of what it applies to (`[taskops] notice_channels`)."
-    )
     plan_hash: str | None = Field(
         None,
         pattern=_HASH,
@@ -68,18 +37,7 @@ class Change(Asked):
 
     def options(self) -> Options:
         """What was chosen, as the services take it."""
-        return Options(
-            reason=self.reason or None,
-            ticket=self.ticket or None,
-            downstream=self.downstream,
-            terminate_instances=self.terminate_instances,
-            resume_at=self.resume_at,
-            held=self.held,
-            cascade=self.cascade,
-            fill_gap=self.fill_gap,
-            owners=tuple(self.owners),
-            notify_owners=self.notify_owners,
-        )
+        return Options.model_construct(**{name: getattr(self, name) for name in Options.model_fields})
 
 
 class TaskChange(Change):
@@ -131,11 +89,13 @@ class Affects(BaseModel):
 class Notified(BaseModel):
     """Who is told of the change."""
 
-    told: list[str] = Field(description="E-mail addresses; none where e-mail is not among the channels.")
-    unreachable: list[str] = Field(description="Owners without one: they are not told by e-mail.")
-    channels: list[str] = Field(
-        description="By what they are told: `email`, `webhook` or a class path; none where nobody is told."
+    told: list[str] = Field(
+        description="E-mail addresses, or names if you may not read users; none where e-mail is not among the channels."
     )
+    unreachable: list[str] = Field(
+        description="Owners without one: they are not told by e-mail. Empty if you may not read users."
+    )
+    channels: list[str] = Field(description="By what they are told, names of channels; none where nobody is told.")
 
 
 class Gap(BaseModel):
@@ -192,8 +152,10 @@ class ChangeAnswer(BaseModel):
     )
     counts: Counts
     items: list[TargetOutcome]
-    plan_hash: str | None = Field(None, description="Of a preview: send it along to apply exactly this plan.")
-    affects: Affects | None = Field(None, description="Of a preview.")
-    notified: Notified | None = Field(None, description="With `notify_owners`.")
-    gap: Gap | None = Field(None, description="With `fill_gap`.")
-    replenishment_id: int | None = Field(None, description="With `fill_gap`: what replenishes the gap, if anything.")
+    plan_hash: Sometimes[str] = Field(None, description="Of a preview: send it along to apply exactly this plan.")
+    affects: Sometimes[Affects] = Field(None, description="Of a preview.")
+    notified: Sometimes[Notified] = Field(None, description="With `notify_owners`.")
+    gap: Sometimes[Gap] = Field(None, description="With `fill_gap`.")
+    replenishment_id: Sometimes[int] = Field(
+        None, description="With `fill_gap`: what replenishes the gap, if anything."
+    )

@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
-from airflow import settings
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field
 
-TIME_EXAMPLE = "2026-12-24T06:00:00+01:00"
+from taskops_provider.inputs.fields import Input
 
-
-def _is_storable(text: str) -> str:
-    # PostgreSQL refuses texts with a zero byte, and no name has one
-    if "\0" in text:
-        raise ValueError("holds a zero byte, which no text may")
-    return text
+Value = TypeVar("Value")
 
 
-def _is_not_empty(text: str) -> str:
-    # an empty one is a script's unset variable, and would match everything
-    if not text.strip():
-        raise ValueError("is empty; leave it out to match everything")
-    return text
+def _is_none(value: object) -> bool:
+    return value is None
 
 
-def _is_time(value: Any) -> Any:
-    """Numbers would be taken for seconds since 1970."""
-    if isinstance(value, str) and not value.strip().lstrip("+-").replace(".", "", 1).isdigit():
-        return value
-    if isinstance(value, datetime):
-        return value
-    raise ValueError(f"is no time; allowed are a date and time in ISO 8601, as {TIME_EXAMPLE}")
+#: a field that an answer has only sometimes: it is left out while it is None (``OMIT_NONE`` of the services' answers)
+Sometimes = Annotated[Value | None, Field(exclude_if=_is_none)]
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """Without a zone a time is in Airflow's default zone, as everywhere in Airflow."""
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=settings.TIMEZONE)).astimezone(UTC)
-    except (OverflowError, ValueError):
-        raise ValueError("is beyond the times that can be kept") from None
-
-
-Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_is_storable), AfterValidator(_is_not_empty)]
-LongText = Annotated[str, AfterValidator(_is_storable)]
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=250), AfterValidator(_is_storable), AfterValidator(_is_not_empty)
-]
-Moment = Annotated[datetime, BeforeValidator(_is_time), AfterValidator(_in_utc)]
-#: an autoincremented key
-Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
-
-Names = Annotated[list[Name], Field(max_length=200)]
-
-
-class Asked(BaseModel):
-    """What is sent. A field that does not exist is refused: a misspelt one would silently do something else."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class PageQuery(Asked):
+class PageQuery(Input):
     """Which part of a list."""
 
     limit: int = Field(50, ge=1, le=1000, description="At most so many rows.")

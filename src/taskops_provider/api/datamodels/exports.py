@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from fastapi import Body
 from pydantic import BaseModel, Field
 
-from taskops_provider.api.datamodels.common import Asked
 from taskops_provider.api.datamodels.tasks import TaskFilterFields
 from taskops_provider.api.datamodels.workflows import WorkflowFilterFields
 from taskops_provider.api.examples import EXPORTS
-from taskops_provider.services.exports import ExportState
+from taskops_provider.inputs.fields import Input
+from taskops_provider.services.exports.request import ExportState
 
 Format = Literal["csv", "json"]
 
@@ -25,7 +25,7 @@ def _all_workflows() -> WorkflowFilterFields:
     return WorkflowFilterFields.model_validate({})
 
 
-class TaskExport(Asked):
+class TaskExport(Input):
     """All tasks that match, with all columns of the list."""
 
     kind: Literal["tasks"]
@@ -33,7 +33,7 @@ class TaskExport(Asked):
     filter: TaskFilterFields = Field(default_factory=_all_tasks, examples=[{"status": ["paused"]}])
 
 
-class WorkflowExport(Asked):
+class WorkflowExport(Input):
     """All workflows that match, with all columns of the list."""
 
     kind: Literal["workflows"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
-from taskops_provider.api.datamodels.common import Asked
+from taskops_provider.api.datamodels.common import Sometimes
+from taskops_provider.domain.lineage import Direction
+from taskops_provider.inputs.fields import Input
 
 
 class Node(BaseModel):
@@ -16,7 +16,7 @@ class Node(BaseModel):
     task_id: str
     status: str | None = Field(description="Shown status; null for a task that a sensor names and no Dag has.")
     task_type: str | None
-    level: int | None = Field(None, description="Steps from the task that was asked for, negative upstream.")
+    level: Sometimes[int] = Field(None, description="Steps from the task that was asked for, negative upstream.")
 
 
 class End(BaseModel):
@@ -53,10 +53,8 @@ class Lineage(BaseModel):
     complete: bool = Field(description="Nothing lies beyond the depth that was asked for.")
 
 
-class LineageQuery(Asked):
+class LineageQuery(Input):
     """How far to look, and where."""
 
     depth: int = Field(3, ge=1, le=1000, description="Go so many tasks far.")
-    direction: Literal["both", "upstream", "downstream"] = Field(
-        "both", description="What the task waits for, what waits for it, or both."
-    )
+    direction: Direction = Field(Direction.BOTH, description="What the task waits for, what waits for it, or both.")

@@ -9,12 +9,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from taskops_provider.api.datamodels.changes import ChangeAnswer
-from taskops_provider.api.datamodels.common import Asked, LongText, Moment, Name, Names, PageQuery, Text
+from taskops_provider.api.datamodels.common import PageQuery
 from taskops_provider.api.datamodels.operations import TargetOutcome
 from taskops_provider.domain.instances import InstanceStatus
 from taskops_provider.domain.states import Downstream
-from taskops_provider.services.history import InstanceFilter
-from taskops_provider.services.instance_operations import MAX_INSTANCES, Ref
+from taskops_provider.inputs.fields import Input, Moment, Name, Names, Text
+from taskops_provider.inputs.operation import OptionalText, ReasonAndTicket
+from taskops_provider.services.catalog.instances import InstanceFilter
+from taskops_provider.services.operations.on_instances import MAX_INSTANCES, Ref
 
 
 class Instance(BaseModel):
@@ -98,7 +100,7 @@ class Last(IntEnum):
     MANY = 100
 
 
-class CurveQuery(Asked):
+class CurveQuery(Input):
     """How much of the curve."""
 
     last: Last = Field(Last.A_FEW, description="The last 25, 50 or 100 instances that executed to their end.")
@@ -124,14 +126,14 @@ class Curve(BaseModel):
     points: list[Point]
 
 
-class InstanceTarget(Asked):
+class InstanceTarget(Input):
     """An instance of the task."""
 
     run_id: Name = Field(examples=["scheduled__2026-01-01T00:00:00+00:00"])
     map_index: int = Field(-1, ge=-1, le=2**31 - 1, description="-1 where the task is not mapped.")
 
 
-class InstanceChange(Asked):
+class InstanceChange(Input):
     """A change of single instances of a task."""
 
     model_config = ConfigDict(
@@ -147,13 +149,17 @@ class InstanceChange(Asked):
     )
 
     instances: Annotated[list[InstanceTarget], Field(min_length=1, max_length=MAX_INSTANCES)]
-    reason: LongText | None = Field(None, description="Why; kept with the operation.")
-    ticket: LongText | None = Field(None, description="The ticket that asks for it.")
+    reason: OptionalText = Field(None, description="Why; kept with the operation.")
+    ticket: OptionalText = Field(None, description="The ticket that asks for it.")
     dry_run: StrictBool = Field(False, description="Show what would be done and change nothing.")
 
     def refs(self) -> list[Ref]:
         """The instances, as the services take them."""
         return [Ref(target.run_id, target.map_index) for target in self.instances]
+
+    def explanation(self) -> ReasonAndTicket:
+        """Why, as the services take it."""
+        return ReasonAndTicket(reason=self.reason, ticket=self.ticket)
 
 
 class InstanceOutcome(TargetOutcome):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field, StrictBool
 
-from taskops_provider.api.datamodels.common import Asked, Moment, Name, Names, PageQuery, Text
-from taskops_provider.domain.operations import OperationOutcome
-from taskops_provider.services.records import NEWEST_FIRST, RecordFilter
+from taskops_provider.api.datamodels.common import PageQuery, Sometimes
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.operations.outcomes import OperationOutcome
+from taskops_provider.inputs.fields import Input, Moment, Name, Names, Text
+from taskops_provider.services.operations.records import NEWEST_FIRST, RecordFilter
 
 #: from where operations come
 Source = Literal["ui", "cli", "api", "operator", "monitor"]
@@ -29,9 +31,9 @@ class Blocker(BaseModel):
     dag_id: str | None
     task_id: str | None
     name: str = Field(examples=["load", "a task that you may not see"])
-    task_type: str | None = None
-    period: str | None = None
-    owners: list[str] | None = None
+    task_type: Sometimes[str] = None
+    period: Sometimes[str] = None
+    owners: Sometimes[list[str]] = None
 
 
 class TargetOutcome(BaseModel):
@@ -44,7 +46,7 @@ class TargetOutcome(BaseModel):
     after: str | None = Field(description="The shown status after.", examples=["paused"])
     reason: str | None = Field(description="Why it was left alone or blocked.")
     blocked_by: list[Blocker]
-    wave: int | None = Field(None, description="With `cascade`: 1 for the leaves, 2 for those above them, ...")
+    wave: Sometimes[int] = Field(None, description="With `cascade`: 1 for the leaves, 2 for those above them, ...")
 
 
 class ExportProgress(BaseModel):
@@ -69,19 +71,19 @@ class Operation(BaseModel):
     outcome: OperationOutcome
     counts: Counts = Field(description="Of the targets that you may see.")
     instances_ended: int
-    options: dict[str, Any] = Field(description="What was chosen with it.", examples=[{"downstream": "skip"}])
+    options: Json = Field(description="What was chosen with it.", examples=[{"downstream": "skip"}])
     reason: str | None
     ticket: str | None
     undoes: int | None = Field(description="The operation that this one undid.")
     undone_by: int | None = Field(description="The operation that undid this one.")
-    export: ExportProgress | None = Field(None, description="Of the verb `export` alone.")
+    export: Sometimes[ExportProgress] = Field(None, description="Of the verb `export` alone.")
 
 
 class RecordedOutcome(TargetOutcome):
     """What came of a recorded operation for one target."""
 
-    owners_before: list[str] | None = Field(None, description="Where owners were changed.")
-    owners_after: list[str] | None = Field(None, description="Where owners were changed.")
+    owners_before: Sometimes[list[str]] = Field(None, description="Where owners were changed.")
+    owners_after: Sometimes[list[str]] = Field(None, description="Where owners were changed.")
 
 
 class OperationDetails(Operation):
@@ -106,8 +108,8 @@ class OperationsQuery(PageQuery):
     outcome: list[OperationOutcome] = Field(default_factory=list, max_length=50, description="With this outcome.")
     dag_id: Name | None = Field(None, description="That touched this workflow.", examples=["orders"])
     task_id: Name | None = Field(None, description="That touched this task.", examples=["clean"])
-    workflow: Text | None = Field(None, description="Part of the name or id of a workflow that was touched.")
-    task: Text | None = Field(None, description="Part of the name or id of a task that was touched.")
+    workflow_like: Text | None = Field(None, description="Part of the name or id of a workflow that was touched.")
+    task_like: Text | None = Field(None, description="Part of the name or id of a task that was touched.")
     ticket: Text | None = Field(None, description="Part of the ticket.")
     since: Moment | None = Field(None, description="Since this time; without a zone in Airflow's default zone.")
     until: Moment | None = Field(None, description="Until this time.")
@@ -126,15 +128,15 @@ class OperationsQuery(PageQuery):
             outcomes=tuple(outcome.value for outcome in self.outcome),
             dag_id=self.dag_id or "",
             task_id=self.task_id or "",
-            workflow=self.workflow or "",
-            task=self.task or "",
+            workflow=self.workflow_like or "",
+            task=self.task_like or "",
             ticket=self.ticket or "",
             since=self.since,
             until=self.until,
         )
 
 
-class Undo(Asked):
+class Undo(Input):
     """How to undo an operation."""
 
     dry_run: StrictBool = Field(False, description="Show what would be done and change nothing.")

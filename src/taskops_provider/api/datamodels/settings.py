@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field, StrictBool
 
-from taskops_provider.api.datamodels.common import Asked, Name
+from taskops_provider.inputs.fields import Input, Name
 
 
 class StrictMode(BaseModel):
@@ -26,13 +26,13 @@ class StrictModes(BaseModel):
     total_entries: int
 
 
-class StrictModeQuery(Asked):
+class StrictModeQuery(Input):
     """Which projects."""
 
     project: Name | None = Field(None, description="This one alone.")
 
 
-class StrictModeChange(Asked):
+class StrictModeChange(Input):
     """What strict mode is to be."""
 
     project: Name | None = Field(description="A project; null: every one there is.", examples=["dags-folder"])

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from taskops_provider.api.datamodels.common import Asked, Names, PageQuery, Text
+from taskops_provider.api.datamodels.common import PageQuery
 from taskops_provider.api.datamodels.operations import Operation
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.states import Downstream, TaskState, TaskStatus
-from taskops_provider.services.exports_filter import task_filter
-from taskops_provider.services.filters import TaskFilter
+from taskops_provider.inputs.fields import Input, Names, Text
+from taskops_provider.services.catalog.filters import TaskFilter
+from taskops_provider.services.exports.filters import task_filter
 
 
 class Task(BaseModel):
@@ -57,12 +58,12 @@ class Tasks(BaseModel):
     total_entries: int = Field(description="How many match on all pages.")
 
 
-class TaskFilterFields(Asked):
+class TaskFilterFields(Input):
     """Which tasks. Several values of one field mean any of them; several fields mean all of them."""
 
     search: Text | None = Field(None, description="Part of the task's name or id, in any case.")
     dag_id: Names = Field(default_factory=list, description="In these workflows.")
-    workflow: Names = Field(default_factory=list, description="In workflows with this in their name or id.")
+    workflow_like: Names = Field(default_factory=list, description="In workflows with this in their name or id.")
     owner: Names = Field(default_factory=list, description="Owned by any of them.")
     folder: Names = Field(default_factory=list, description="In these folders (`bundle/dir`) or below them.")
     project: Names = Field(default_factory=list, description="In these projects (Dag bundles).")

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from taskops_provider.api.datamodels.common import Asked, Name
 from taskops_provider.domain.states import TaskStatus
+from taskops_provider.inputs.fields import Input, Name
 
 
-class WhyQuery(Asked):
+class WhyQuery(Input):
     """Whose reasons."""
 
     run_id: Name | None = Field(None, description="Those of its instances in this run, finished ones too.")

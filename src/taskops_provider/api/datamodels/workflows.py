@@ -6,12 +6,13 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from taskops_provider.api.datamodels.common import Asked, Names, PageQuery, Text
+from taskops_provider.api.datamodels.common import PageQuery
 from taskops_provider.api.datamodels.operations import Operation
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.states import WorkflowStatus
-from taskops_provider.services.exports_filter import workflow_filter
-from taskops_provider.services.filters import WorkflowFilter
+from taskops_provider.inputs.fields import Input, Names, Text
+from taskops_provider.services.catalog.filters import WorkflowFilter
+from taskops_provider.services.exports.filters import workflow_filter
 
 
 class StatusCounts(BaseModel):
@@ -81,7 +82,7 @@ class Workflows(BaseModel):
     total_entries: int = Field(description="How many match on all pages.")
 
 
-class WorkflowFilterFields(Asked):
+class WorkflowFilterFields(Input):
     """Which workflows. Several values of one field mean any of them; several fields mean all of them."""
 
     search: Text | None = Field(None, description="Part of the name or id, in any case; several separated by `|`.")

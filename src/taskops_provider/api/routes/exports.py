@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.utils.session import create_session
@@ -12,13 +11,14 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from taskops_provider.api.changing import CHANGING
-from taskops_provider.api.datamodels.common import Number
 from taskops_provider.api.datamodels.exports import Export, ExportRequest
+from taskops_provider.api.deprecated import OldWordsRoute
 from taskops_provider.api.errors import CHANGE, NOT_FOUND
 from taskops_provider.api.security import ActorDep, NowDep
-from taskops_provider.services import exports
+from taskops_provider.inputs.fields import Number
+from taskops_provider.services.exports import request
 
-router = APIRouter(prefix="/exports", tags=["Exports"])
+router = APIRouter(prefix="/exports", tags=["Exports"], route_class=OldWordsRoute)
 
 
 @router.post(
@@ -27,19 +27,19 @@ router = APIRouter(prefix="/exports", tags=["Exports"])
     status_code=status.HTTP_202_ACCEPTED,
     **CHANGING,
 )
-def request_export(body: ExportRequest, session: SessionDep, actor: ActorDep, now: NowDep) -> dict[str, Any]:
+def request_export(body: ExportRequest, session: SessionDep, actor: ActorDep, now: NowDep) -> request.ExportAnswer:
     """Ask for all that matches a filter, on all pages and with all columns.
 
     The monitor prepares it; ask for its state and fetch the content when it is `ready`. It holds what you may read
     now. Cells that a spreadsheet would take for a formula have an apostrophe in front.
     """
-    return exports.request_export(session, actor, body.filter.filter(), body.format, now)
+    return request.request_export(session, actor, body.filter.filter(), body.format, now)
 
 
 @router.get("/{export_id}", response_model=Export, responses=NOT_FOUND)
-def show_export(export_id: Number, session: SessionDep, actor: ActorDep) -> dict[str, Any]:
+def show_export(export_id: Number, session: SessionDep, actor: ActorDep) -> request.ExportAnswer:
     """Show how far a download of yours is."""
-    return exports.get_export(session, actor, export_id)
+    return request.get_export(session, actor, export_id)
 
 
 @router.get(
@@ -55,7 +55,7 @@ def show_export(export_id: Number, session: SessionDep, actor: ActorDep) -> dict
 )
 def fetch_export(export_id: Number, session: SessionDep, actor: ActorDep) -> StreamingResponse:
     """Fetch a download of yours that is `ready`."""
-    content = exports.open_content(session, actor, export_id, _open_session)
+    content = request.open_content(session, actor, export_id, _open_session)
     return StreamingResponse(
         content.pieces,
         media_type=content.media_type,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query
 
 from taskops_provider.api.changing import CHANGING
-from taskops_provider.api.datamodels.common import Name
 from taskops_provider.api.datamodels.instances import (
     Curve,
     CurveQuery,
@@ -19,10 +19,16 @@ from taskops_provider.api.datamodels.instances import (
 )
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.security import ActorDep, NowDep
-from taskops_provider.services import instance_operations
-from taskops_provider.services.curve import curve
-from taskops_provider.services.history import page_of_instances
-from taskops_provider.services.instance_operations import InstanceVerb
+from taskops_provider.domain.operations.answers import ChangeAnswer
+from taskops_provider.inputs.fields import Name
+from taskops_provider.services.catalog.curve import curve
+from taskops_provider.services.catalog.instances import InstanceSearch, page_of_instances
+from taskops_provider.services.operations.on_instances import (
+    InstanceRequest,
+    InstanceVerb,
+    apply_on_instances,
+    preview_on_instances,
+)
 
 router = APIRouter(prefix="/tasks/{dag_id}/{task_id}", tags=["Instances"])
 
@@ -35,22 +41,19 @@ def list_instances(
     session: SessionDep,
     actor: ActorDep,
     now: NowDep,
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     """List the instances of a task, those of the newest run first, and count what they are doing."""
     page = page_of_instances(
         session,
         actor,
-        dag_id,
-        task_id,
+        InstanceSearch(dag_id, task_id, query.filter(), tuple(status.value for status in query.status)),
         now,
-        query.filter(),
-        statuses=[status.value for status in query.status],
         limit=query.limit,
         offset=query.offset,
         order_by=query.order_by,
     )
     return {
-        "instances": [row.as_json() for row in page.rows],
+        "instances": page.rows,
         "total_entries": page.total_entries,
         "counts": page.counts,
         "gated": page.gated,
@@ -65,16 +68,15 @@ def show_curve(
     session: SessionDep,
     actor: ActorDep,
     now: NowDep,
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     """Show how long the last instances took, when they started and ended, the oldest first."""
     points = curve(session, actor, dag_id, task_id, now, last=int(query.last))
-    return {"dag_id": dag_id, "task_id": task_id, "points": [point.as_json() for point in points]}
+    return {"dag_id": dag_id, "task_id": task_id, "points": points}
 
 
 @router.post(
     "/instances/{verb}",
     response_model=InstanceChangeAnswer,
-    response_model_exclude_unset=True,
     **CHANGING,
 )
 def change_instances(
@@ -85,7 +87,7 @@ def change_instances(
     session: SessionDep,
     actor: ActorDep,
     now: NowDep,
-) -> dict[str, Any]:
+) -> ChangeAnswer:
     """Rerun or terminate single instances, or set them success or failed.
 
     - `rerun` clears exactly these: each runs again, and its run with it. What waits because its task was stopped runs.
@@ -94,9 +96,7 @@ def change_instances(
 
     It needs the permission to edit the Dag's task instances.
     """
+    request = InstanceRequest(dag_id, task_id, verb, body.refs(), body.explanation())
     if body.dry_run:
-        return instance_operations.preview(session, actor, dag_id, task_id, verb, body.refs(), now).as_json()
-    done = instance_operations.apply(
-        session, actor, dag_id, task_id, verb, body.refs(), reason=body.reason or None, ticket=body.ticket or None
-    )
-    return done.as_json()
+        return preview_on_instances(session, actor, request, now).answer()
+    return apply_on_instances(session, actor, request).answer()

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query
 
 from taskops_provider.api.changing import CHANGING
 from taskops_provider.api.datamodels.changes import ChangeAnswer
-from taskops_provider.api.datamodels.common import Number
 from taskops_provider.api.datamodels.operations import OperationDetails, Operations, OperationsQuery, Undo
+from taskops_provider.api.deprecated import OldWordsRoute
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.security import ActorDep
-from taskops_provider.services.records import get_operation
-from taskops_provider.services.records import list_operations as list_records
-from taskops_provider.services.undo import preview_undo, undo
+from taskops_provider.domain.operations import answers
+from taskops_provider.inputs.fields import Number
+from taskops_provider.services.operations.records import get_operation
+from taskops_provider.services.operations.records import list_operations as list_records
+from taskops_provider.services.operations.undo import preview_undo, undo
 
-router = APIRouter(prefix="/operations", tags=["Operations"])
+router = APIRouter(prefix="/operations", tags=["Operations"], route_class=OldWordsRoute)
 
 
-@router.get("", response_model=Operations, response_model_exclude_unset=True)
-def list_operations(query: Annotated[OperationsQuery, Query()], session: SessionDep, actor: ActorDep) -> dict[str, Any]:
+@router.get("", response_model=Operations)
+def list_operations(
+    query: Annotated[OperationsQuery, Query()], session: SessionDep, actor: ActorDep
+) -> Mapping[str, object]:
     """List operations, the newest first: those that touched a Dag you may read, settings, and your own exports."""
     page = list_records(session, actor, query.filter(), limit=query.limit, offset=query.offset, order_by=query.order_by)
     return {"operations": page.rows, "total_entries": page.total_entries}
 
 
-@router.get("/{operation_id}", response_model=OperationDetails, response_model_exclude_unset=True, responses=NOT_FOUND)
-def show_operation(operation_id: Number, session: SessionDep, actor: ActorDep) -> dict[str, Any]:
+@router.get("/{operation_id}", response_model=OperationDetails, responses=NOT_FOUND)
+def show_operation(operation_id: Number, session: SessionDep, actor: ActorDep) -> answers.OperationDetails:
     """Show one operation and what came of each target that you may see."""
     return get_operation(session, actor, operation_id)
 
@@ -36,10 +41,9 @@ def show_operation(operation_id: Number, session: SessionDep, actor: ActorDep) -
 @router.post(
     "/{operation_id}/undo",
     response_model=ChangeAnswer,
-    response_model_exclude_unset=True,
     **CHANGING,
 )
-def undo_operation(operation_id: Number, body: Undo, session: SessionDep, actor: ActorDep) -> dict[str, Any]:
+def undo_operation(operation_id: Number, body: Undo, session: SessionDep, actor: ActorDep) -> answers.ChangeAnswer:
     """Restore the states or owners that an operation changed, where nothing newer did. Itself an operation."""
     plan = (preview_undo if body.dry_run else undo)(session, actor, operation_id)
-    return plan.as_json()
+    return plan.answer()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query, status
 
 from taskops_provider.api.changing import CHANGING
-from taskops_provider.api.datamodels.common import Number
 from taskops_provider.api.datamodels.replenishments import (
     Cells,
     CellsQuery,
@@ -21,22 +22,25 @@ from taskops_provider.api.datamodels.replenishments import (
     ReplenishmentsQuery,
     Verb,
 )
+from taskops_provider.api.deprecated import OldWordsDep, OldWordsRoute
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.security import ActorDep, NowDep
-from taskops_provider.services import replenishment_list, replenishment_plan, replenishments
-from taskops_provider.services.replenishment_cells import list_cells
-from taskops_provider.services.replenishment_control import ControlVerb, control
-from taskops_provider.services.replenishment_plan_cells import cells_json
+from taskops_provider.inputs.fields import Number
+from taskops_provider.services.replenishments import control, create, listing, plan, progress
+from taskops_provider.services.replenishments.cells import list_cells
+from taskops_provider.services.replenishments.control import ControlVerb
+from taskops_provider.services.replenishments.plan_summary import PlanSummary, summarize
+from taskops_provider.services.replenishments.progress import CreatedReplenishment
 
-router = APIRouter(prefix="/replenishments", tags=["Replenishments"])
+router = APIRouter(prefix="/replenishments", tags=["Replenishments"], route_class=OldWordsRoute)
 
 
 @router.get("", response_model=Replenishments)
 def list_replenishments(
     query: Annotated[ReplenishmentsQuery, Query()], session: SessionDep, actor: ActorDep, now: NowDep
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     """List the replenishments that touch a Dag you may read, the newest first."""
-    page = replenishment_list.list_replenishments(
+    page = listing.list_replenishments(
         session, actor, now, query.filter(), limit=query.limit, offset=query.offset, order_by=query.order_by
     )
     return {"replenishments": page.rows, "total_entries": page.total_entries}
@@ -44,14 +48,14 @@ def list_replenishments(
 
 @router.post("/plan", response_model=ReplenishmentPlan, response_model_exclude_unset=True, **CHANGING)
 def plan_replenishment(
-    body: ReplenishmentPlanRequest, session: SessionDep, actor: ActorDep, now: NowDep
-) -> dict[str, Any]:
+    body: ReplenishmentPlanRequest, session: SessionDep, actor: ActorDep, now: NowDep, used: OldWordsDep
+) -> PlanSummary:
     """Show which cells, task by cycle, a replenishment would execute. Nothing is changed.
 
     It needs to edit every workflow that is named.
     """
-    plan = replenishment_plan.plan_replenishment(session, actor, body.asked(), now)
-    return plan.as_json() | (cells_json(plan) if body.grid else {})
+    summary = summarize(plan.plan_replenishment(session, actor, body.request(), now), with_cells=body.grid)
+    return replace(summary, warnings=[*summary.warnings, *used.sentences])
 
 
 @router.post(
@@ -61,26 +65,29 @@ def plan_replenishment(
     **CHANGING,
 )
 def create_replenishment(
-    body: ReplenishmentCreate, session: SessionDep, actor: ActorDep, now: NowDep
-) -> dict[str, Any]:
+    body: ReplenishmentCreate, session: SessionDep, actor: ActorDep, now: NowDep, used: OldWordsDep
+) -> CreatedReplenishment:
     """Queue a replenishment; the monitor executes it.
 
     Missing runs are made by Airflow backfills in which only what was selected executes; in existing runs just the
     selected instances are cleared.
     """
-    return replenishments.create_replenishment(session, actor, body.create(), now)
+    created = create.create_replenishment(session, actor, body.request(), now)
+    return replace(created, warnings=[*created.warnings, *used.sentences])
 
 
 @router.get("/{replenishment_id}", response_model=ReplenishmentDetails, responses=NOT_FOUND)
-def show_replenishment(replenishment_id: Number, session: SessionDep, actor: ActorDep, now: NowDep) -> dict[str, Any]:
+def show_replenishment(
+    replenishment_id: Number, session: SessionDep, actor: ActorDep, now: NowDep
+) -> progress.ReplenishmentDetails:
     """Show one replenishment with its progress."""
-    return replenishments.show_replenishment(session, actor, replenishment_id, now)
+    return create.show_replenishment(session, actor, replenishment_id, now)
 
 
 @router.get("/{replenishment_id}/cells", response_model=Cells, responses=NOT_FOUND)
 def list_replenishment_cells(
     replenishment_id: Number, query: Annotated[CellsQuery, Query()], session: SessionDep, actor: ActorDep
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     """List its cells, task by cycle, by logical date: those of Dags you may read."""
     page = list_cells(
         session,
@@ -101,9 +108,9 @@ def list_replenishment_cells(
 )
 def control_replenishment(
     replenishment_id: Number, verb: Verb, body: Control, session: SessionDep, actor: ActorDep, now: NowDep
-) -> dict[str, Any]:
+) -> progress.ReplenishmentDetails:
     """Pause, resume, cancel or retry. It needs to edit every workflow of the replenishment."""
-    return control(
+    return control.control_replenishment(
         session,
         actor,
         replenishment_id,

@@ -2,54 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Query
 
 from taskops_provider.api.changing import CHANGING, change
-from taskops_provider.api.datamodels.changes import ChangeAnswer, WorkflowChange
-from taskops_provider.api.datamodels.common import Name
+from taskops_provider.api.datamodels import changes
+from taskops_provider.api.datamodels.changes import WorkflowChange
 from taskops_provider.api.datamodels.graphs import Diagram
 from taskops_provider.api.datamodels.workflows import WorkflowDetails, Workflows, WorkflowsQuery
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.examples import WORKFLOW_CHANGES
 from taskops_provider.api.security import ActorDep, NowDep
+from taskops_provider.domain.operations.answers import ChangeAnswer
 from taskops_provider.domain.states import Verb
-from taskops_provider.services import workflows
-from taskops_provider.services.details import workflow_details
-from taskops_provider.services.lineage_walk import workflow_graph
+from taskops_provider.inputs.fields import Name
+from taskops_provider.services import details
+from taskops_provider.services.catalog import workflows
+from taskops_provider.services.catalog.lineage_graph import Graph, workflow_graph
 
 router = APIRouter(prefix="/workflows", tags=["Workflows"])
 
 
-@router.get("", response_model=Workflows, response_model_exclude_unset=True)
+@router.get("", response_model=Workflows)
 def list_workflows(
     query: Annotated[WorkflowsQuery, Query()], session: SessionDep, actor: ActorDep, now: NowDep
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     """List workflows that you may read."""
     page = workflows.list_workflows(
         session, actor, query.filter(), now, limit=query.limit, offset=query.offset, order_by=query.order_by
     )
-    return {"workflows": [row.as_json() for row in page.rows], "total_entries": page.total_entries}
+    return {"workflows": page.rows, "total_entries": page.total_entries}
 
 
-@router.get("/{dag_id}", response_model=WorkflowDetails, response_model_exclude_unset=True, responses=NOT_FOUND)
-def show_workflow(dag_id: Name, session: SessionDep, actor: ActorDep, now: NowDep) -> dict[str, Any]:
+@router.get("/{dag_id}", response_model=WorkflowDetails, responses=NOT_FOUND)
+def show_workflow(dag_id: Name, session: SessionDep, actor: ActorDep, now: NowDep) -> details.WorkflowDetails:
     """Show one workflow, also a deleted one or one whose Dag is gone."""
-    return workflow_details(session, actor, dag_id, now)
+    return details.workflow_details(session, actor, dag_id, now)
 
 
-@router.get("/{dag_id}/diagram", response_model=Diagram, response_model_exclude_unset=True, responses=NOT_FOUND)
-def show_diagram(dag_id: Name, session: SessionDep, actor: ActorDep, now: NowDep) -> dict[str, Any]:
+@router.get("/{dag_id}/diagram", response_model=Diagram, responses=NOT_FOUND)
+def show_diagram(dag_id: Name, session: SessionDep, actor: ActorDep, now: NowDep) -> Graph:
     """Show the tasks of a workflow and what waits for what inside it."""
-    return {"dag_id": dag_id, **workflow_graph(session, actor, dag_id, now).as_json()}
+    return workflow_graph(session, actor, dag_id, now)
 
 
 @router.post(
     "/{verb}",
-    response_model=ChangeAnswer,
-    response_model_exclude_unset=True,
+    response_model=changes.ChangeAnswer,
     **CHANGING,
 )
 def change_workflows(
@@ -58,7 +60,7 @@ def change_workflows(
     session: SessionDep,
     actor: ActorDep,
     now: NowDep,
-) -> dict[str, Any]:
+) -> ChangeAnswer:
     """Start, pause, take offline, delete or submit whole workflows, or set their owners.
 
     200 also where targets were left alone or blocked, even all of them: `outcome` and `items` say so. 404 where a

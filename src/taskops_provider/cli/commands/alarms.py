@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from taskops_provider.cli.alarms import given_rule
+from taskops_provider.cli.alarm_rule import described_rule, flag_of
+from taskops_provider.cli.deprecated import warn_of_command
 from taskops_provider.cli.output import (
     STRUCTURED,
     Columns,
@@ -18,38 +18,42 @@ from taskops_provider.cli.output import (
 from taskops_provider.cli.run import EXIT_REFUSED, UsageError, changes, opened, reads
 from taskops_provider.cli.text import say
 from taskops_provider.cli.times import parse_time
-from taskops_provider.domain.alarms import DeliveryState
-from taskops_provider.services import alarm_changes, alarm_events, alarm_rules, alarm_send
-from taskops_provider.services.alarm_events import EventFilter
-from taskops_provider.services.alarm_rules import RuleFilter
+from taskops_provider.domain.alarms.deliveries import DeliveryState
+from taskops_provider.domain.answers import plain
+from taskops_provider.inputs.alarms.rule import RuleChange, RuleCreate
+from taskops_provider.inputs.problems import naming, read
+from taskops_provider.services.alarms import rule_changes, rule_test
+from taskops_provider.services.alarms.acknowledge import acknowledge_alarms
+from taskops_provider.services.alarms.answers import DeliveryAnswer, RuleAnswer
+from taskops_provider.services.alarms.listing import AlarmFilter, list_alarms
+from taskops_provider.services.alarms.rules import RuleFilter, list_rules
 
 RULES: Columns = {
-    "rule": lambda rule: rule["rule_id"],
+    "rule": lambda rule: rule.rule_id,
     "on": lambda rule: _on(rule),
-    "kind": lambda rule: rule["kind"],
-    "parameters": lambda rule: rule["parameters"],
-    "level": lambda rule: rule["level"],
-    "recipients": lambda rule: _people(rule["recipients"]),
-    "channels": lambda rule: [channel["channel"] for channel in rule["channels"]],
-    "enabled": lambda rule: rule["enabled"],
-    "name": lambda rule: rule["name"],
+    "kind": lambda rule: rule.kind.value,
+    "parameters": lambda rule: plain(rule.parameters),
+    "level": lambda rule: rule.level,
+    "recipients": lambda rule: rule.recipients.words,
+    "channels": lambda rule: [channel.channel for channel in rule.channels],
+    "enabled": lambda rule: rule.enabled,
+    "name": lambda rule: rule.name,
 }
-EVENTS: Columns = {
-    "alarm": lambda event: event["event_id"],
-    "fired_at": lambda event: event["fired_at"],
-    "level": lambda event: event["level"],
-    "what": lambda event: f"{event['headline']}: {event['what']}",
-    "messages": lambda event: _messages(event["deliveries"]),
-    "unreachable": lambda event: event["unreachable"],
-    "confirmed_by": lambda event: event["confirmed_by"],
-    "rule": lambda event: event["rule_id"],
+ALARMS: Columns = {
+    "alarm": lambda alarm: alarm.event_id,
+    "fired_at": lambda alarm: alarm.fired_at,
+    "level": lambda alarm: alarm.level,
+    "what": lambda alarm: f"{alarm.headline}: {alarm.what}",
+    "messages": lambda alarm: _messages(alarm.deliveries),
+    "unreachable": lambda alarm: alarm.unreachable,
+    "acknowledged_by": lambda alarm: alarm.acknowledged_by,
+    "rule": lambda alarm: alarm.rule_id,
 }
 DELIVERIES: Columns = {
-    "channel": lambda one: one["channel"],
-    "connection": lambda one: one["connection"],
-    "recipient": lambda one: one["recipient"],
-    "state": lambda one: one["state"],
-    "error": lambda one: one["error"],
+    "channel": lambda delivery: delivery.channel,
+    "recipient": lambda delivery: delivery.recipient,
+    "state": lambda delivery: delivery.state.value,
+    "error": lambda delivery: delivery.error,
 }
 
 
@@ -64,31 +68,34 @@ def alarms_list(args: Namespace) -> None:
         search=args.search or "",
     )
     with opened() as work:
-        page = alarm_rules.list_rules(work.session, work.actor, where, limit=args.limit, offset=args.offset)
-    print_list(page.rows, RULES, args.output, as_json=lambda one: one, empty="no alarm rules")
+        page = list_rules(work.session, work.actor, where, limit=args.limit, offset=args.offset)
+    print_list(page.rows, RULES, args.output, empty="no alarm rules")
 
 
 @changes
 def alarms_create(args: Namespace) -> None:
     """Make a rule."""
-    given = given_rule(args)
+    given = described_rule(args)
     if "scope" not in given:
         raise UsageError("name what it is on: --task DAG_ID TASK_ID, --workflow DAG_ID or --project BUNDLE")
     if "kind" not in given:
         raise UsageError("name the --kind of rule")
     with opened() as work:
-        shown = alarm_changes.create_rule(work.session, work.actor, given, work.now)
+        with naming(flag_of):
+            rule = read(RuleCreate, given).rule()
+        shown = rule_changes.create_rule(work.session, work.actor, rule, work.now)
     _print_rule(shown, args.output)
 
 
 @changes
 def alarms_update(args: Namespace) -> None:
     """Change a rule."""
-    given = given_rule(args)
+    given = described_rule(args)
     if not given:
         raise UsageError("name what is to change")
-    with opened() as work:
-        shown = alarm_changes.update_rule(work.session, work.actor, args.rule_id, given, work.now)
+    with opened() as work, naming(flag_of):
+        change = read(RuleChange, given)
+        shown = rule_changes.update_rule(work.session, work.actor, args.rule_id, change, work.now)
     _print_rule(shown, args.output)
 
 
@@ -96,77 +103,81 @@ def alarms_update(args: Namespace) -> None:
 def alarms_delete(args: Namespace) -> None:
     """Delete a rule."""
     with opened() as work:
-        shown = alarm_changes.delete_rule(work.session, work.actor, args.rule_id, work.now)
+        shown = rule_changes.delete_rule(work.session, work.actor, args.rule_id, work.now)
     _print_rule(shown, args.output)
 
 
 @reads
 def alarms_events(args: Namespace) -> None:
-    """List what fired, the newest first."""
+    """List alarms, the newest first."""
     with opened() as work:
         times = {
             name: parse_time(f"--{name}", text, work.now, sign="-") if (text := getattr(args, name)) else None
             for name in ("since", "until")
         }
-        where = EventFilter(
+        where = AlarmFilter(
             rule_id=args.rule,
             dag_id=args.in_dag or "",
             task_id=args.of_task or "",
             kinds=tuple(args.kinds or ()),
             levels=tuple(args.levels or ()),
-            confirmed=False if args.open else None,
+            acknowledged=False if args.unacknowledged else None,
             search=args.search or "",
             **times,
         )
-        page = alarm_events.list_events(work.session, work.actor, where, limit=args.limit, offset=args.offset)
-    print_list(page.rows, EVENTS, args.output, as_json=lambda one: one, empty="no alarms")
+        page = list_alarms(work.session, work.actor, where, limit=args.limit, offset=args.offset)
+    print_list(page.rows, ALARMS, args.output, empty="no alarms")
+
+
+@changes
+def alarms_acknowledge(args: Namespace) -> None:
+    """Acknowledge alarms: all of them, or none."""
+    _acknowledge(args)
 
 
 @changes
 def alarms_confirm(args: Namespace) -> None:
-    """Confirm firings: all of them, or none."""
+    """Acknowledge alarms, by the old name of the command."""
+    warn_of_command("alarms confirm")
+    _acknowledge(args)
+
+
+def _acknowledge(args: Namespace) -> None:
     with opened() as work:
-        shown = alarm_events.confirm_events(work.session, work.actor, args.event_ids, work.now)
-    print_list(shown, EVENTS, args.output, as_json=lambda one: one, empty="")
+        alarms = acknowledge_alarms(work.session, work.actor, args.event_ids, work.now)
+    print_list(alarms, ALARMS, args.output, empty="")
 
 
 @changes
 def alarms_test(args: Namespace) -> int:
     """Send one message by each channel of a rule now."""
     with opened() as work:
-        ids, unreachable = alarm_events.prepare_test(work.session, work.actor, args.rule_id, work.now)
-    alarm_send.send_now(ids, f"test of rule {args.rule_id}")
-    with opened() as work:
-        sent = alarm_events.deliveries_by_id(work.session, ids)
+        answer = rule_test.send_test(work.session, work.actor, args.rule_id, work.now)
     if args.output in STRUCTURED:
-        print_object({"rule_id": args.rule_id, "unreachable": unreachable, "deliveries": sent}, args.output)
+        print_object(plain(answer), args.output)
     else:
-        print_table(sent, DELIVERIES, args.output, empty="nobody to tell")
-        for name in unreachable:
+        print_table(answer.deliveries, DELIVERIES, args.output, empty="nobody to tell")
+        for name in answer.unreachable:
             say(f"{name} has no e-mail address")
-    well = sent and not unreachable and all(one["state"] == DeliveryState.SENT for one in sent)
-    return 0 if well else EXIT_REFUSED
+    are_sent = answer.deliveries and all(one.state is DeliveryState.SENT for one in answer.deliveries)
+    return 0 if are_sent and not answer.unreachable else EXIT_REFUSED
 
 
-def _on(rule: Mapping[str, Any]) -> str:
-    return " ".join(filter(None, (rule["dag_id"], rule["task_id"]))) or f"project {rule['project']}"
+def _on(rule: RuleAnswer) -> str:
+    return " ".join(filter(None, (rule.dag_id, rule.task_id))) or f"project {rule.project}"
 
 
-def _people(recipients: Mapping[str, Any]) -> list[str]:
-    return [*(["owners"] if recipients["owners"] else []), *recipients["users"], *recipients["addresses"]]
+def _messages(deliveries: Sequence[DeliveryAnswer]) -> list[str]:
+    return [f"{one.why.value} {one.recipient or one.channel} {one.state.value}" for one in deliveries]
 
 
-def _messages(deliveries: list[dict[str, Any]]) -> list[str]:
-    return [f"{one['why']} {one['recipient'] or one['channel']} {one['state']}" for one in deliveries]
-
-
-def _print_rule(rule: dict[str, Any], output: str) -> None:
+def _print_rule(rule: RuleAnswer, output: str) -> None:
+    details = plain(rule)
     if output in STRUCTURED:
-        print_object(rule, output)
+        print_object(details, output)
         return
-    shown = {**rule, "recipients": _people(rule["recipients"])}
-    shown["channels"] = [":".join(filter(None, (one["channel"], one["connection"]))) for one in rule["channels"]]
-    if rule["escalation"]:
-        escalation = rule["escalation"]
-        shown["escalation"] = f"after {escalation['after']} min: {', '.join(_people(escalation['recipients']))}"
-    print_details(shown)
+    details["recipients"] = rule.recipients.words
+    details["channels"] = [one.channel for one in rule.channels]
+    if escalation := rule.escalation:
+        details["escalation"] = f"after {escalation.after} min: {', '.join(escalation.recipients.words)}"
+    print_details(details)

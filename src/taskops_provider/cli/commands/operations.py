@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from taskops_provider.cli import confirm
 from taskops_provider.cli.commands.changes import exit_code
@@ -14,11 +13,13 @@ from taskops_provider.cli.plans import print_items, print_plan
 from taskops_provider.cli.records import COLUMNS
 from taskops_provider.cli.run import Work, changes, opened, reads
 from taskops_provider.cli.times import parse_time
-from taskops_provider.domain.operations import Plan
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.operations.answers import OperationRecord
+from taskops_provider.domain.operations.plan import Plan
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.paging import MAX_LIMIT
-from taskops_provider.services.records import RecordFilter, get_operation, list_operations
-from taskops_provider.services.undo import preview_undo, undo
+from taskops_provider.services.operations.records import RecordFilter, get_operation, list_operations
+from taskops_provider.services.operations.undo import preview_undo, undo
+from taskops_provider.services.shared.paging import MAX_LIMIT
 
 
 @reads
@@ -29,7 +30,7 @@ def operations_list(args: Namespace) -> None:
     with opened() as work:
         where = _filter(args, work.now)
         records = _walk(work, where, args)
-        print_list(records, COLUMNS, args.output, as_json=lambda record: record, empty="no operations")
+        print_list(records, COLUMNS, args.output, empty="no operations")
 
 
 def _filter(args: Namespace, now: datetime) -> RecordFilter:
@@ -44,15 +45,15 @@ def _filter(args: Namespace, now: datetime) -> RecordFilter:
         outcomes=tuple(args.outcomes or ()),
         dag_id=args.in_dag or "",
         task_id=args.of_task or "",
-        workflow=args.workflow or "",
-        task=args.task or "",
+        workflow=args.workflow_like or "",
+        task=args.task_like or "",
         ticket=args.ticket or "",
         since=since,
         until=until,
     )
 
 
-def _walk(work: Work, where: RecordFilter, args: Namespace) -> Iterator[dict[str, Any]]:
+def _walk(work: Work, where: RecordFilter, args: Namespace) -> Iterator[OperationRecord]:
     """Yield operations page by page."""
     left, offset = args.limit, args.offset
     while left > 0:
@@ -70,21 +71,22 @@ def operations_show(args: Namespace) -> None:
     """Show one operation."""
     with opened() as work:
         record = get_operation(work.session, work.actor, args.operation_id)
+    shown = plain(record)
     if args.output in STRUCTURED:
-        print_object(record, args.output)
+        print_object(shown, args.output)
         return
-    items = record.pop("items")
-    print_details(record)
-    if items:
+    del shown["items"]
+    print_details(shown)
+    if record.items:
         heading("targets")
-        print_items(items, args.output, shorten=False)
+        print_items(record.items, args.output, shorten=False)
 
 
 @changes
 def operations_undo(args: Namespace) -> int:
     """Undo one operation."""
-    plan, seen = (_preview(args), False) if args.dry_run else _undo(args)
-    print_plan(plan, args.output, seen=seen)
+    plan, was_shown = (_preview(args), False) if args.dry_run else _undo(args)
+    print_plan(plan, args.output, was_shown=was_shown)
     return exit_code(plan)
 
 
@@ -94,6 +96,6 @@ def _preview(args: Namespace) -> Plan:
 
 
 def _undo(args: Namespace) -> tuple[Plan, bool]:
-    seen = confirm.ask(_preview(args)) if confirm.is_asked(args) else False
+    was_shown = confirm.ask(_preview(args)) if confirm.is_asked(args) else False
     with opened() as work:
-        return undo(work.session, work.actor, args.operation_id), seen
+        return undo(work.session, work.actor, args.operation_id), was_shown

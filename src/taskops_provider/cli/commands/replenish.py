@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
-from taskops_provider.cli import confirm, replenish_grid, watch
+from taskops_provider.cli import confirm, replenish_grid, replenishing, watch
 from taskops_provider.cli.output import (
     STRUCTURED,
     Columns,
@@ -20,48 +20,48 @@ from taskops_provider.cli.output import (
 from taskops_provider.cli.run import EXIT_REFUSED, UsageError, changes, opened, reads
 from taskops_provider.cli.text import out, say
 from taskops_provider.cli.times import parse_time
-from taskops_provider.domain.cells import parse_wanted
-from taskops_provider.domain.operations import Target
+from taskops_provider.domain.answers import plain
 from taskops_provider.domain.progress import ReplenishmentState
-from taskops_provider.domain.replenishment import Asked, Range, Window, end_of_range, parse_conf
-from taskops_provider.services.replenishment_cells import list_cells
-from taskops_provider.services.replenishment_control import ControlVerb, control
-from taskops_provider.services.replenishment_list import ReplenishmentFilter, list_replenishments
-from taskops_provider.services.replenishment_plan import plan_replenishment
-from taskops_provider.services.replenishment_plan_cells import cells_json
-from taskops_provider.services.replenishments import create_replenishment, show_replenishment
+from taskops_provider.inputs.replenishment import ReplenishmentCreateInput, ReplenishmentInput
+from taskops_provider.services.replenishments.cells import list_cells
+from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
+from taskops_provider.services.replenishments.create import create_replenishment, show_replenishment
+from taskops_provider.services.replenishments.listing import ReplenishmentFilter, list_replenishments
+from taskops_provider.services.replenishments.plan import plan_replenishment
+from taskops_provider.services.replenishments.plan_summary import PlanSummary, summarize
+from taskops_provider.services.replenishments.progress import CreatedReplenishment, ReplenishmentDetails
 
 COLUMNS: Columns = {
-    "replenishment": lambda one: one["replenishment_id"],
-    "name": lambda one: one["name"],
-    "state": lambda one: one["state"],
-    "complete": lambda one: f"{one['percent_complete']} %",
-    "success": lambda one: f"{one['percent_success']} %",
-    "eta": lambda one: one["eta"],
-    "by": lambda one: one["actor"],
-    "created_at": lambda one: one["created_at"],
+    "replenishment": lambda one: one.replenishment_id,
+    "name": lambda one: one.name,
+    "state": lambda one: one.state,
+    "complete": lambda one: f"{one.percent_complete} %",
+    "success": lambda one: f"{one.percent_success} %",
+    "eta": lambda one: one.eta,
+    "by": lambda one: one.actor,
+    "created_at": lambda one: one.created_at,
 }
+#: of (dag id, task)
 _TASK_COLUMNS: Columns = {
-    "dag_id": lambda row: row["dag_id"],
-    "task_id": lambda row: row["task_id"],
-    "execute": lambda row: row["execute"],
-    "cells": lambda row: ", ".join(f"{number} {name}" for name, number in row["by_class"].items()),
-    "pulled_in": lambda row: row["pulled_in"],
+    "dag_id": lambda row: row[0],
+    "task_id": lambda row: row[1].task_id,
+    "execute": lambda row: row[1].execute,
+    "cells": lambda row: _counts(row[1].by_class),
+    "pulled_in": lambda row: row[1].pulled_in,
 }
 _WORKFLOW_COLUMNS: Columns = {
-    "dag_id": lambda row: row["dag_id"],
-    "complete": lambda row: f"{row['percent_complete']} %",
-    "success": lambda row: f"{row['percent_success']} %",
-    "cells": lambda row: ", ".join(f"{number} {name}" for name, number in row["by_state"].items()),
+    "dag_id": lambda one: one.dag_id,
+    "complete": lambda one: f"{one.percent_complete} %",
+    "success": lambda one: f"{one.percent_success} %",
+    "cells": lambda one: _counts(one.by_state),
 }
-
 _CELL_COLUMNS: Columns = {
-    "dag_id": lambda one: one["dag_id"],
-    "task_id": lambda one: one["task_id"],
-    "logical_date": lambda one: one["logical_date"],
-    "was": lambda one: one["was"],
-    "state": lambda one: one["state"],
-    "run_id": lambda one: one["run_id"],
+    "dag_id": lambda one: one.dag_id,
+    "task_id": lambda one: one.task_id,
+    "logical_date": lambda one: one.logical_date,
+    "was": lambda one: one.was,
+    "state": lambda one: one.state,
+    "run_id": lambda one: one.run_id,
 }
 
 
@@ -69,12 +69,15 @@ _CELL_COLUMNS: Columns = {
 def replenish_plan(args: Namespace) -> None:
     """Show what would be done."""
     with opened() as work:
-        found = plan_replenishment(work.session, work.actor, _asked(args, work.now), work.now)
-        plan = found.as_json() | (cells_json(found) if args.grid else {})
+        request = replenishing.read_flags(ReplenishmentInput, args, work.now).request()
+        plan = summarize(plan_replenishment(work.session, work.actor, request, work.now), with_cells=args.grid)
     if args.output in STRUCTURED:
-        print_object(plan, args.output)
+        print_object(plain(plan), args.output)
         return
-    _print_plan(plan, args.output)
+    _print_plan(plan)
+    out()
+    rows = [(workflow.dag_id, task) for workflow in plan.workflows for task in workflow.tasks]
+    print_table(rows, _TASK_COLUMNS, args.output, empty="no tasks")
     if args.grid:
         for line in replenish_grid.lines(plan):
             out(line)
@@ -83,19 +86,21 @@ def replenish_plan(args: Namespace) -> None:
 @changes
 def replenish_create(args: Namespace) -> int:
     """Plan, ask, queue, and with ``--wait`` watch."""
-    if args.wait and args.no_wait:
-        raise UsageError("--wait and --no-wait do not go together")
     if confirm.is_asked(args):
         with opened() as work:
-            plan = plan_replenishment(work.session, work.actor, _asked(args, work.now), work.now).as_json()
-        _print_plan(plan, "table", to=say)
-        confirm.ask_whether(f"Execute {plan['counts']['execute']} cells?")
+            request = replenishing.read_flags(ReplenishmentCreateInput, args, work.now).request()
+            plan = summarize(plan_replenishment(work.session, work.actor, request, work.now))
+        _print_plan(plan, to=say)
+        confirm.ask_whether(f"Execute {plan.counts.execute} cells?")
     with opened() as work:
-        shown = create_replenishment(work.session, work.actor, _asked(args, work.now), work.now)
-    if args.wait:
-        shown = watch.until_over(shown["replenishment_id"])
-    _print(shown, args.output)
-    return EXIT_REFUSED if args.wait and shown["state"] != ReplenishmentState.SUCCESS else 0
+        request = replenishing.read_flags(ReplenishmentCreateInput, args, work.now).request()
+        created = create_replenishment(work.session, work.actor, request, work.now)
+    if not args.wait:
+        _print(created, args.output)
+        return 0
+    details = watch.until_over(created.replenishment_id)
+    _print(details, args.output)
+    return 0 if details.state == ReplenishmentState.SUCCESS else EXIT_REFUSED
 
 
 @reads
@@ -110,7 +115,7 @@ def replenish_list(args: Namespace) -> None:
             states=tuple(args.states or ()),
             actors=tuple(args.actors or ()),
             name=args.name or "",
-            workflow=args.workflow or "",
+            workflow=args.workflow_like or "",
             dag_id=args.in_dag or "",
             since=since,
             until=until,
@@ -124,20 +129,26 @@ def replenish_list(args: Namespace) -> None:
             offset=args.offset,
             order_by=args.order_by,
         )
-    print_list(page.rows, COLUMNS, args.output, as_json=lambda one: one, empty="no replenishments")
+    print_list(page.rows, COLUMNS, args.output, empty="no replenishments")
 
 
 @reads
 def replenish_show(args: Namespace) -> None:
-    """Show one replenishment, or its cells."""
+    """Show one replenishment."""
     if args.cells:
         _print_cells(args)
         return
     if args.states or args.in_dags:
-        raise UsageError("--state and --dag-id go with --cells")
+        raise UsageError("--state and --dag-id go with replenish cells")
     with opened() as work:
-        shown = show_replenishment(work.session, work.actor, args.replenishment_id, work.now)
-    _print(shown, args.output)
+        details = show_replenishment(work.session, work.actor, args.replenishment_id, work.now)
+    _print(details, args.output)
+
+
+@reads
+def replenish_cells(args: Namespace) -> None:
+    """List the cells of one replenishment."""
+    _print_cells(args)
 
 
 def _print_cells(args: Namespace) -> None:
@@ -151,7 +162,7 @@ def _print_cells(args: Namespace) -> None:
             limit=args.limit,
             offset=args.offset,
         )
-    print_list(page.rows, _CELL_COLUMNS, args.output, as_json=lambda one: one, empty="no cells")
+    print_list(page.rows, _CELL_COLUMNS, args.output, empty="no cells")
     left = page.total_entries - args.offset - len(page.rows)
     if left > 0 and args.output not in STRUCTURED:
         say(f"{left} more: --offset {args.offset + len(page.rows)}")
@@ -183,7 +194,7 @@ def replenish_retry(args: Namespace) -> None:
 
 def _control(args: Namespace, verb: ControlVerb, *, end_running: bool = False) -> None:
     with opened() as work:
-        shown = control(
+        details = control_replenishment(
             work.session,
             work.actor,
             args.replenishment_id,
@@ -192,65 +203,51 @@ def _control(args: Namespace, verb: ControlVerb, *, end_running: bool = False) -
             end_running=end_running,
             reason=args.reason,
         )
-    _print(shown, args.output)
+    _print(details, args.output)
 
 
-def _asked(args: Namespace, now: datetime) -> Asked:
-    return Asked(
-        workflows=tuple(args.workflows or ()),
-        tasks=tuple(Target(*names) for names in args.tasks or ()),
-        upstream=args.upstream,
-        downstream=args.downstream_tasks,
-        ranges=tuple(_range(first, last, now) for first, last in args.ranges or ()),
-        wanted=parse_wanted(args.cells),
-        name=args.name or "",
-        max_active_runs=args.max_active_runs,
-        newest_first=args.newest_first,
-        window=Window.parse(args.window) if args.window else None,
-        conf=parse_conf(args.conf or "", "--conf"),
-        reason=args.reason,
-        queues=not getattr(args, "no_wait", False),
-    )
-
-
-def _range(first: str, last: str, now: datetime) -> Range:
-    def read(text: str) -> datetime:
-        return parse_time("--range", text, now)
-
-    return Range(read(first), end_of_range(last, read))
-
-
-def _print_plan(plan: dict[str, Any], output: str, to: Any = out) -> None:
-    counts = plan["counts"]
-    seconds = plan["estimated_seconds"]
+def _print_plan(plan: PlanSummary, to: Callable[[str], None] = out) -> None:
+    seconds = plan.estimated_seconds
     estimate = f"about {timedelta(seconds=seconds)}" if seconds else "unknown: these tasks have no history"
     to(
-        f"{counts['execute']} of {plan['cells']} cells execute: "
-        f"{counts['new_runs']} new runs, {counts['existing_runs']} existing runs; run time {estimate}"
+        f"{plan.counts.execute} of {plan.cells} cells execute: "
+        f"{plan.counts.new_runs} new runs, {plan.counts.existing_runs} existing runs; run time {estimate}"
     )
-    for warning in plan["warnings"]:
+    for warning in plan.warnings:
         to(f"  note: {warning}")
-    if to is out:
-        out()
-        rows = [{"dag_id": of["dag_id"], **row} for of in plan["workflows"] for row in of["tasks"]]
-        print_table(rows, _TASK_COLUMNS, output, empty="no tasks")
 
 
-def _print(shown: dict[str, Any], output: str) -> None:
+def _print(details: ReplenishmentDetails, output: str) -> None:
     if output in STRUCTURED:
-        print_object(shown, output)
+        print_object(plain(details), output)
         return
     sys.stdout.flush()
-    workflows = shown.pop("workflows", [])
-    inputs, counts = shown.pop("inputs"), shown.pop("counts")
-    warnings = shown.pop("warnings", [])
-    details = dict(shown)
-    details["ranges"] = "; ".join(f"{one['from']} to {one['to']}" for one in inputs["ranges"])
-    for kind, numbers in counts.items():
-        details[kind] = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
-    print_details(details)
-    for warning in warnings:
-        say(f"note: {warning}")
-    if workflows:
+    print_details(
+        {
+            "replenishment_id": details.replenishment_id,
+            "operation_id": details.operation_id,
+            "name": details.name,
+            "state": details.state,
+            "percent_complete": details.percent_complete,
+            "percent_success": details.percent_success,
+            "eta": details.eta,
+            "actor": details.actor,
+            "created_at": details.created_at,
+            "started_at": details.started_at,
+            "ended_at": details.ended_at,
+            "problem": details.problem,
+            "ranges": "; ".join(f"{one.from_} to {one.to}" for one in details.inputs.ranges),
+            "by_class": _counts(details.counts.by_class),
+            "by_state": _counts(details.counts.by_state),
+        }
+    )
+    if isinstance(details, CreatedReplenishment):
+        for warning in details.warnings:
+            say(f"note: {warning}")
+    if details.workflows:
         heading("workflows")
-        print_table(workflows, _WORKFLOW_COLUMNS, output, empty="")
+        print_table(details.workflows, _WORKFLOW_COLUMNS, output, empty="")
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from taskops_provider.cli.output import Columns, print_list
 from taskops_provider.cli.run import changes, opened, reads
-from taskops_provider.exceptions import NotFound
-from taskops_provider.services.strict_mode import StrictMode, list_strict_mode, set_strict_mode
+from taskops_provider.exceptions import ResourceNotFound
+from taskops_provider.services.operations.strict_mode import StrictMode, list_strict_mode, set_strict_mode
 
 COLUMNS: Columns = {
     "project": lambda mode: mode.project,
@@ -28,7 +28,9 @@ def strict_mode_show(args: Namespace) -> None:
         names = [mode.project for mode in modes]
         modes = [mode for mode in modes if mode.project == args.project]
         if not modes:
-            raise NotFound(f"project {args.project!r} does not exist; there are {', '.join(names) or 'none yet'}")
+            raise ResourceNotFound(
+                f"project {args.project!r} does not exist; there are {', '.join(names) or 'none yet'}"
+            )
     _print(modes, args.output)
 
 
@@ -51,4 +53,4 @@ def _set(args: Namespace, *, on: bool) -> None:
 
 
 def _print(modes: Sequence[StrictMode], output: str) -> None:
-    print_list(modes, COLUMNS, output, as_json=lambda mode: mode.as_json(), empty="no projects yet")
+    print_list(modes, COLUMNS, output, empty="no projects yet")

@@ -13,13 +13,14 @@ from airflow.utils.session import create_session
 
 from taskops_provider.cli.output import STRUCTURED, Columns, print_list, print_object
 from taskops_provider.cli.run import changes, opened, reads, serves
-from taskops_provider.cli.text import out, plural, say
+from taskops_provider.cli.text import out, say
+from taskops_provider.domain.text import plural
 from taskops_provider.monitor.loop import Monitor
 from taskops_provider.monitor.sender import Sender
 from taskops_provider.monitor.thread import start_sender
-from taskops_provider.services import index
-from taskops_provider.services.health import FAILING, Level, check_health
-from taskops_provider.services.index import IndexChange
+from taskops_provider.services.health import FAILING, CheckLevel, check_health
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.index.refresh import IndexChange
 
 CHECK_COLUMNS: Columns = {
     "check": lambda check: check.name,
@@ -33,7 +34,7 @@ def taskops_sync(args: Namespace) -> None:
     """Refresh the index now."""
     with opened() as work:
         # whoever asks for it wants every Dag looked at
-        change = index.refresh(work.session, work.now, thorough=True)
+        change = index_refresh.refresh(work.session, work.now, thorough=True)
     if args.output in STRUCTURED:
         print_object(asdict(change), args.output)
         return
@@ -80,10 +81,13 @@ def taskops_monitor(args: Namespace) -> int:
 
 
 def _one_round(monitor: Monitor) -> int:
+    sender = Sender()
     try:
         worked = monitor.run_once()
-        Sender().run_once(waits=True)
+        sender.run_once()
+        sender.wait()
     finally:
+        sender.close()
         monitor.close()
     say(monitor.status if worked else "another monitor works; nothing was done")
     return 1 if FAILING in monitor.status else 0
@@ -105,8 +109,8 @@ def taskops_check(args: Namespace) -> int:
     """Check the installation."""
     with create_session(scoped=False) as session:
         checks = check_health(session, datetime.now(UTC))
-    print_list(checks, CHECK_COLUMNS, args.output, as_json=lambda check: check.as_json(), empty="")
-    errors = sum(check.level is Level.ERROR for check in checks)
+    print_list(checks, CHECK_COLUMNS, args.output, empty="")
+    errors = sum(check.level is CheckLevel.ERROR for check in checks)
     if errors and args.output == "table":
         say(plural(errors, "error"))
     return 1 if errors else 0

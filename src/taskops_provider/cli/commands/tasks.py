@@ -10,17 +10,21 @@ from taskops_provider.cli.commands.changes import change
 from taskops_provider.cli.filters import task_filter
 from taskops_provider.cli.lists import print_page
 from taskops_provider.cli.output import STRUCTURED, Columns, print_details, print_list, print_object, print_table
-from taskops_provider.cli.records import last_operations, print_last_operations
+from taskops_provider.cli.records import print_last_operations
 from taskops_provider.cli.run import changes, opened, reads
-from taskops_provider.cli.text import plural, say
+from taskops_provider.cli.text import say
 from taskops_provider.cli.why import print_why
-from taskops_provider.domain.operations import Scope
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.lineage import Direction
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
-from taskops_provider.services.history import list_instances
-from taskops_provider.services.lineage import Node
-from taskops_provider.services.lineage_walk import Graph, lineage
-from taskops_provider.services.tasks import TaskRow, get_task, list_tasks, walk_tasks
-from taskops_provider.services.why import why
+from taskops_provider.domain.text import plural
+from taskops_provider.services.catalog.instances import InstanceFilter, InstanceSearch, list_instances
+from taskops_provider.services.catalog.lineage import Node
+from taskops_provider.services.catalog.lineage_graph import Graph, LineageReach, lineage
+from taskops_provider.services.catalog.tasks import list_tasks, walk_tasks
+from taskops_provider.services.details import task_details
+from taskops_provider.services.why.task import why
 
 COLUMNS: Columns = {
     "dag_id": lambda row: row.dag_id,
@@ -58,26 +62,16 @@ def tasks_list(args: Namespace) -> None:
 def tasks_show(args: Namespace) -> None:
     """Show one task."""
     with opened() as work:
-        row = get_task(work.session, work.actor, args.dag_id, args.task_id, work.now)
-        records = last_operations(work, row.dag_id, row.task_id)
-        answer = why(work.session, work.actor, row.dag_id, row.task_id, work.now)
+        details = task_details(work.session, work.actor, args.dag_id, args.task_id, work.now)
+        answer = why(work.session, work.actor, args.dag_id, args.task_id, work.now)
+    shown = plain(details)
+    records = shown.pop("last_operations")
     if args.output in STRUCTURED:
-        shown = {**row.as_json(), **_more(row), "why": answer.as_json(), "last_operations": records}
-        print_object(shown, args.output)
+        print_object({**shown, "why": plain(answer), "last_operations": records}, args.output)
         return
-    print_details({**row.as_json(), **_more(row)})
+    print_details(shown)
     print_why(answer)
-    print_last_operations(records, args.output)
-
-
-def _more(row: TaskRow) -> dict[str, object]:
-    """What the details have beyond the list."""
-    return {
-        "display_name": row.display_name,
-        "state": row.state,
-        "ticket": row.ticket,
-        "is_present": row.is_present,
-    }
+    print_last_operations(details.last_operations, args.output)
 
 
 @reads
@@ -87,35 +81,31 @@ def tasks_instances(args: Namespace) -> None:
         rows = list_instances(
             work.session,
             work.actor,
-            args.dag_id,
-            args.task_id,
+            InstanceSearch(args.dag_id, args.task_id, InstanceFilter(states=tuple(args.states or ()))),
             work.now,
-            states=tuple(args.states or ()),
             limit=args.limit,
         )
     empty = "no instance in that state" if args.states else "no instances: it has not run yet"
-    print_list(rows, INSTANCE_COLUMNS, args.output, as_json=lambda row: row.as_json(), empty=empty)
+    print_list(rows, INSTANCE_COLUMNS, args.output, empty=empty)
 
 
 @reads
 def tasks_lineage(args: Namespace) -> None:
     """Show the tasks around a task."""
-    both = args.upstream == args.below
     with opened() as work:
-        graph = lineage(
-            work.session,
-            work.actor,
-            args.dag_id,
-            args.task_id,
-            work.now,
-            depth=args.depth,
-            upwards=both or args.upstream,
-            downwards=both or args.below,
-        )
+        reach = LineageReach(args.depth, _direction(args))
+        graph = lineage(work.session, work.actor, args.dag_id, args.task_id, work.now, reach)
     if args.output in STRUCTURED:
-        print_object({"dag_id": args.dag_id, "task_id": args.task_id, **graph.as_json()}, args.output)
+        print_object(plain(graph), args.output)
         return
     _print_lineage(graph, args)
+
+
+def _direction(args: Namespace) -> Direction:
+    """Which side was asked for; both old flags together mean both."""
+    if args.upstream != args.below:
+        return Direction.UPSTREAM if args.upstream else Direction.DOWNSTREAM
+    return Direction.BOTH if args.upstream else Direction(args.direction)
 
 
 def _print_lineage(graph: Graph, args: Namespace) -> None:

@@ -12,12 +12,14 @@ from taskops_provider.cli.lists import print_page
 from taskops_provider.cli.output import STRUCTURED, Columns, heading, print_details, print_object, print_table
 from taskops_provider.cli.records import print_last_operations
 from taskops_provider.cli.run import changes, opened, reads
-from taskops_provider.cli.text import out, plural
-from taskops_provider.domain.operations import Scope
+from taskops_provider.cli.text import out
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
+from taskops_provider.domain.text import plural
+from taskops_provider.services.catalog.lineage_graph import workflow_graph
+from taskops_provider.services.catalog.workflows import WorkflowRow, get_workflow, list_workflows, walk_workflows
 from taskops_provider.services.details import details_of
-from taskops_provider.services.lineage_walk import workflow_graph
-from taskops_provider.services.workflows import WorkflowRow, get_workflow, list_workflows, walk_workflows
 
 
 def _status(row: WorkflowRow) -> str:
@@ -57,12 +59,12 @@ def workflows_list(args: Namespace) -> None:
 
 #: the last runs that ``show`` tells of
 RUNS: Columns = {
-    "run": lambda run: run["run_id"],
-    "type": lambda run: run["run_type"],
-    "state": lambda run: run["state"],
-    "logical date": lambda run: run["logical_date"],
-    "started": lambda run: run["start_date"],
-    "took": lambda run: None if run["duration"] is None else str(timedelta(seconds=round(run["duration"]))),
+    "run": lambda run: run.run_id,
+    "type": lambda run: run.run_type,
+    "state": lambda run: run.state,
+    "logical date": lambda run: run.logical_date,
+    "started": lambda run: run.start_date,
+    "took": lambda run: None if run.duration is None else str(timedelta(seconds=round(run.duration))),
 }
 
 
@@ -72,21 +74,21 @@ def workflows_show(args: Namespace) -> None:
     with opened() as work:
         row = get_workflow(work.session, work.actor, args.dag_id, work.now)
         details = details_of(work.session, work.actor, row)
+    shown = plain(details)
     if args.output in STRUCTURED:
-        print_object(details, args.output)
+        print_object(shown, args.output)
         return
-    runs, records = details.pop("runs"), details.pop("last_operations")
-    not_shown = details.pop("runs_not_shown")
-    details["status"] = _status(row)
-    details["status_counts"] = {status: count for status, count in row.status_counts.items() if count}
-    print_details(details)
-    if not_shown or not runs:
-        out(f"\n{not_shown or 'It has not run yet.'}")
+    for below in ("runs", "runs_not_shown", "last_operations"):
+        del shown[below]
+    counts = {status: count for status, count in row.status_counts.items() if count}
+    print_details(shown | {"status": _status(row), "status_counts": counts})
+    if details.runs_not_shown or not details.runs:
+        out(f"\n{details.runs_not_shown or 'It has not run yet.'}")
     else:
         heading("last runs")
         # the newest first, as of everything here
-        print_table(reversed(runs), RUNS, args.output, empty="")
-    print_last_operations(records, args.output)
+        print_table(reversed(details.runs), RUNS, args.output, empty="")
+    print_last_operations(details.last_operations, args.output)
 
 
 @reads
@@ -95,7 +97,7 @@ def workflows_diagram(args: Namespace) -> None:
     with opened() as work:
         graph = workflow_graph(work.session, work.actor, args.dag_id, work.now)
     if args.output == "json":
-        print_object({"dag_id": args.dag_id, **graph.as_json()}, "json")
+        print_object(plain(graph), "json")
         return
     lines = diagram.dot(args.dag_id, graph) if args.output == "dot" else diagram.text(args.dag_id, graph)
     for line in lines:

@@ -1,43 +1,26 @@
-"""When alarms are due: quiet hours, deadlines of data days, waits between tries."""
+"""When alarms are due: quiet hours, deadlines of data days."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from taskops_provider.exceptions import BadInput
 
-#: seconds to wait after the first failed try, doubled each time, and at most
-FIRST_WAIT = 15.0
-LONGEST_WAIT = 1800.0
-
-
-def parse_clock(what: str, text: Any) -> time:
+def parse_clock(text: object) -> time:
     """Read ``HH:MM``.
 
-    :raises BadInput: for anything else
+    :raises ValueError: for anything else: what follows the name of the field
     """
     hours, colon, minutes = str(text).strip().partition(":")
     digits = hours.isascii() and hours.isdigit() and minutes.isascii() and minutes.isdigit()
     if not (colon and digits and len(hours) <= 2 and len(minutes) == 2 and int(hours) < 24 and int(minutes) < 60):
-        raise BadInput(f"{what} is {str(text)[:40]!r}; allowed is HH:MM, as 08:00")
+        told = f"is {str(text)[:40]!r}" if text else "is empty"
+        raise ValueError(f"{told}; allowed is HH:MM, as 08:00")
     return time(int(hours), int(minutes))
 
 
-def parse_zone(what: str, name: Any) -> ZoneInfo:
-    """Read the name of a time zone.
-
-    :raises BadInput: when there is none of this name
-    """
-    try:
-        return ZoneInfo(str(name))
-    except (KeyError, ValueError, OSError):
-        raise BadInput(f"{what} {str(name)[:60]!r} is no time zone; allowed are names as Europe/Berlin, UTC") from None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Quiet:
     """The part of each day in which nothing is sent; one that ends before it begins goes over midnight.
 
@@ -68,7 +51,7 @@ def moment(day: date, at: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """A clock time in a zone, so many days after the data day."""
 
@@ -94,8 +77,3 @@ class Deadline:
     def span(self, day: date) -> tuple[datetime, datetime]:
         """The data day from its first moment to that of the next day (UTC)."""
         return moment(day, time(), self.zone), moment(day + timedelta(days=1), time(), self.zone)
-
-
-def wait_after(attempts: int) -> timedelta:
-    """Return how long to wait before trying again, after so many tries that failed."""
-    return timedelta(seconds=min(FIRST_WAIT * 2 ** min(max(attempts - 1, 0), 16), LONGEST_WAIT))

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from taskops_provider.domain import layering_order, layering_places, layering_routes
-from taskops_provider.domain.layering_ranks import Edge, Ranks, rank
-from taskops_provider.domain.layering_routes import Point
+from taskops_provider.domain.layering import order as layering_order
+from taskops_provider.domain.layering import places as layering_places
+from taskops_provider.domain.layering import routes as layering_routes
+from taskops_provider.domain.layering.ranks import Edge, Ranks, rank
+from taskops_provider.domain.layering.routes import Point
 
 #: between drawings of parts that do not hang together
 PART_GAP = 32.0
@@ -55,11 +57,25 @@ class _Part:
     height: float
 
 
+#: boxes, lines, and points through which lines run, that are laid out at most: a second of work or two
+MAX_BOXES, MAX_LINES, MAX_POINTS = 5_000, 12_000, 20_000
+
+
+class TooLargeToDraw(ValueError):
+    """There is more to draw than is laid out within a request."""
+
+    def __init__(self) -> None:
+        super().__init__(f"at most {MAX_BOXES:,} tasks with {MAX_LINES:,} links are drawn, fewer if links are long")
+
+
 def layout(count: int, edges: Sequence[Edge], width: float, height: float) -> Layout:
     """Draw ``count`` boxes of one size, numbered from 0, and the lines between them.
 
     :param edges: (from, to) numbers; an edge may be given several times or lead from a box to itself
+    :raises TooLargeToDraw: for more than is laid out within a request
     """
+    if count > MAX_BOXES or len(edges) > MAX_LINES:
+        raise TooLargeToDraw
     parts = [_draw(members, lines, edges, width, height) for members, lines in _connected(count, edges)]
     corners: list[Point] = [(0.0, 0.0)] * count
     columns = [0] * count
@@ -100,6 +116,8 @@ def _draw(members: list[int], lines: list[int], edges: Sequence[Edge], width: fl
         return _Part(members, lines, [0], [(0.0, 0.0)], [], width, height)
     number = {member: index for index, member in enumerate(members)}
     ranks = rank(len(members), [(number[edges[line][0]], number[edges[line][1]]) for line in lines])
+    if len(ranks.column) > MAX_POINTS:
+        raise TooLargeToDraw
     order = layering_order.order(ranks)
     middles = layering_places.place(ranks, order, height)
     return _part(members, lines, ranks, layering_routes.route(ranks, order, middles, width, height))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 
-from taskops_provider.domain.layering_ranks import Ranks
+from taskops_provider.domain.layering.ranks import Ranks
 
 #: links that all sweeps together may look at; a small graph is swept until it no longer improves
 WORK = 60_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from taskops_provider.domain.layering_ranks import Ranks
+from taskops_provider.domain.layering.ranks import Ranks
 
 BOX_GAP = 18.0
 POINT_GAP = 12.0

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskops_provider.domain.layering_places import BOX_GAP
-from taskops_provider.domain.layering_ranks import Edge, Ranks, Way
+from taskops_provider.domain.layering.places import BOX_GAP
+from taskops_provider.domain.layering.ranks import Edge, Ranks, Way
 
 Point = tuple[float, float]
 
@@ -43,13 +43,12 @@ def route(ranks: Ranks, order: Sequence[Sequence[int]], middles: Sequence[float]
     lefts = _lefts(ranks, order, middles, width)
     outside = [line for line, way in enumerate(ranks.ways) if way is None]
     turns = any(ranks.column[ranks.edges[line][0]] >= ranks.column[ranks.edges[line][1]] for line in outside)
-    inside = _Inside(ranks, lefts, middles, width)
-    routes = [inside.route(edge, way) if way else [] for edge, way in zip(ranks.edges, ranks.ways, strict=True)]
+    lines = _Lines(ranks, lefts, middles, width)
+    routes = [lines.inside(edge, way) if way else [] for edge, way in zip(ranks.edges, ranks.ways, strict=True)]
     ceiling, floor = min(middles) - height / 2, max(middles) + height / 2
     lanes = _Lanes(ceiling, floor)
     for line in outside:
-        start, end = ranks.edges[line]
-        routes[line] = _around(ranks, start, end, lefts, middles, width, height, lanes)
+        routes[line] = lines.around(ranks.edges[line], height, lanes)
     left, top = (-TURN if turns else 0.0), lanes.top
     highest = min([middles[box] - height / 2 for box in range(ranks.boxes)] + [y for way in routes for _, y in way])
     lowest = max([middles[box] + height / 2 for box in range(ranks.boxes)] + [y for way in routes for _, y in way])
@@ -73,8 +72,8 @@ def _lefts(ranks: Ranks, order: Sequence[Sequence[int]], middles: Sequence[float
     return lefts
 
 
-class _Inside:
-    """The lines that pass columns at their points."""
+class _Lines:
+    """The ways of lines: inside, past columns at their points, or around the outside."""
 
     def __init__(self, ranks: Ranks, lefts: Sequence[float], middles: Sequence[float], width: float):
         self._column = ranks.column
@@ -84,8 +83,8 @@ class _Inside:
         #: by trunk: for each of its points the nearest one that lies straight before it
         self._straight: dict[int, list[int]] = {}
 
-    def route(self, edge: Edge, way: Way) -> list[Point]:
-        """Return the points of one line; where it passes columns straight on, there are none in between."""
+    def inside(self, edge: Edge, way: Way) -> list[Point]:
+        """Return the points of one line with a way; if it passes columns straight on, there are none in between."""
         points: list[Point] = []
         straight = self._straight_of(way.trunk) if way.count else []
         far = way.count - 1
@@ -106,6 +105,27 @@ class _Inside:
         if len(points) > 2 and points[-2][1] == end[1]:
             del points[-2]
         return points
+
+    def around(self, edge: Edge, height: float, lanes: _Lanes) -> list[Point]:
+        """Return the points of one line that has no way.
+
+        :param height: of a box
+        """
+        start, end = edge
+        first = (self._left(start) + self._width, self._middles[start])
+        last = (self._left(end), self._middles[end])
+        if start == end:
+            above = self._middles[start] - height / 2 - BOX_GAP / 2
+            return [first, (first[0], above), (last[0], above), last]
+        lane = lanes.take(first, last)
+        if self._column[start] >= self._column[end]:
+            return [first, (first[0], lane), (last[0], lane), last]
+        return [
+            first,
+            (self._lefts[self._column[start] + 1], lane),
+            (self._lefts[self._column[end] - 1] + self._width, lane),
+            last,
+        ]
 
     def _left(self, vertex: int) -> float:
         return self._lefts[self._column[vertex]]
@@ -154,30 +174,3 @@ class _Lanes:
             taken.append([])
         taken[number].append((left, right))
         return self._edges[side] + side * LANE * (number + 1)
-
-
-def _around(
-    ranks: Ranks,
-    start: int,
-    end: int,
-    lefts: Sequence[float],
-    middles: Sequence[float],
-    width: float,
-    height: float,
-    lanes: _Lanes,
-) -> list[Point]:
-    """Return the way of a line that has no points."""
-    first = (lefts[ranks.column[start]] + width, middles[start])
-    last = (lefts[ranks.column[end]], middles[end])
-    if start == end:
-        above = middles[start] - height / 2 - BOX_GAP / 2
-        return [first, (first[0], above), (last[0], above), last]
-    lane = lanes.take(first, last)
-    if ranks.column[start] >= ranks.column[end]:
-        return [first, (first[0], lane), (last[0], lane), last]
-    return [
-        first,
-        (lefts[ranks.column[start] + 1], lane),
-        (lefts[ranks.column[end] - 1] + width, lane),
-        last,
-    ]

@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 
-def _key() -> sa.Column:
+def _key() -> sa.Column[int]:
     return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False)
 
 

@@ -12,19 +12,23 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from airflow.sdk.log import redact
+from airflow.sdk.log import redact  # type: ignore[attr-defined] # of a private module
 from airflow.utils.session import create_session
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import notifiers
-from taskops_provider.domain.alarm_times import wait_after
-from taskops_provider.domain.alarms import Channel, DeliveryState, read_channels
+from taskops_provider.adapter.notifiers import Message
+from taskops_provider.domain.alarms.deliveries import DeliveryState, MessageContent, wait_after
+from taskops_provider.domain.answers import Json
+from taskops_provider.exceptions import BadInput
+from taskops_provider.inputs.alarms.channel import Channel
 from taskops_provider.models import AlarmDelivery, AlarmRule
 from taskops_provider.notifications.outcome import MaybeSent, Refused
-from taskops_provider.services.alarm_fire import rule_of
+from taskops_provider.services.alarms.channels import released_channels
+from taskops_provider.services.alarms.stored_rules import rule_of
+from taskops_provider.services.shared.told_errors import line_of
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +45,19 @@ _WAITING, _SENDING, _UNCERTAIN = (
 
 
 @dataclass(frozen=True)
-class Message:
-    """A message that is being sent."""
+class Delivery:
+    """A delivery that is being sent."""
 
     id: int
-    channel: Channel
+    channel: Json
     recipient: str
-    content: dict[str, Any]
+    content: Json
     attempts: int
     expires_at: datetime
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryOutcome:
     """What came of sending a message.
 
     :param is_down: the channel does not work: the next message of it would fare no better
@@ -90,7 +94,7 @@ def give_up_lost(session: Session, now: datetime) -> int:
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
-def send_next(channel_key: str, sender: str, now: datetime | None = None) -> Outcome | None:
+def send_next(channel_key: str, sender: str, now: datetime | None = None) -> DeliveryOutcome | None:
     """Send the message of a channel that waits longest, in transactions of its own.
 
     :param sender: who sends
@@ -98,8 +102,8 @@ def send_next(channel_key: str, sender: str, now: datetime | None = None) -> Out
     :return: None where there is none that is due
     """
     with create_session(scoped=False) as session:
-        message = _claim(session, channel_key, sender, now or datetime.now(UTC))
-    return _deliver(message, sender, now) if message else None
+        delivery = _claim(session, channel_key, sender, now or datetime.now(UTC))
+    return _deliver(delivery, sender, now) if delivery else None
 
 
 def send_now(ids: Collection[int], sender: str) -> None:
@@ -107,12 +111,12 @@ def send_now(ids: Collection[int], sender: str) -> None:
     for key in ids:
         with create_session(scoped=False) as session:
             row = session.get(AlarmDelivery, key)
-            message = _mark(session, row, sender, datetime.now(UTC)) if row else None
-        if message:
-            _deliver(message, sender, None)
+            delivery = _mark(session, row, sender, datetime.now(UTC)) if row else None
+        if delivery:
+            _deliver(delivery, sender, None)
 
 
-def _claim(session: Session, channel_key: str, sender: str, now: datetime) -> Message | None:
+def _claim(session: Session, channel_key: str, sender: str, now: datetime) -> Delivery | None:
     query = (
         select(AlarmDelivery)
         .where(
@@ -126,9 +130,9 @@ def _claim(session: Session, channel_key: str, sender: str, now: datetime) -> Me
     while (row := session.scalar(query)) is not None:
         quiet_until = _quiet_until(session, row, now)
         if quiet_until is None:
-            message = _mark(session, row, sender, now)
-            if message:
-                return message
+            delivery = _mark(session, row, sender, now)
+            if delivery:
+                return delivery
             session.expire_all()
             continue
         # it could not be sent before quiet hours began
@@ -143,11 +147,10 @@ def _quiet_until(session: Session, row: AlarmDelivery, now: datetime) -> datetim
         return None
     found = session.get(AlarmRule, row.rule_id)
     rule = rule_of(found) if found else None
-    quiet = rule.quiet() if rule else None
-    return quiet.until(now, rule.level) if quiet and rule else None
+    return rule.quiet.until(now, rule.level) if rule and rule.quiet else None
 
 
-def _mark(session: Session, row: AlarmDelivery, sender: str, now: datetime) -> Message | None:
+def _mark(session: Session, row: AlarmDelivery, sender: str, now: datetime) -> Delivery | None:
     """Take a message up, unless another sender was first."""
     taken = session.execute(
         update(AlarmDelivery)
@@ -157,16 +160,15 @@ def _mark(session: Session, row: AlarmDelivery, sender: str, now: datetime) -> M
     )
     if not taken.rowcount:  # type: ignore[attr-defined]
         return None
-    [channel] = read_channels([row.channel])
-    return Message(row.id, channel, row.recipient, row.content, row.attempts + 1, row.expires_at)
+    return Delivery(row.id, row.channel, row.recipient, row.content, row.attempts + 1, row.expires_at)
 
 
-def _deliver(message: Message, sender: str, now: datetime | None) -> Outcome:
-    outcome = _sent(message)
+def _deliver(delivery: Delivery, sender: str, now: datetime | None) -> DeliveryOutcome:
+    outcome = _send(delivery)
     for attempt in range(_WRITE_TRIES):
         try:
             with create_session(scoped=False) as session:
-                _write(session, message, sender, outcome, now or datetime.now(UTC))
+                _write(session, delivery, sender, outcome, now or datetime.now(UTC))
         except Exception:
             if attempt == _WRITE_TRIES - 1:
                 raise
@@ -176,41 +178,48 @@ def _deliver(message: Message, sender: str, now: datetime | None) -> Outcome:
     return outcome
 
 
-def _sent(message: Message) -> Outcome:
+def _send(delivery: Delivery) -> DeliveryOutcome:
     try:
-        notifiers.send(message.channel, message.recipient, message.content, message.id)
+        channel = Channel.stored(delivery.channel)
+        released = released_channels().check(channel)
+        message = Message(delivery.recipient, MessageContent(**delivery.content), delivery.id)
+    except BadInput as error:
+        # set aside: an administrator may release it again, and nothing goes out before
+        return DeliveryOutcome(DeliveryState.FAILED, str(error))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # it must not keep those behind it
+        return DeliveryOutcome(DeliveryState.FAILED, "the stored message cannot be read")
+    try:
+        notifiers.send(released, channel.args, message)
     except MaybeSent as error:
-        return Outcome(DeliveryState.UNCERTAIN, _told(error))
+        return DeliveryOutcome(DeliveryState.UNCERTAIN, _one_line(error))
     except Refused as error:
-        return Outcome(DeliveryState.WAITING, _told(error))
+        return DeliveryOutcome(DeliveryState.WAITING, _one_line(error))
     except Exception as error:
-        log.debug("TaskOps could not send message %s", message.id, exc_info=True)
-        return Outcome(DeliveryState.WAITING, f"{type(error).__name__}: {_told(error)}", is_down=True)
-    return Outcome(DeliveryState.SENT)
+        log.warning("TaskOps could not send message %s: %s: %s", delivery.id, type(error).__name__, _one_line(error))
+        return DeliveryOutcome(DeliveryState.WAITING, line_of(error), is_down=True)
+    return DeliveryOutcome(DeliveryState.SENT)
 
 
-def _told(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """An error on one line, without the secrets of connections."""
     return " ".join(str(redact(str(error))).split())[:500]
 
 
-def _write(session: Session, message: Message, sender: str, outcome: Outcome, now: datetime) -> None:
-    values: dict[str, Any] = {"state": outcome.state.value, "last_error": outcome.error, "ended_at": now}
+def _write(session: Session, delivery: Delivery, sender: str, outcome: DeliveryOutcome, now: datetime) -> None:
+    change = update(AlarmDelivery).values(state=outcome.state.value, last_error=outcome.error, ended_at=now)
     if outcome.state is DeliveryState.WAITING:
-        if now >= message.expires_at:
-            values["state"] = DeliveryState.FAILED.value
+        if now >= delivery.expires_at:
+            change = change.values(state=DeliveryState.FAILED.value)
         else:
             # a channel that is down is tried with one message; the others need not wait for longer and longer
-            wait = wait_after(1 if outcome.is_down else message.attempts)
-            values |= {"next_attempt_at": now + wait, "ended_at": None}
+            wait = wait_after(1 if outcome.is_down else delivery.attempts)
+            change = change.values(next_attempt_at=now + wait, ended_at=None)
     session.execute(
-        update(AlarmDelivery)
-        .where(
-            AlarmDelivery.id == message.id,
+        change.where(
+            AlarmDelivery.id == delivery.id,
             AlarmDelivery.sender == sender,
             # uncertain: somebody took this sender for lost
             AlarmDelivery.state.in_((_SENDING, _UNCERTAIN)),
-        )
-        .values(values)
-        .execution_options(synchronize_session=False)
+        ).execution_options(synchronize_session=False)
     )

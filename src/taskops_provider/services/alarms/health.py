@@ -1,4 +1,4 @@
-"""How the messages of alarms fare."""
+"""How deliveries fare."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.alarms import DeliveryState
+from taskops_provider.domain.alarms.deliveries import DeliveryState
 from taskops_provider.models import AlarmDelivery, AlarmRule
+from taskops_provider.services.alarms.channels import usable_channels
+from taskops_provider.services.alarms.stored_rules import rule_of
 
-#: a message that was due for so long, and never tried
+#: a delivery that was due for this long, and never tried
 STUCK_AFTER = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class Failing:
-    """A channel whose messages wait after a try that failed.
+@dataclass(frozen=True, slots=True)
+class FailingChannel:
+    """A channel whose deliveries wait after an attempt that failed.
 
     :param error: of one of them
     """
@@ -28,20 +30,32 @@ class Failing:
     error: str
 
 
-@dataclass(frozen=True)
-class Messages:
-    """Messages that wait, by what is the matter; those of the last day that were lost or may have been."""
+@dataclass(frozen=True, slots=True)
+class DeliveryHealth:
+    """Deliveries that wait, by what is the matter; those of the last day that were lost or may have been.
+
+    :param rules: that are enabled
+    :param set_aside: those of them with channels that nobody released
+    :param broken: those of them that are not valid any more
+    """
 
     rules: int
+    set_aside: int
+    broken: int
     waiting: int
     stuck: int
-    failing: tuple[Failing, ...]
+    failing: tuple[FailingChannel, ...]
     uncertain: int
     failed: int
 
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to see to."""
+        return not (self.failing or self.set_aside or self.broken or self.uncertain or self.failed or self.stuck)
 
-def messages(session: Session, now: datetime) -> Messages:
-    """Look at all messages: four queries."""
+
+def delivery_health(session: Session, now: datetime) -> DeliveryHealth:
+    """Look at all deliveries and enabled rules: five queries."""
     delivery = AlarmDelivery
     waiting = delivery.state == DeliveryState.WAITING.value
     tried = (
@@ -56,7 +70,8 @@ def messages(session: Session, now: datetime) -> Messages:
         .order_by(delivery.channel_key)
     )
     failing = tuple(
-        Failing(row.channel_key.rstrip(":"), row.waiting, row.since, row.error or "") for row in session.execute(tried)
+        FailingChannel(row.channel_key.rstrip(":"), row.waiting, row.since, row.error or "")
+        for row in session.execute(tried)
     )
     untried = select(func.count()).where(waiting, delivery.last_error.is_(None))
     lost = (
@@ -68,11 +83,14 @@ def messages(session: Session, now: datetime) -> Messages:
         .group_by(delivery.state)
     )
     ended = {row[0]: row[1] for row in session.execute(lost)}
-    rules = session.scalar(select(func.count()).select_from(AlarmRule).where(AlarmRule.enabled.is_(True)))
+    rules = [rule_of(row) for row in session.scalars(select(AlarmRule).where(AlarmRule.enabled.is_(True)))]
+    released = usable_channels()
     total = session.scalar(untried) or 0
     stuck = session.scalar(untried.where(delivery.next_attempt_at < now - STUCK_AFTER)) if total else 0
-    return Messages(
-        rules=rules or 0,
+    return DeliveryHealth(
+        rules=len(rules),
+        set_aside=sum(bool(released.set_aside(rule.channels)) for rule in rules),
+        broken=sum(rule.problem is not None for rule in rules),
         waiting=total + sum(one.waiting for one in failing),
         stuck=stuck or 0,
         failing=failing,

@@ -1,16 +1,20 @@
-"""What people read: subject, plain text and HTML of one message, made of facts."""
+"""What people read: subject, plain text and HTML of one message."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, StrictUndefined
 
 from taskops_provider import config
-from taskops_provider.domain.alarms import Kind, Why
+from taskops_provider.domain.alarms.deliveries import DeliveryCause, MessageContent
+from taskops_provider.domain.alarms.kinds import REPLENISHMENTS, Kind
+from taskops_provider.domain.answers import Json, plain
+from taskops_provider.services.alarms.facts import AlarmFacts, OperationFacts
+from taskops_provider.services.shared.task_keys import TaskKey
 
 _TEXT = """\
 {{ heading }}
@@ -82,8 +86,28 @@ _KINDS = {
     Kind.REPLENISHMENT_FAILED: "replenishment failed",
     Kind.REPLENISHMENT_SUCCEEDED: "replenishment succeeded",
 }
-#: how many firings one message tells in full
-TOLD = 50
+#: how many alarms one message tells in full
+IN_FULL = 50
+_PREFIXES = {
+    DeliveryCause.REPEAT: "repeated: ",
+    DeliveryCause.ESCALATION: "escalated: ",
+    DeliveryCause.TEST: "test: ",
+}
+
+Link = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What a message says of one alarm or operation.
+
+    :param lines: labels and values
+    :param links: labels and addresses
+    """
+
+    title: str
+    lines: list[tuple[str, str]]
+    links: list[Link]
 
 
 def shown_time(moment: datetime | str | None) -> str:
@@ -94,61 +118,57 @@ def shown_time(moment: datetime | str | None) -> str:
     return f"{read.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def alarm_content(events: Sequence[Mapping[str, Any]], why: Why, *, has_links: bool = True) -> dict[str, Any]:
-    """Return the message about one firing, or about several that quiet hours held back.
-
-    :param events: the facts of each (``services.alarm_fire``)
-    """
-    first = events[0]
-    level = max(event["level"] for event in events)
-    prefix = {Why.REPEAT: "repeated: ", Why.ESCALATION: "escalated: ", Why.TEST: "test: "}.get(why, "")
+def alarm_content(alarms: Sequence[AlarmFacts], cause: DeliveryCause, *, has_links: bool = True) -> MessageContent:
+    """Return the message about one alarm, or about several that quiet hours held back."""
+    first = alarms[0]
+    level = max(alarm.level for alarm in alarms)
     what = headline(first)
-    if len(events) > 1:
-        what = f"{len(events)} alarms during quiet hours, among them {what}"
-    subject = f"[TaskOps] Level {level}: {prefix}{what}"
-    blocks = [_block(event, has_links=has_links, is_test=why is Why.TEST) for event in events[:TOLD]]
-    left = len(events) - len(blocks)
-    footer = f"Alarm rule {first['rule_id']}" + (f" ({first['rule']})" if first.get("rule") else "") + " of TaskOps."
+    if len(alarms) > 1:
+        what = f"{len(alarms)} alarms during quiet hours, among them {what}"
+    subject = f"[TaskOps] Level {level}: {_PREFIXES.get(cause, '')}{what}"
+    in_full = alarms[:IN_FULL]
+    blocks = [_block(alarm, has_links=has_links, is_test=cause is DeliveryCause.TEST) for alarm in in_full]
+    left = len(alarms) - len(in_full)
+    footer = f"Alarm rule {first.rule_id}" + (f" ({first.rule})" if first.rule else "") + " of TaskOps."
     if left:
-        footer = f"And {left} more, which the list of firings shows. {footer}"
-    if why is Why.TEST:
+        footer = f"And {left} more, which the list of alarms shows. {footer}"
+    if cause is DeliveryCause.TEST:
         footer = f"This is a test: nothing has happened. {footer}"
-    return _render(subject, what, blocks, footer) | {
-        "facts": {"why": why.value, "level": level, "events": [dict(event) for event in events[:TOLD]]}
-    }
+    facts = {"why": cause.value, "level": level, "events": plain(in_full)}
+    return _render(subject, what, blocks, footer, facts)
 
 
-def headline(event: Mapping[str, Any]) -> str:
+def headline(alarm: AlarmFacts) -> str:
     """What happened, in a line."""
-    target = f"{event['dag_id']}.{event['task_id']}" if event["task_id"] else event["dag_id"]
-    mapped = f" [{event['map_index']}]" if event.get("map_index", -1) >= 0 else ""
-    kind = Kind(event["kind"])
-    if kind in (Kind.REPLENISHMENT_FAILED, Kind.REPLENISHMENT_SUCCEEDED):
+    target = f"{alarm.dag_id}.{alarm.task_id}" if alarm.task_id else alarm.dag_id
+    mapped = f" [{alarm.map_index}]" if alarm.map_index >= 0 else ""
+    kind = Kind(alarm.kind)
+    if kind in REPLENISHMENTS:
         return f"{_KINDS[kind]}: {target}"
     return f"{target}{mapped} {_KINDS[kind]}"
 
 
-def _block(event: Mapping[str, Any], *, has_links: bool, is_test: bool) -> dict[str, Any]:
+def _block(alarm: AlarmFacts, *, has_links: bool, is_test: bool) -> _Block:
     lines = [
-        ("Workflow", event["dag_id"]),
-        ("Task", event["task_id"]),
-        ("Mapped instance", str(event["map_index"]) if event.get("map_index", -1) >= 0 else ""),
-        ("Cycle", shown_time(event.get("data_time"))),
-        ("What", event["what"]),
-        ("When", shown_time(event.get("at"))),
-        ("Run", event.get("run_id")),
-        ("Owners", ", ".join(event.get("owners", ()))),
-        ("Project", event.get("project")),
+        ("Workflow", alarm.dag_id),
+        ("Task", alarm.task_id),
+        ("Mapped instance", str(alarm.map_index) if alarm.map_index >= 0 else ""),
+        ("Cycle", shown_time(alarm.data_time)),
+        ("What", alarm.what),
+        ("When", shown_time(alarm.at)),
+        ("Run", alarm.run_id),
+        ("Owners", ", ".join(alarm.owners)),
+        ("Project", alarm.project),
     ]
-    found = links(event) if has_links else []
-    if found and not is_test:
-        found.append(("See and confirm the alarm", _page("alarms", rule=event["rule_id"], state="open")))
-    return {"title": headline(event), "lines": _filled(lines), "links": found}
+    links = _links(alarm.dag_id, alarm.task_id, alarm.run_id, alarm.map_index) if has_links else []
+    if links and not is_test:
+        links.append(("See and acknowledge the alarm", _page("alarms", rule=alarm.rule_id, state="open")))
+    return _Block(headline(alarm), _filled(lines), links)
 
 
-def links(event: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The addresses that open what a message is about; none where ``[api] base_url`` is not set."""
-    base, dag_id, task_id, run_id = config.base_url(), event["dag_id"], event["task_id"], event.get("run_id")
+def _links(dag_id: str, task_id: str, run_id: str | None = None, map_index: int = -1) -> list[Link]:
+    """Return the addresses that open what a message is about; none if ``[api] base_url`` is not set."""
+    base = config.base_url()
     if not base:
         return []
     dag = f"{base}/dags/{quote(dag_id, safe='')}"
@@ -157,56 +177,55 @@ def links(event: Mapping[str, Any]) -> list[tuple[str, str]]:
     # inside Airflow's frame: the tab that TaskOps has on each task
     found = [("Open the task", f"{dag}/tasks/{quote(task_id, safe='')}/plugin/taskops-task")]
     if run_id:
-        mapped = f"/mapped/{event['map_index']}" if event.get("map_index", -1) >= 0 else ""
+        mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
         instance = f"{dag}/runs/{quote(run_id, safe='')}/tasks/{quote(task_id, safe='')}{mapped}"
         found.append(("Open the instance and its log", instance))
     return found
 
 
-def _page(name: str, **query: Any) -> str:
-    """The address of a page of ours inside Airflow, which puts its whole path behind its own: a prefix comes twice."""
+def _page(name: str, **query: object) -> str:
+    """Return the address of a page of ours inside Airflow, which puts its whole path behind its own: a prefix comes
+    twice.
+    """
     base = config.base_url()
     return f"{base}/plugin/taskops{urlsplit(base).path}/pluginsv2/taskops/{name}?{urlencode(query)}"
 
 
-def notice_content(operation: Mapping[str, Any], targets: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def notice_content(operation: OperationFacts, done: str, targets: Sequence[TaskKey]) -> MessageContent:
     """Return the message to somebody of whose tasks an operation changed the state.
 
-    :param operation: ``operation_id, verb, actor, at, reason, ticket, done``
+    :param done: what was done, as people say it: ``paused``
     """
     count = f"{len(targets)} tasks" if len(targets) > 1 else "1 task"
-    what = f"{operation['actor']} {operation['done']} {count} of yours"
+    what = f"{operation.actor} {done} {count} of yours"
     named = [f"{dag_id} {task_id}".strip() for dag_id, task_id in targets]
-    more = f"\nand {len(named) - TOLD} more" if len(named) > TOLD else ""
+    more = f"\nand {len(named) - IN_FULL} more" if len(named) > IN_FULL else ""
     lines = [
-        ("Tasks", "\n".join(named[:TOLD]) + more),
-        ("When", shown_time(operation["at"])),
-        ("Reason", operation["reason"]),
-        ("Ticket", operation["ticket"]),
-        ("Operation", str(operation["operation_id"])),
+        ("Tasks", "\n".join(named[:IN_FULL]) + more),
+        ("When", shown_time(operation.at)),
+        ("Reason", operation.reason),
+        ("Ticket", operation.ticket),
+        ("Operation", str(operation.operation_id)),
     ]
-    dag_id, task_id = targets[0]
-    found = links({"dag_id": dag_id, "task_id": task_id})
+    links = _links(*targets[0])
     if config.base_url():
-        found.append(("Open the record", _page("operation", id=operation["operation_id"])))
-    block = {"title": what, "lines": _filled(lines), "links": found}
-    facts = {key: value for key, value in operation.items() if key != "done"}
-    return _render(f"[TaskOps] {what}", what, [block], "You are told as their owner.") | {
-        "facts": {
-            "why": Why.NOTICE.value,
-            **facts,
-            "targets": [{"dag_id": d, "task_id": t or None} for d, t in targets],
-        }
+        links.append(("Open the record", _page("operation", id=operation.operation_id)))
+    facts = {
+        "why": DeliveryCause.NOTICE.value,
+        **plain(operation),
+        "targets": [{"dag_id": dag_id, "task_id": task_id or None} for dag_id, task_id in targets],
     }
+    block = _Block(what, _filled(lines), links)
+    return _render(f"[TaskOps] {what}", what, [block], "You are told as their owner.", facts)
 
 
 def _filled(lines: Sequence[tuple[str, str | None]]) -> list[tuple[str, str]]:
     return [(label, value) for label, value in lines if value]
 
 
-def _render(subject: str, heading: str, blocks: list[dict[str, Any]], footer: str) -> dict[str, Any]:
+def _render(subject: str, heading: str, blocks: Sequence[_Block], footer: str, facts: Json) -> MessageContent:
     # one line: a header must not be continued by what somebody wrote
     subject = "".join(c if c.isprintable() else " " for c in subject)[:200]
-    width = max((len(label) for block in blocks for label, _ in block["lines"]), default=0) + 1
+    width = max((len(label) for block in blocks for label, _ in block.lines), default=0) + 1
     values = {"subject": subject, "heading": heading, "blocks": blocks, "footer": footer, "width": width}
-    return {"subject": subject, "text": _PLAIN.render(values), "html": _RICH.render(values)}
+    return MessageContent(subject, _PLAIN.render(values), _RICH.render(values), facts)

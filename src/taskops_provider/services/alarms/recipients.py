@@ -12,20 +12,29 @@ from sqlalchemy.orm import Session
 
 from taskops_provider import config
 from taskops_provider.adapter.users import addresses_of
-from taskops_provider.domain.alarms import Recipients, is_address
+from taskops_provider.config import import_function
+from taskops_provider.domain.alarms.addresses import is_address
+from taskops_provider.inputs.alarms.recipients import Recipients
 from taskops_provider.models import Owner
-from taskops_provider.services.index_resolvers import import_function
-from taskops_provider.services.pairs import Pair, chunks, matches
+from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class People:
-    """Addresses that are written to, and names that have none; without doubles, in their order."""
+    """Addresses that are written to, and names that have none; without doubles, in their order.
+
+    :param by_name: those of the addresses that only a name led to, folded
+    """
 
     addresses: list[str] = field(default_factory=list)
     unreachable: list[str] = field(default_factory=list)
+    by_name: frozenset[str] = frozenset()
+
+    def is_by_name(self, address: str) -> bool:
+        """Whether only a name led to an address."""
+        return address.casefold() in self.by_name
 
 
 class AddressBook:
@@ -44,6 +53,7 @@ class AddressBook:
     def people(self, names: Collection[str], addresses: Collection[str] = ()) -> People:
         """Sort names into those that have an address and those that have none; addresses stay as they are."""
         people = People(list(addresses))
+        typed = {one.casefold() for one in (*addresses, *names) if is_address(one)}
         for name in names:
             address = name if is_address(name) else self._found.get(name)
             if address and is_address(address):
@@ -51,6 +61,7 @@ class AddressBook:
             else:
                 people.unreachable.append(name)
         people.addresses = list({address.casefold(): address for address in people.addresses}.values())
+        people.by_name = frozenset(one.casefold() for one in people.addresses) - typed
         people.unreachable = list(dict.fromkeys(people.unreachable))
         return people
 
@@ -86,11 +97,11 @@ def _warn(path: str, error: Exception) -> None:
     log.warning("[taskops] owner_email_resolver = %s does not work: %s: %s", path, type(error).__name__, error)
 
 
-def owners_of(session: Session, pairs: Collection[Pair]) -> dict[Pair, list[str]]:
+def owners_of(session: Session, pairs: Collection[TaskKey]) -> dict[TaskKey, list[str]]:
     """Return the owners of tasks, and of workflows (``task_id`` empty), sorted."""
-    found: dict[Pair, list[str]] = defaultdict(list)
+    found: dict[TaskKey, list[str]] = defaultdict(list)
     for chunk in chunks(set(pairs)):
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(matches(Owner.dag_id, Owner.task_id, chunk))
+        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(is_one_of(Owner.dag_id, Owner.task_id, chunk))
         for dag_id, task_id, owner in session.execute(query.order_by(Owner.owner)):
             found[dag_id, task_id].append(owner)
     return found
@@ -101,7 +112,7 @@ def names_of(recipients: Recipients, owners: Collection[str]) -> list[str]:
     return [*(owners if recipients.owners else ()), *recipients.users]
 
 
-def book_for(session: Session, wanted: Collection[Recipients], owners: Mapping[Pair, list[str]]) -> AddressBook:
+def book_for(session: Session, wanted: Collection[Recipients], owners: Mapping[TaskKey, list[str]]) -> AddressBook:
     """Look up everybody who may be meant."""
     names = {name for recipients in wanted for name in recipients.users}
     if any(recipients.owners for recipients in wanted):

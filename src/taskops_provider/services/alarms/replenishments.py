@@ -7,16 +7,18 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.alarms import REPLENISHMENTS, Kind, Rule
+from taskops_provider.domain.alarms.kinds import REPLENISHMENTS, Kind
 from taskops_provider.domain.progress import ReplenishmentState
+from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmRule, Replenishment, ReplenishmentCell, ReplenishmentRun, Workflow
-from taskops_provider.services.alarm_fire import Firing, load_rules
+from taskops_provider.services.alarms.record import NewAlarm
+from taskops_provider.services.alarms.stored_rules import load_rules
 
 _FAILED = (ReplenishmentState.FAILED.value, ReplenishmentState.PART_SUCCESS.value)
 
 
-def replenished(session: Session, since: datetime) -> tuple[list[Firing], dict[int, Rule]]:
-    """Return firings and their rules: two queries. One for each rule, replenishment and workflow (or task) of it."""
+def ended_replenishments(session: Session, since: datetime) -> tuple[list[NewAlarm], dict[int, Rule]]:
+    """Return alarms and their rules: two queries. One for each rule, replenishment and workflow (or task) of it."""
     matches = or_(
         and_(AlarmRule.kind == Kind.REPLENISHMENT_FAILED.value, Replenishment.state.in_(_FAILED)),
         and_(
@@ -63,8 +65,8 @@ def replenished(session: Session, since: datetime) -> tuple[list[Firing], dict[i
     rows = session.execute(union_all(*parts)).all()
     if not rows:
         return [], {}
-    firings = [
-        Firing(
+    alarms = [
+        NewAlarm(
             rule_id=row.rule_id,
             dag_id=row.dag_id,
             task_id=row.task_id,
@@ -72,8 +74,9 @@ def replenished(session: Session, since: datetime) -> tuple[list[Firing], dict[i
             what=f"Replenishment {row.id}{f' ({row.name})' if row.name else ''} by {row.actor}: "
             f"{str(row.state).replace('_', ' ')}",
             at=row.ended_at,
-            more={"replenishment_id": row.id},
+            replenishment_id=row.id,
         )
         for row in rows
     ]
-    return firings, load_rules(session, {row.rule_id for row in rows})
+    rules = load_rules(session, {row.rule_id for row in rows})
+    return [alarm for alarm in alarms if alarm.rule_id in rules], rules

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.alarms import Kind, Rule
-from taskops_provider.exceptions import BadInput, Forbidden, NotFound
+from taskops_provider.domain.alarms.kinds import Kind
+from taskops_provider.domain.chunks import chunks
+from taskops_provider.exceptions import Forbidden, NotAllowed, ResourceNotFound
+from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmRule, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.alarm_fire import rule_of
-from taskops_provider.services.paging import Page, check_page
-from taskops_provider.services.pairs import CHUNK
+from taskops_provider.services.alarms.answers import RuleAnswer
+from taskops_provider.services.alarms.channels import usable_channels
+from taskops_provider.services.alarms.stored_rules import rule_of
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page
+from taskops_provider.services.shared.task_keys import CHUNK
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RuleFilter:
     """Which rules. Several fields mean all of them.
 
@@ -39,33 +42,47 @@ class RuleFilter:
     search: str = ""
 
 
-def rule_json(row: AlarmRule) -> dict[str, Any]:
-    """A rule as every surface shows it."""
-    return {
-        "rule_id": row.id,
-        **rule_of(row).as_json(),
-        "version": row.version,
-        "created_at": row.created_at,
-        "created_by": row.created_by,
-        "changed_at": row.changed_at,
-        "changed_by": row.changed_by,
-    }
+def rule_answer(row: AlarmRule) -> RuleAnswer:
+    """Return a rule as every surface shows it."""
+    rule = rule_of(row)
+    return RuleAnswer(
+        rule_id=row.id,
+        name=rule.name,
+        scope=rule.scope,
+        dag_id=rule.dag_id or None,
+        task_id=rule.task_id or None,
+        project=rule.project or None,
+        kind=rule.kind,
+        level=rule.level,
+        parameters=rule.parameters,
+        recipients=rule.recipients,
+        channels=rule.channels,
+        set_aside=usable_channels().set_aside(rule.channels),
+        quiet_hours=rule.quiet_hours,
+        repeat=rule.repeat,
+        escalation=rule.escalation,
+        enabled=rule.enabled,
+        version=row.version,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        changed_at=row.changed_at,
+        changed_by=row.changed_by,
+        problem=rule.problem,
+    )
 
 
-def show_rule(session: Session, actor: Actor, rule_id: int) -> dict[str, Any]:
+def show_rule(session: Session, actor: Actor, rule_id: int) -> RuleAnswer:
     """Return one rule.
 
-    :raises NotFound: where there is no such rule, or it may not be seen
+    :raises ResourceNotFound: where there is no such rule, or it may not be seen
     """
     found = session.scalar(_visible(select(AlarmRule), actor).where(AlarmRule.id == rule_id))
     if found is None:
-        raise NotFound(f"alarm rule {rule_id} does not exist")
-    return rule_json(found)
+        raise ResourceNotFound(f"alarm rule {rule_id} does not exist")
+    return rule_answer(found)
 
 
-def list_rules(
-    session: Session, actor: Actor, where: RuleFilter, *, limit: int, offset: int = 0
-) -> Page[dict[str, Any]]:
+def list_rules(session: Session, actor: Actor, where: RuleFilter, *, limit: int, offset: int = 0) -> Page[RuleAnswer]:
     """Return rules, the newest first. A constant number of queries.
 
     :raises BadInput: for an unknown kind, a negative limit or offset
@@ -74,7 +91,7 @@ def list_rules(
     query = _matching(where, actor)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     found = session.scalars(query.order_by(AlarmRule.id.desc()).limit(limit).offset(offset))
-    return Page([rule_json(row) for row in found], total, limit, offset)
+    return Page([rule_answer(row) for row in found], total, limit, offset)
 
 
 def matching_rules(session: Session, actor: Actor, where: RuleFilter) -> list[int]:
@@ -89,7 +106,7 @@ def matching_rules(session: Session, actor: Actor, where: RuleFilter) -> list[in
 def editable_rule(session: Session, actor: Actor, rule_id: int) -> tuple[AlarmRule, Rule]:
     """Return one rule that the actor may change.
 
-    :raises NotFound: where there is no such rule, or it may not be seen
+    :raises ResourceNotFound: where there is no such rule, or it may not be seen
     :raises Forbidden: where the actor may not edit what it is on
     """
     return editable_rules(session, actor, [rule_id])[0]
@@ -98,23 +115,23 @@ def editable_rule(session: Session, actor: Actor, rule_id: int) -> tuple[AlarmRu
 def editable_rules(session: Session, actor: Actor, rule_ids: Collection[int]) -> list[tuple[AlarmRule, Rule]]:
     """Return rules that the actor may change, each once, in the order of their numbers. One query for each 400.
 
-    :raises NotFound: where there is no such rule, or it may not be seen
+    :raises ResourceNotFound: where there is no such rule, or it may not be seen
     :raises Forbidden: where the actor may not edit what one of them is on
     """
     wanted = sorted(set(rule_ids))
     rows: list[AlarmRule] = []
-    for at in range(0, len(wanted), CHUNK):
-        query = _visible(select(AlarmRule), actor).where(AlarmRule.id.in_(wanted[at : at + CHUNK]))
+    for some in chunks(wanted, CHUNK):
+        query = _visible(select(AlarmRule), actor).where(AlarmRule.id.in_(some))
         rows += session.scalars(query.order_by(AlarmRule.id))
     missing = sorted(set(wanted) - {row.id for row in rows})
     if missing:
-        raise NotFound(f"alarm rule {missing[0]} does not exist")
+        raise ResourceNotFound(f"alarm rule {missing[0]} does not exist")
     found = [(row, rule_of(row)) for row in rows]
     check_editable(actor, {(rule.dag_id, rule.project) for _, rule in found})
     return found
 
 
-def may_edit(actor: Actor, targets: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+def editable_targets(actor: Actor, targets: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return those of some (dag_id, project) whose rules the actor may change."""
     dag_ids = actor.permissions.editable({dag_id for dag_id, _ in targets if dag_id})
     all_dags = any(not dag_id for dag_id, _ in targets) and actor.permissions.may_change_settings()
@@ -140,16 +157,16 @@ def check_editable(actor: Actor, targets: Collection[tuple[str, str]]) -> None:
 
     :raises Forbidden: for the first of them
     """
-    for dag_id, _ in sorted(set(targets) - may_edit(actor, targets)):
+    for dag_id, _ in sorted(set(targets) - editable_targets(actor, targets)):
         if not dag_id:
             raise Forbidden("a rule on a project needs the permission to edit every Dag")
         raise Forbidden(f"you may not change rules of Dag {dag_id!r}")
 
 
-def _matching(where: RuleFilter, actor: Actor) -> Select[Any]:
+def _matching(where: RuleFilter, actor: Actor) -> Select[AlarmRule]:
     for kind in where.kinds:
         if kind not in set(Kind):
-            raise BadInput(f"kind {kind!r} does not exist; allowed are {', '.join(one.value for one in Kind)}")
+            raise NotAllowed("kind", kind, ", ".join(one.value for one in Kind))
     query = _visible(select(AlarmRule), actor)
     if where.rule_id is not None:
         query = query.where(AlarmRule.id == where.rule_id)
@@ -172,7 +189,7 @@ def _matching(where: RuleFilter, actor: Actor) -> Select[Any]:
     return query
 
 
-def _visible(query: Select[Any], actor: Actor) -> Select[Any]:
+def _visible(query: Select[AlarmRule], actor: Actor) -> Select[AlarmRule]:
     """Rules on what the actor may read; those on a project where they may read a workflow of it."""
     readable = actor.permissions.readable()
     if readable is None:

@@ -1,4 +1,4 @@
-"""Where the code of Dags is developed (A17, B21)."""
+"""Where the code of Dags is developed (requirements A17, B21)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.bundles import view_urls
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 
 
 def development_urls(session: Session, actor: Actor, dag_ids: Collection[str]) -> dict[str, str]:

@@ -1,17 +1,16 @@
-"""The execution curve of a task: how long its last instances took, when they started and ended (C3)."""
+"""The execution curve of a task: how long its last instances took, when they started and ended (requirements C3)."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import history
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.history import readable_task
+from taskops_provider.services.catalog.instances import readable_task
+from taskops_provider.services.shared.actor import Actor
 
 #: how many instances may be asked for
 LAST = (25, 50, 100)
@@ -34,16 +33,12 @@ class Point:
     end_date: datetime
     duration: float | None
 
-    def as_json(self) -> dict[str, Any]:
-        """The point as every surface shows it."""
-        return asdict(self)
-
 
 def curve(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime, *, last: int = 25) -> list[Point]:
     """Return the last instances of a task that executed, the oldest first. A constant number of queries.
 
     :raises BadInput: when ``last`` is none of 25, 50, 100
-    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     :raises Forbidden: when its instances may not
     """
     if last not in LAST:

@@ -1,4 +1,4 @@
-"""How the tasks of a workflow divide by type and by period (A4, A5)."""
+"""How the tasks of a workflow divide by type and by period (requirements A4, A5)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Owner, Task, Workflow
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 
 #: values of one field that are offered; whoever has more types the others
 CAP = 200
@@ -18,7 +18,7 @@ _LISTED = (Workflow.is_present.is_(True), Workflow.default_state != TaskState.DE
 
 
 @dataclass(frozen=True)
-class Choices:
+class FilterChoices:
     """The values of one field in Dags that the acting user may read, sorted.
 
     :param is_capped: there are more than ``values`` holds
@@ -28,23 +28,23 @@ class Choices:
     is_capped: bool = False
 
 
-def owners(session: Session, actor: Actor) -> Choices:
+def owners(session: Session, actor: Actor) -> FilterChoices:
     """The owners of the workflows and tasks that are there and not deleted."""
     return _capped(session, _owners(actor))
 
 
-def owners_holding(session: Session, actor: Actor, part: str) -> Choices:
+def owners_holding(session: Session, actor: Actor, part: str) -> FilterChoices:
     """The owners that have a part of a name in them, in any case."""
     walk = _owners(actor).subquery()
     return _capped(session, select(walk.c.value).where(walk.c.value.icontains(part, autoescape=True)))
 
 
-def projects(session: Session, actor: Actor) -> Choices:
+def projects(session: Session, actor: Actor) -> FilterChoices:
     """The projects of the workflows that are there and not deleted."""
     return _capped(session, _of_workflows(Workflow.project, actor))
 
 
-def task_types(session: Session, actor: Actor) -> Choices:
+def task_types(session: Session, actor: Actor) -> FilterChoices:
     """The types of the tasks that are there."""
     return _capped(session, _skip_scan(Task.task_type, [Task.is_present.is_(True), *_readable(Task.dag_id, actor)]))
 
@@ -65,9 +65,9 @@ def _readable(dag_id: Any, actor: Actor) -> list[ColumnElement[bool]]:
     return [] if readable is None else [dag_id.in_(readable)]
 
 
-def _capped(session: Session, query: Select[Any]) -> Choices:
+def _capped(session: Session, query: Select[Any]) -> FilterChoices:
     found = session.scalars(query.limit(CAP + 1)).all()
-    return Choices(tuple(found[:CAP]), len(found) > CAP)
+    return FilterChoices(tuple(found[:CAP]), len(found) > CAP)
 
 
 def _of_workflows(column: Any, actor: Actor) -> Select[Any]:

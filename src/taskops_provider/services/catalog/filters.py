@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, func, or_, select
 
 from taskops_provider.adapter.dag_state import dag_table
 from taskops_provider.domain.states import TaskState, TaskStatus, WorkflowStatus
-from taskops_provider.exceptions import BadInput
+from taskops_provider.exceptions import NotAllowed
 from taskops_provider.models import AssetRef, Owner, Task, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.status import has_status
+from taskops_provider.services.catalog.status import has_status
+from taskops_provider.services.shared.actor import Actor
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class TaskFilter:
 def check_choices(name: str, chosen: Sequence[str], allowed: Sequence[str]) -> None:
     """Refuse a value that a field cannot have.
 
-    :raises BadInput: naming what is allowed
+    :raises NotAllowed: naming what is allowed
     """
     for value in chosen:
         if value not in allowed:
-            raise BadInput(f"{name} {value!r} does not exist; allowed are {', '.join(allowed)}")
+            raise NotAllowed(name, value, ", ".join(allowed))
 
 
-def _holds(column: Any, part: str) -> ColumnElement[bool]:
+def _holds(column: SQLColumnExpression[str], part: str) -> ColumnElement[bool]:
     # autoescape: % and _ mean themselves
     return column.icontains(part, autoescape=True)
 
@@ -178,16 +178,11 @@ def _filter_tasks(
         conditions.append(_owned(Task.dag_id, Task.task_id, where.owners))
     if where.task_types:
         conditions.append(Task.task_type.in_(where.task_types))
-    for part, direction in ((where.source_table, "inlet"), (where.target_table, "outlet")):
-        if part:
-            conditions.append(
-                exists().where(
-                    AssetRef.dag_id == Task.dag_id,
-                    AssetRef.task_id == Task.task_id,
-                    AssetRef.direction == direction,
-                    _holds(AssetRef.asset, part),
-                )
-            )
+    conditions += [
+        _uses_asset(direction, part)
+        for part, direction in ((where.source_table, "inlet"), (where.target_table, "outlet"))
+        if part
+    ]
     if where.statuses:
         conditions.append(has_status(where.statuses, now))
     if not where.deleted and TaskStatus.DELETED.value not in where.statuses:
@@ -195,6 +190,15 @@ def _filter_tasks(
     if not where.absent:
         conditions += [Task.is_present.is_(True), in_present_workflow]
     return readable_only(query.where(and_(True, *conditions)), Task.dag_id, actor)
+
+
+def _uses_asset(direction: str, part: str) -> ColumnElement[bool]:
+    return exists().where(
+        AssetRef.dag_id == Task.dag_id,
+        AssetRef.task_id == Task.task_id,
+        AssetRef.direction == direction,
+        _holds(AssetRef.asset, part),
+    )
 
 
 def join_for_tasks(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""When each task was first executed (B10): kept up by looking at each run until it has ended."""
+"""When each task was first executed (requirements B10): kept up by looking at each run until it has ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import executions
 from taskops_provider.models import Task
-from taskops_provider.services.marks import read_mark, write_mark
+from taskops_provider.services.shared.watermarks import read_watermark, write_watermark
 
 #: the setting that keeps how far the last look came: ``{"run": newest number seen, "open": numbers unfinished then}``
 WATERMARK = "first_runs_watermark"
@@ -19,7 +19,7 @@ WATERMARK = "first_runs_watermark"
 NEW_RUNS_PER_CALL = 5000
 
 
-def step(session: Session, now: datetime) -> bool:
+def record_first_runs(session: Session, now: datetime) -> bool:
     """Set ``first_run_at`` of tasks that have none and were executed meanwhile; tell whether there were any.
 
     Looks at the runs made since the last look, at those that were unfinished then, and at those that are now (a
@@ -36,7 +36,7 @@ def step(session: Session, now: datetime) -> bool:
     starts = executions.first_starts(session, looked_at, without)
     _write_starts(session, starts)
     if (newest, open_now) != (seen, open_then):
-        write_mark(session, WATERMARK, json.dumps({"run": newest, "open": open_now}), "monitor", now)
+        write_watermark(session, WATERMARK, json.dumps({"run": newest, "open": open_now}), "monitor", now)
     return bool(starts)
 
 
@@ -57,7 +57,7 @@ def _write_starts(session: Session, starts: dict[tuple[str, str], datetime]) -> 
 
 
 def _read(session: Session) -> tuple[int, list[int]]:
-    value = read_mark(session, WATERMARK)
+    value = read_watermark(session, WATERMARK)
     if value is None:
         return 0, []
     kept = json.loads(value)

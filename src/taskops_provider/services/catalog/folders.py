@@ -1,4 +1,4 @@
-"""The folders of workflows as a tree: ``bundle/dir/sub`` (A8, A19, B22)."""
+"""The folders of workflows as a tree: ``bundle/dir/sub`` (requirements A8, A19, B22)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Workflow
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 
 #: a tree of more folders than this is given level by level
 MOST_AT_ONCE = 250

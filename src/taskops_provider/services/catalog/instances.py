@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,15 +15,16 @@ from taskops_provider.adapter.history import InstanceFilter
 from taskops_provider.domain.gate import EFFECT_OF_POOL
 from taskops_provider.domain.instances import STATUS_OF_STATE, InstanceStatus, status_of
 from taskops_provider.exceptions import BadInput, Forbidden
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import check_choices
-from taskops_provider.services.paging import Page, check_page
-from taskops_provider.services.tasks import TaskRow, get_task
+from taskops_provider.services.catalog.filters import check_choices
+from taskops_provider.services.catalog.tasks import TaskRow, get_task
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page
 
 __all__ = [
     "InstanceFilter",
     "InstancePage",
     "InstanceRow",
+    "InstanceSearch",
     "dates_of_runs",
     "list_instances",
     "page_of_instances",
@@ -42,6 +43,7 @@ class InstanceRow:
     :param duration: seconds
     :param gated: it does not execute, because its task was stopped when its run was created (or ended it)
     :param downstream: the effect with which it is gated
+    :param status: what it is doing, in the words of the source
     """
 
     run_id: str
@@ -59,15 +61,7 @@ class InstanceRow:
     gated: bool
     downstream: str | None
     note: str | None
-
-    @property
-    def status(self) -> InstanceStatus:
-        """What the instance is doing, in the words of the source."""
-        return status_of(self.state)
-
-    def as_json(self) -> dict[str, Any]:
-        """The instance as every surface shows it."""
-        return {**asdict(self), "status": self.status.value}
+    status: InstanceStatus
 
 
 @dataclass(frozen=True)
@@ -82,10 +76,23 @@ class InstancePage(Page[InstanceRow]):
     gated: int
 
 
+@dataclass(frozen=True)
+class InstanceSearch:
+    """Which instances of which task.
+
+    :param statuses: what they are doing (``domain.instances``), besides the states that the filter asks for
+    """
+
+    dag_id: str
+    task_id: str
+    where: InstanceFilter = field(default_factory=InstanceFilter)
+    statuses: tuple[str, ...] = ()
+
+
 def readable_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime) -> TaskRow:
     """Return a task whose instances the actor may see.
 
-    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     :raises Forbidden: when its instances may not
     """
     task = get_task(session, actor, dag_id, task_id, now)
@@ -99,7 +106,7 @@ def dates_of_runs(
 ) -> dict[str, datetime | None]:
     """Return the logical dates of runs in which a task has instances; None for a run that has none.
 
-    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     :raises Forbidden: when its instances may not
     """
     readable_task(session, actor, dag_id, task_id, now)
@@ -107,55 +114,40 @@ def dates_of_runs(
 
 
 def list_instances(
-    session: Session,
-    actor: Actor,
-    dag_id: str,
-    task_id: str,
-    now: datetime,
-    *,
-    states: Sequence[str] = (),
-    limit: int,
-    offset: int = 0,
+    session: Session, actor: Actor, search: InstanceSearch, now: datetime, *, limit: int, offset: int = 0
 ) -> list[InstanceRow]:
     """Return a task's instances, those of the newest run first, in a constant number of queries.
 
-    :raises BadInput: for a page or a state that cannot be
-    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises BadInput: for a page, a state or a status that cannot be
+    :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     :raises Forbidden: when its instances may not
     """
-    where = InstanceFilter(states=tuple(states))
-    _check(where, limit, offset)
-    readable_task(session, actor, dag_id, task_id, now)
-    found = history.recent_instances(session, dag_id, task_id, where=where, limit=limit, offset=offset)
+    where = _checked(search, limit, offset)
+    readable_task(session, actor, search.dag_id, search.task_id, now)
+    found = history.recent_instances(session, search.dag_id, search.task_id, where=where, limit=limit, offset=offset)
     return [_row(row) for row in found]
 
 
 def page_of_instances(
     session: Session,
     actor: Actor,
-    dag_id: str,
-    task_id: str,
+    search: InstanceSearch,
     now: datetime,
-    where: InstanceFilter,
     *,
-    statuses: Sequence[str] = (),
     limit: int,
     offset: int = 0,
     order_by: str = "-run",
 ) -> InstancePage:
     """Return one page of a task's instances with their counts, in a constant number of queries.
 
-    :param statuses: what they are doing (``domain.instances``), beside the states that the filter asks for
     :param order_by: one of run, logical_date, state, try_number, start_date, end_date, duration; descending with a
         ``-`` in front
     :raises BadInput: for a page, a column, a state, a status or a range that cannot be
-    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     :raises Forbidden: when its instances may not
     """
-    check_choices("status", statuses, [status.value for status in InstanceStatus])
-    check_choices("order_by", [order_by.removeprefix("-")], list(history.SORTABLE))
-    _check(where, limit, offset)
-    where = replace(where, states=(*where.states, *_states_of(statuses)))
+    where = _checked(search, limit, offset, order_by)
+    dag_id, task_id = search.dag_id, search.task_id
     readable_task(session, actor, dag_id, task_id, now)
     found = history.recent_instances(
         session, dag_id, task_id, where=where, limit=limit, offset=offset, order_by=order_by
@@ -183,8 +175,12 @@ def _states_of(statuses: Sequence[str]) -> list[str]:
     return [state or "none" for state, status in STATUS_OF_STATE.items() if status.value in statuses]
 
 
-def _check(where: InstanceFilter, limit: int, offset: int) -> None:
+def _checked(search: InstanceSearch, limit: int, offset: int, order_by: str = "run") -> InstanceFilter:
+    """Return the filter with the states that the statuses stand for, once all of it makes sense."""
+    check_choices("status", search.statuses, [status.value for status in InstanceStatus])
+    check_choices("order_by", [order_by.removeprefix("-")], list(history.SORTABLE))
     check_page(limit, offset)
+    where = search.where
     check_choices("state", where.states, history.STATES)
     for name, first, last in (
         ("logical date", where.logical_from, where.logical_to),
@@ -192,8 +188,14 @@ def _check(where: InstanceFilter, limit: int, offset: int) -> None:
     ):
         if first and last and first > last:
             raise BadInput(f"the {name} cannot be from {first.isoformat()} to {last.isoformat()}: that ends first")
+    return replace(where, states=(*where.states, *_states_of(search.statuses)))
 
 
 def _row(row: Any) -> InstanceRow:
     effect = EFFECT_OF_POOL.get(row.pool)
-    return InstanceRow(**row._mapping, gated=effect is not None, downstream=effect.value if effect else None)
+    return InstanceRow(
+        **row._mapping,
+        gated=effect is not None,
+        downstream=effect.value if effect else None,
+        status=status_of(row.state),
+    )

@@ -1,16 +1,18 @@
-"""Which task waits for which, with sensors, triggers and assets resolved to tasks (SPEC 4)."""
+"""Which task waits for which, with sensors, triggers and assets resolved to tasks (requirements 4)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, func, literal, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from taskops_provider.models import AssetRef, Edge, Task
-from taskops_provider.services.rows import plain_rows
+from taskops_provider.services.shared.bulk_reads import read_in_bulk
 
 Node = tuple[str, str]
 
@@ -18,7 +20,7 @@ Node = tuple[str, str]
 MANY_DAGS = 500
 
 
-class Link(NamedTuple):
+class LineageLink(NamedTuple):
     """One resolved dependency between two tasks."""
 
     up: Node
@@ -94,14 +96,33 @@ def _across() -> list[_Part]:
     ]
 
 
-def _links(session: Session, dag_ids: Collection[str], found: Iterable[_Part], *, downwards: bool) -> Sequence[Any]:
+def _links(session: Session, dag_ids: Collection[str], found: Iterable[_Part], *, downwards: bool) -> Iterable[Any]:
     """Rows of some parts, out of (``downwards``) or into some Dags: one query."""
     parts = []
     for query, up, down in found:
         if len(dag_ids) <= MANY_DAGS:
             query = query.where((up if downwards else down).in_(dag_ids))
         parts.append(query)
-    return plain_rows(session, union_all(*parts))
+    return read_in_bulk(session, union_all(*parts))
+
+
+def _by_upstream(links: Iterable[tuple[Node, Node]]) -> dict[Node, tuple[Node, ...]]:
+    """Return what is downstream of each node. Links of one node mostly come one behind the other.
+
+    Tuples of texts, not lists: Python's collector looks at them once and then leaves them alone, so that hundreds of
+    thousands of links do not slow it down.
+    """
+    found: dict[Node, tuple[Node, ...]] = {}
+    more: dict[Node, list[Node]] = defaultdict(list)
+    for up, group in groupby(links, key=itemgetter(0)):
+        below = tuple([down for _, down in group])
+        if up in found:
+            more[up] += below
+        else:
+            found[up] = below
+    for up, rest in more.items():
+        found[up] += tuple(rest)
+    return found
 
 
 class DownstreamLinks:
@@ -111,24 +132,24 @@ class DownstreamLinks:
         self._session = session
         self._loaded: set[str] = set()
         self._has_all = False
-        self._links: dict[Node, list[Node]] = {}
+        self._links: dict[Node, tuple[Node, ...]] = {}
 
     def load(self, dag_ids: Collection[str]) -> None:
         """Have the links out of some Dags at hand: two queries, none where they are."""
         needed = set(dag_ids) - self._loaded
         if not needed or self._has_all:
             return
-        found: dict[Node, list[Node]] = defaultdict(list)
         query, dag_id, _ = _inside()
         if len(needed) <= MANY_DAGS:
             query = query.where(dag_id.in_(needed))
         # a name less in each of very many rows
         query = query.with_only_columns(Edge.up_dag_id, Edge.up_task_id, Edge.down_task_id)
-        for dag_id, up_task, down_task in plain_rows(self._session, query):
-            found[dag_id, up_task].append((dag_id, down_task))
-        for up_dag, up_task, down_dag, down_task, _ in _links(self._session, needed, _across(), downwards=True):
-            found[up_dag, up_task].append((down_dag, down_task))
-        self._links.update(found)
+        inside = (((dag_id, up), (dag_id, down)) for dag_id, up, down in read_in_bulk(self._session, query))
+        across = (
+            ((up_dag, up), (down_dag, down))
+            for up_dag, up, down_dag, down, _ in _links(self._session, needed, _across(), downwards=True)
+        )
+        self._links.update(_by_upstream(chain(inside, across)))
         self._loaded |= needed
         self._has_all = len(needed) > MANY_DAGS
 
@@ -137,10 +158,13 @@ class DownstreamLinks:
         return self._links.get(node, ())
 
 
-def links_around(session: Session, dag_ids: Collection[str], *, downwards: bool) -> list[Link]:
+def links_around(session: Session, dag_ids: Collection[str], *, downwards: bool) -> list[LineageLink]:
     """Return the links out of, or into, the tasks of some Dags with their kinds: one query."""
     rows = _links(session, dag_ids, [_inside(), *_across()], downwards=downwards) if dag_ids else ()
-    return [Link((up_dag, up_task), (down_dag, down_task), kind) for up_dag, up_task, down_dag, down_task, kind in rows]
+    return [
+        LineageLink((up_dag, up_task), (down_dag, down_task), kind)
+        for up_dag, up_task, down_dag, down_task, kind in rows
+    ]
 
 
 def everything_downstream(links: DownstreamLinks, start: Collection[Node]) -> set[Node]:

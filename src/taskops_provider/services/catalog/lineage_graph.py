@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.domain.answers import INTERNAL, OMIT_NONE
+from taskops_provider.domain.lineage import Direction
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import Owner, Task, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import join_for_tasks
-from taskops_provider.services.lineage import Link, Node, links_around
-from taskops_provider.services.pairs import chunks, matches
-from taskops_provider.services.status import task_status
-from taskops_provider.services.tasks import get_task
-from taskops_provider.services.workflows import WorkflowRow, get_workflow
+from taskops_provider.services.catalog.filters import join_for_tasks
+from taskops_provider.services.catalog.lineage import LineageLink, Node, links_around
+from taskops_provider.services.catalog.status import task_status
+from taskops_provider.services.catalog.tasks import get_task
+from taskops_provider.services.catalog.workflows import WorkflowRow, get_workflow
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.task_keys import chunks, is_one_of
 
 #: the ``dag_id`` of nodes that stand for workflows whose names may not be shown
 HIDDEN = ""
@@ -37,14 +39,14 @@ class GraphNode:
     task_id: str
     status: str | None
     task_type: str | None
-    level: int | None = None
+    level: int | None = field(default=None, metadata=OMIT_NONE)
     # beyond the graph's JSON, for diagrams
-    display_name: str = ""
-    workflow_name: str = ""
-    project: str = ""
-    period: str = ""
-    schedule: str | None = None
-    owners: tuple[str, ...] = ()
+    display_name: str = field(default="", metadata=INTERNAL)
+    workflow_name: str = field(default="", metadata=INTERNAL)
+    project: str = field(default="", metadata=INTERNAL)
+    period: str = field(default="", metadata=INTERNAL)
+    schedule: str | None = field(default=None, metadata=INTERNAL)
+    owners: tuple[str, ...] = field(default=(), metadata=INTERNAL)
 
     @property
     def is_hidden(self) -> bool:
@@ -52,88 +54,95 @@ class GraphNode:
         return self.dag_id == HIDDEN
 
 
+class GraphEnd(NamedTuple):
+    """One end of an edge: the node of this Dag and task."""
+
+    dag_id: str
+    task_id: str
+
+
+@dataclass(frozen=True)
+class GraphEdge:
+    """``down`` waits for ``up``.
+
+    :param kind: as a ``LineageLink`` has it
+    """
+
+    up: GraphEnd
+    down: GraphEnd
+    kind: str
+
+
+@dataclass(frozen=True)
+class LineageReach:
+    """How far around a task a graph goes.
+
+    :param depth: in steps, 1 and more
+    :param anonymous: let one nameless node (``is_hidden``) stand for each Dag that the actor may not read
+    """
+
+    depth: int
+    direction: Direction = Direction.BOTH
+    anonymous: bool = False
+
+
 @dataclass
 class Graph:
-    """Tasks and what waits for what.
+    """Tasks and what waits for what: those of a workflow, or those around a task.
 
+    :param task_id: the task that was asked for; None where the graph is of a workflow
     :param complete: nothing lies beyond the depth that was asked for
     :param workflow: the workflow, where the graph is of one
     """
 
-    nodes: list[GraphNode] = field(default_factory=list)
-    edges: list[Link] = field(default_factory=list)
+    dag_id: str
+    task_id: str | None = field(metadata=OMIT_NONE)
+    nodes: list[GraphNode]
+    edges: list[GraphEdge]
     complete: bool = True
-    workflow: WorkflowRow | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The graph as every surface shows it."""
-        return {
-            "nodes": [
-                {"dag_id": n.dag_id, "task_id": n.task_id, "status": n.status, "task_type": n.task_type}
-                | ({} if n.level is None else {"level": n.level})
-                for n in self.nodes
-            ],
-            "edges": [
-                {
-                    "up": {"dag_id": edge.up[0], "task_id": edge.up[1]},
-                    "down": {"dag_id": edge.down[0], "task_id": edge.down[1]},
-                    "kind": edge.kind,
-                }
-                for edge in self.edges
-            ],
-            "complete": self.complete,
-        }
+    workflow: WorkflowRow | None = field(default=None, metadata=INTERNAL)
 
 
-def lineage(
-    session: Session,
-    actor: Actor,
-    dag_id: str,
-    task_id: str,
-    now: datetime,
-    *,
-    depth: int,
-    upwards: bool = True,
-    downwards: bool = True,
-    anonymous: bool = False,
-) -> Graph:
-    """Return the tasks up to ``depth`` steps above and below a task, across workflows, with itself at level 0.
+def lineage(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime, reach: LineageReach) -> Graph:
+    """Return the tasks up to ``reach.depth`` steps above and below a task, across workflows, with itself at level 0.
 
     Tasks of Dags that the actor may not read are left out, with what lies behind them. One query for each step
     that reaches further Dags.
 
-    :param anonymous: let one nameless node (``is_hidden``) stand for each Dag that is left out
     :raises BadInput: for a depth below 1
-    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     """
-    if depth < 1:
-        raise BadInput(f"depth is {depth}; allowed are 1 and more")
+    if reach.depth < 1:
+        raise BadInput(f"depth is {reach.depth}; allowed are 1 and more")
     get_task(session, actor, dag_id, task_id, now)
     start = (dag_id, task_id)
     levels: dict[Node, int] = {start: 0}
-    edges: dict[Link, None] = {}
+    edges: dict[LineageLink, None] = {}
     complete = True
-    for wanted, sign in ((upwards, -1), (downwards, 1)):
-        if wanted:
-            walk = _Walk(session, actor, downwards=sign > 0, anonymous=anonymous)
-            complete &= walk.go(start, depth)
+    for side, sign in ((Direction.UPSTREAM, -1), (Direction.DOWNSTREAM, 1)):
+        if reach.direction in (side, Direction.BOTH):
+            walk = _Walk(session, actor, downwards=sign > 0, anonymous=reach.anonymous)
+            complete &= walk.go(start, reach.depth)
             for node, distance in walk.distance.items():
                 levels.setdefault(node, sign * distance)
             edges.update(dict.fromkeys(walk.edges))
-    known: dict[Node, dict[str, Any]] = {}
+    known: dict[Node, GraphNode] = {}
     for chunk in chunks([node for node in levels if node[0] != HIDDEN]):
         known.update(
-            _facts(
+            _nodes(
                 session,
                 now,
-                matches(Task.dag_id, Task.task_id, chunk),
-                matches(Owner.dag_id, Owner.task_id, chunk),
+                is_one_of(Task.dag_id, Task.task_id, chunk),
+                is_one_of(Owner.dag_id, Owner.task_id, chunk),
             )
         )
-    unknown = {"status": None, "task_type": None}
     ordered = sorted(levels.items(), key=lambda found: (found[1], found[0]))
-    nodes = [GraphNode(*node, level=level, **known.get(node, unknown)) for node, level in ordered]
-    return Graph(nodes, sorted(edges), complete)
+    nodes = [replace(known.get(node) or GraphNode(*node, None, None), level=level) for node, level in ordered]
+    return Graph(dag_id, task_id, nodes, _edges(edges), complete)
+
+
+def _edges(links: Iterable[LineageLink]) -> list[GraphEdge]:
+    return [GraphEdge(GraphEnd(*link.up), GraphEnd(*link.down), link.kind) for link in sorted(links)]
 
 
 class _Walk:
@@ -146,10 +155,10 @@ class _Walk:
         #: Dags that may not be read, with the nodes that stand for them
         self._hidden: dict[str, Node] = {}
         self._downwards = downwards
-        self._links: dict[Node, list[Link]] = defaultdict(list)
+        self._links: dict[Node, list[LineageLink]] = defaultdict(list)
         self._loaded: set[str] = set()
         self.distance: dict[Node, int] = {}
-        self.edges: list[Link] = []
+        self.edges: list[LineageLink] = []
 
     def go(self, start: Node, depth: int) -> bool:
         """Walk; tell whether the end was reached within ``depth``."""
@@ -165,7 +174,7 @@ class _Walk:
                 return True
         return all(self._far_end(link) in self.distance for link in self._step(frontier))
 
-    def _step(self, frontier: Iterable[Node]) -> list[Link]:
+    def _step(self, frontier: Iterable[Node]) -> list[LineageLink]:
         nodes = list(frontier)
         needed = {dag_id for dag_id, _ in nodes} - self._loaded - {HIDDEN}
         for link in links_around(self._session, needed, downwards=self._downwards):
@@ -174,7 +183,7 @@ class _Walk:
         self._loaded |= needed
         return [link for node in nodes for link in self._links.get(node, ())]
 
-    def _shown(self, link: Link) -> Link | None:
+    def _shown(self, link: LineageLink) -> LineageLink | None:
         """The link as the actor may see it, None where they may not."""
         dag_id = self._far_end(link)[0]
         if self._actor.may_read(dag_id):
@@ -185,28 +194,27 @@ class _Walk:
         node = self._hidden.setdefault(dag_id, (HIDDEN, f"{side} {len(self._hidden) + 1}"))
         return link._replace(down=node) if self._downwards else link._replace(up=node)
 
-    def _far_end(self, link: Link) -> Node:
+    def _far_end(self, link: LineageLink) -> Node:
         return link.down if self._downwards else link.up
 
 
 def workflow_graph(session: Session, actor: Actor, dag_id: str, now: datetime) -> Graph:
     """Return the tasks of a workflow's latest version and what waits for what inside it.
 
-    :raises NotFound: when there is no such workflow, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such workflow, or the Dag may not be read
     """
     workflow = get_workflow(session, actor, dag_id, now)
     present = and_(Task.dag_id == dag_id, Task.is_present.is_(True))
-    facts = _facts(session, now, present, and_(Owner.dag_id == dag_id, Owner.task_id != ""))
-    nodes = [GraphNode(*node, **facts[node]) for node in sorted(facts)]
-    found = links_around(session, {dag_id}, downwards=True)
-    edges = {link for link in found if link.up in facts and link.down in facts}
-    return Graph(nodes, sorted(edges), workflow=workflow)
+    found = _nodes(session, now, present, and_(Owner.dag_id == dag_id, Owner.task_id != ""))
+    links = links_around(session, {dag_id}, downwards=True)
+    inside = {link for link in links if link.up in found and link.down in found}
+    return Graph(dag_id, None, [found[node] for node in sorted(found)], _edges(inside), workflow=workflow)
 
 
-def _facts(
+def _nodes(
     session: Session, now: datetime, tasks: ColumnElement[bool], owned: ColumnElement[bool]
-) -> dict[Node, dict[str, Any]]:
-    """Return what a graph says of some tasks: two queries.
+) -> dict[Node, GraphNode]:
+    """Return some tasks as a graph has them, without levels: two queries.
 
     :param tasks: the condition on tasks; ``owned``: the same on owners
     """
@@ -228,7 +236,6 @@ def _facts(
     ).select_from(Task)
     found = {}
     for row in session.execute(join_for_tasks(query).where(tasks)):
-        facts = dict(row._mapping)
-        node = (facts.pop("dag_id"), facts.pop("task_id"))
-        found[node] = facts | {"owners": tuple(owners.get(node, ()))}
+        node = (row.dag_id, row.task_id)
+        found[node] = GraphNode(**row._mapping, owners=tuple(owners.get(node, ())))
     return found

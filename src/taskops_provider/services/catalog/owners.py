@@ -5,19 +5,19 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.users import find_users
-from taskops_provider.services import choices
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.choices import CAP, Choices
+from taskops_provider.services.catalog import filter_choices
+from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
+from taskops_provider.services.shared.actor import Actor
 
 
-def find_owners(session: Session, actor: Actor, part: str, *, users: bool) -> Choices:
+def find_owners(session: Session, actor: Actor, part: str, *, users: bool) -> FilterChoices:
     """Return names that have ``part`` in them, in any case; those that begin with it come first.
 
     Owners are those of Dags that the actor may read. Users are named only to who may see them in Airflow.
 
     :param users: whether users of Airflow are meant too, where its auth manager has a list of them
     """
-    owners = choices.owners_holding(session, actor, part)
+    owners = filter_choices.owners_holding(session, actor, part)
     found, is_capped = set(owners.values), owners.is_capped
     if users and actor.permissions.may_read_users():
         names = find_users(session, part, CAP + 1)
@@ -25,4 +25,4 @@ def find_owners(session: Session, actor: Actor, part: str, *, users: bool) -> Ch
         is_capped = is_capped or len(names) > CAP
     wanted = part.casefold()
     ordered = sorted(found, key=lambda name: (not name.casefold().startswith(wanted), name.casefold(), name))
-    return Choices(tuple(ordered[:CAP]), is_capped or len(ordered) > CAP)
+    return FilterChoices(tuple(ordered[:CAP]), is_capped or len(ordered) > CAP)

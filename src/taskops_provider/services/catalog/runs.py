@@ -1,16 +1,16 @@
-"""The last runs of a workflow (A6)."""
+"""The last runs of a workflow (requirements A6)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.run_history import recent_runs
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 
 #: runs that are told of
 LAST = 30
@@ -20,7 +20,7 @@ NOT_READABLE = "You may not see the runs of this Dag."
 
 
 @dataclass(frozen=True)
-class RunRow:
+class RunHistoryRow:
     """One run of a workflow.
 
     :param logical_date: the data time; None for runs that are for no time
@@ -38,16 +38,12 @@ class RunRow:
     end_date: datetime | None
     duration: float | None
 
-    def as_json(self) -> dict[str, Any]:
-        """The run as every surface shows it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class RunHistory:
     """The last runs, the oldest first, or why they are not shown: one of the two is None."""
 
-    runs: list[RunRow] | None
+    runs: list[RunHistoryRow] | None
     not_shown: str | None
 
 
@@ -68,8 +64,8 @@ def run_history(session: Session, actor: Actor, dag_id: str, periods: Mapping[st
     return RunHistory([_row(row) for row in reversed(found)], None)
 
 
-def _row(row: Any) -> RunRow:
+def _row(row: Any) -> RunHistoryRow:
     has_ended = row.start_date is not None and row.end_date is not None
     duration = (row.end_date - row.start_date).total_seconds() if has_ended else None
     values = {**row._mapping, "run_type": str(row.run_type), "state": str(row.state)}
-    return RunRow(**values, duration=duration)
+    return RunHistoryRow(**values, duration=duration)

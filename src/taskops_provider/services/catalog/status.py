@@ -28,6 +28,7 @@ def task_status(now: datetime) -> ColumnElement[str]:
                 Task.state == TaskState.PAUSED.value,
                 dag.c.is_paused.is_(True),
                 Workflow.draining_since.is_not(None),
+                Workflow.woken_at.is_not(None),
             ),
             TaskStatus.PAUSED.value,
         ),
@@ -77,7 +78,9 @@ class TaskCounts:
             query = query.where(Task.dag_id.in_(dag_ids))
         self._own = query.subquery()
         self._dag = dag_table()
-        stands_still = or_(self._dag.c.is_paused.is_(True), Workflow.draining_since.is_not(None))
+        stands_still = or_(
+            self._dag.c.is_paused.is_(True), Workflow.draining_since.is_not(None), Workflow.woken_at.is_not(None)
+        )
         total, offline, invalid, due = (
             func.coalesce(self._own.c[name], 0) for name in ("tasks", "offline", "invalid", "scheduling")
         )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, SQLColumnExpression, and_, or_, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.exceptions import NotFound
+from taskops_provider.domain.answers import INTERNAL, field_names
+from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import AssetRef, Owner, Task, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import TaskFilter, counting_tasks, filter_tasks, join_for_tasks
-from taskops_provider.services.paging import Page, check_page, order
-from taskops_provider.services.status import task_status
+from taskops_provider.services.catalog.filters import TaskFilter, counting_tasks, filter_tasks, join_for_tasks
+from taskops_provider.services.catalog.status import task_status
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page, order
 
 #: rows fetched at once when a whole list is walked
 CHUNK = 2000
@@ -24,7 +25,7 @@ CHUNK = 2000
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One row of the task list; the fields are those of the JSON of ``tasks list`` (SPEC 8)."""
+    """One row of the task list; the fields are those of the JSON of ``tasks list`` (requirements 8)."""
 
     dag_id: str
     task_id: str
@@ -47,20 +48,17 @@ class TaskRow:
     effective_to: datetime | None
     source_tables: list[str]
     target_tables: list[str]
-    # beyond the list's JSON, for pages
-    display_name: str
-    workflow_name: str
-    executor: str | None
-    ticket: str | None
-    state: str
-    is_present: bool
-
-    def as_json(self) -> dict[str, Any]:
-        """The row as the command line and the API print it."""
-        return {name: getattr(self, name) for name in TASK_FIELDS}
+    # beyond the list's JSON, for pages and details
+    display_name: str = field(metadata=INTERNAL)
+    state: str = field(metadata=INTERNAL)
+    ticket: str | None = field(metadata=INTERNAL)
+    is_present: bool = field(metadata=INTERNAL)
+    workflow_name: str = field(metadata=INTERNAL)
+    executor: str | None = field(metadata=INTERNAL)
 
 
-TASK_FIELDS = tuple(TaskRow.__dataclass_fields__)[:21]
+#: the columns of exports
+TASK_FIELDS = field_names(TaskRow)
 
 
 def _columns(now: datetime) -> Select[*tuple[Any, ...]]:
@@ -93,7 +91,7 @@ def _columns(now: datetime) -> Select[*tuple[Any, ...]]:
     return join_for_tasks(query)
 
 
-def _sortable(now: datetime) -> dict[str, Any]:
+def _sortable(now: datetime) -> Mapping[str, SQLColumnExpression[Any]]:
     return {
         "dag_id": Task.dag_id,
         "task_id": Task.task_id,
@@ -166,13 +164,13 @@ def tasks_after(
 def get_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime) -> TaskRow:
     """Return one task, also a deleted one or one that is no longer in its Dag.
 
-    :raises NotFound: when there is no such task, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     """
     where = TaskFilter(dag_ids=(dag_id,), deleted=True, absent=True)
     query = filter_tasks(_columns(now), where, actor, now).where(Task.task_id == task_id)
     rows = _rows(session, session.execute(query).all())
     if not rows:
-        raise NotFound(f"Task {task_id!r} of Dag {dag_id!r} does not exist")
+        raise ResourceNotFound(f"Task {task_id!r} of Dag {dag_id!r} does not exist")
     return rows[0]
 
 

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, SQLColumnExpression, func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.dag_state import unfinished_run_counts
+from taskops_provider.domain.answers import INTERNAL, field_names
 from taskops_provider.domain.states import TaskStatus, workflow_status
-from taskops_provider.exceptions import NotFound
+from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import WorkflowFilter, filter_workflows
-from taskops_provider.services.paging import Page, check_page, order
-from taskops_provider.services.status import TaskCounts
-from taskops_provider.services.tasks import task_owners
+from taskops_provider.services.catalog.filters import WorkflowFilter, filter_workflows
+from taskops_provider.services.catalog.status import TaskCounts
+from taskops_provider.services.catalog.tasks import task_owners
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page, order
 
 CHUNK = 500
 
 
 @dataclass(frozen=True)
 class WorkflowRow:
-    """One row of the workflow list; the fields are those of the JSON of ``workflows list`` (SPEC 8).
+    """One row of the workflow list; the fields are those of the JSON of ``workflows list`` (requirements 8).
 
     ``draining_runs`` is None for a workflow that is not draining.
     """
@@ -42,17 +43,14 @@ class WorkflowRow:
     draining_runs: int | None
     first_submitted_at: datetime | None
     last_submitted_at: datetime | None
-    # beyond the list's JSON, for pages
-    display_name: str
-    is_present: bool
-    is_deleted: bool
-
-    def as_json(self) -> dict[str, Any]:
-        """The row as the command line and the API print it."""
-        return {name: getattr(self, name) for name in WORKFLOW_FIELDS}
+    # beyond the list's JSON, for pages and details
+    display_name: str = field(metadata=INTERNAL)
+    is_present: bool = field(metadata=INTERNAL)
+    is_deleted: bool = field(metadata=INTERNAL)
 
 
-WORKFLOW_FIELDS = tuple(WorkflowRow.__dataclass_fields__)[:12]
+#: the columns of exports
+WORKFLOW_FIELDS = field_names(WorkflowRow)
 
 _COLUMNS = (
     Workflow.dag_id,
@@ -68,7 +66,7 @@ _COLUMNS = (
     Workflow.last_submitted_at,
 )
 
-_SORTABLE: dict[str, Any] = {
+_SORTABLE: Mapping[str, SQLColumnExpression[Any]] = {
     "dag_id": Workflow.dag_id,
     "folder": Workflow.folder,
     "period": Workflow.period,
@@ -82,14 +80,13 @@ def _matching(
 ) -> Select[*tuple[Any, ...]]:
     """The query of the workflows that match, sorted; joined to the counts of tasks only where they are needed."""
     query = filter_workflows(select(*_COLUMNS).select_from(Workflow), where, actor)
-    sortable = dict(_SORTABLE, status=None, task_count=None)
-    if where.statuses or order_by.removeprefix("-") in ("status", "task_count"):
-        counts = TaskCounts(now)
-        sortable |= {"status": counts.workflow_status(), "task_count": counts.total}
+    counts = TaskCounts(now)
+    by_tasks = {"status": counts.workflow_status(), "task_count": counts.total}
+    if where.statuses or order_by.removeprefix("-") in by_tasks:
         query = counts.join(query)
         if where.statuses:
             query = query.where(counts.workflow_status().in_(where.statuses))
-    return order(query, order_by, sortable, (Workflow.dag_id,))
+    return order(query, order_by, {**_SORTABLE, **by_tasks}, (Workflow.dag_id,))
 
 
 def list_workflows(
@@ -150,12 +147,12 @@ def workflows_after(
 def get_workflow(session: Session, actor: Actor, dag_id: str, now: datetime) -> WorkflowRow:
     """Return one workflow, also a deleted one or one whose Dag is gone.
 
-    :raises NotFound: when there is none, or the Dag may not be read
+    :raises ResourceNotFound: when there is none, or the Dag may not be read
     """
     where = WorkflowFilter(dag_ids=(dag_id,), deleted=True, absent=True)
     rows = _rows(session, session.execute(_matching(where, actor, now)).all(), now)
     if not rows:
-        raise NotFound(f"Workflow {dag_id!r} does not exist")
+        raise ResourceNotFound(f"Workflow {dag_id!r} does not exist")
     return rows[0]
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-#: what a spreadsheet takes for the beginning of a formula
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from taskops_provider.domain.answers import field_names, plain
+from taskops_provider.domain.text import iso
+
+#: what a spreadsheet takes for the beginning of a formula, in full width too
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: between the values of a cell that has several
 SEPARATOR = "; "
 
@@ -52,29 +55,24 @@ def _default(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def iso(moment: datetime) -> str:
-    """A moment as JSON has it: ISO 8601, UTC."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 class Writer:
     """Makes the text of an export, which is the pieces one after the other.
 
-    :param fields: the columns
+    :param kind: the dataclass of its rows
     """
 
-    def __init__(self, form: str, fields: Sequence[str]):
+    def __init__(self, form: str, kind: type):
         if form not in FORMS:
             raise ValueError(f"format is {form!r}; allowed are {', '.join(FORMS)}")
         self._csv = form == "csv"
-        self._fields = fields
+        self._fields = field_names(kind)
 
-    def piece(self, rows: Sequence[Mapping[str, Any]], *, is_first: bool) -> str:
+    def piece(self, rows: Sequence[object], *, is_first: bool) -> str:
         """The text of some rows; the first piece, which may be without any, has the header too."""
         if self._csv:
-            lines = [[row[name] for name in self._fields] for row in rows]
+            lines = [[getattr(row, name) for name in self._fields] for row in rows]
             return csv_text([self._fields, *lines] if is_first else lines)
-        texts = [json_text({name: row[name] for name in self._fields}) for row in rows]
+        texts = [json_text(plain(row)) for row in rows]
         if not texts:
             return ""
         return ("[\n" if is_first else ",\n") + ",\n".join(texts)

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
+from taskops_provider.exceptions import Conflict
 from taskops_provider.models import Export, Operation
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.exports_filter import task_filter, workflow_filter
-from taskops_provider.services.exports_format import Writer
-from taskops_provider.services.exports_store import delete_pieces, write_piece
-from taskops_provider.services.tasks import TASK_FIELDS, tasks_after
-from taskops_provider.services.workflows import WORKFLOW_FIELDS, workflows_after
+from taskops_provider.services.catalog.tasks import TaskRow, tasks_after
+from taskops_provider.services.catalog.workflows import WorkflowRow, workflows_after
+from taskops_provider.services.exports.filters import task_filter, workflow_filter
+from taskops_provider.services.exports.formats import Writer
+from taskops_provider.services.exports.store import delete_pieces, write_piece
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.told_errors import line_of
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ _OLD_AT_ONCE = 10
 _TRY_AGAIN = (OperationalError, InterfaceError, IntegrityError)
 
 
-def step(session: Session, now: datetime) -> bool:
+def prepare_next(session: Session, now: datetime) -> bool:
     """Prepare the next slice of the oldest download, and delete old ones; tell whether there was anything to do.
 
     The caller commits.
@@ -53,7 +54,7 @@ def step(session: Session, now: datetime) -> bool:
         return deleted
     try:
         if now - export.requested_at > PATIENCE:
-            raise TimeoutError("it could not be prepared within a day; see whether the monitor runs")
+            raise Conflict("it could not be prepared within a day; see whether the monitor runs")
         # A write in front of the savepoint: on SQLite one that comes first would commit when it is released.
         session.execute(update(Export).where(Export.id == export.id).values(state="preparing"))
         with session.begin_nested():
@@ -75,7 +76,7 @@ def _prepare(session: Session, export: Export, now: datetime) -> None:
 
 
 def _next_piece(session: Session, export: Export, now: datetime) -> None:
-    writer = Writer(export.form, TASK_FIELDS if export.kind == "tasks" else WORKFLOW_FIELDS)
+    writer = Writer(export.form, TaskRow if export.kind == "tasks" else WorkflowRow)
     rows = _next_rows(session, export, now)
     is_last = len(rows) < ROWS
     text = writer.piece(rows, is_first=export.piece_count == 0)
@@ -88,20 +89,19 @@ def _next_piece(session: Session, export: Export, now: datetime) -> None:
         export.byte_count += len(content)
     export.row_count += len(rows)
     if rows:
-        export.last_dag_id, export.last_task_id = rows[-1]["dag_id"], rows[-1].get("task_id")
+        last = rows[-1]
+        export.last_dag_id, export.last_task_id = last.dag_id, last.task_id if isinstance(last, TaskRow) else None
     if is_last:
         _finish(session, export, now)
 
 
-def _next_rows(session: Session, export: Export, now: datetime) -> Sequence[Mapping[str, Any]]:
+def _next_rows(session: Session, export: Export, now: datetime) -> Sequence[TaskRow] | Sequence[WorkflowRow]:
     actor = Actor(export.actor, "monitor", _AsWhenAsked(export.readable))
     after = export.last_dag_id
     if export.kind == "tasks":
         behind = None if after is None else (after, export.last_task_id or "")
-        tasks = tasks_after(session, actor, task_filter(export.filters), now, behind, ROWS)
-        return [row.as_json() for row in tasks]
-    workflows = workflows_after(session, actor, workflow_filter(export.filters), now, after, ROWS)
-    return [row.as_json() for row in workflows]
+        return tasks_after(session, actor, task_filter(export.filters), now, behind, ROWS)
+    return workflows_after(session, actor, workflow_filter(export.filters), now, after, ROWS)
 
 
 def _finish(session: Session, export: Export, now: datetime) -> None:
@@ -115,9 +115,8 @@ def _finish(session: Session, export: Export, now: datetime) -> None:
 
 
 def _fail(export: Export, error: Exception, now: datetime) -> None:
-    line = str(error).strip().partition("\n")[0]
     export.state, export.finished_at = "failed", now
-    export.error = f"{type(error).__name__}: {line}"[:500]
+    export.error = line_of(error)
 
 
 def _delete_old(session: Session, now: datetime) -> bool:
@@ -162,11 +161,26 @@ class _AsWhenAsked:
     def may_read_runs(self, dag_id: str) -> bool:
         return False
 
+    def instances_readable(self) -> frozenset[str]:
+        return frozenset()
+
+    def runs_readable(self) -> frozenset[str]:
+        return frozenset()
+
     def may_read_versions(self, dag_id: str) -> bool:
         return False
 
     def may_read_users(self) -> bool:
         return False
 
+    def may_read_addresses(self) -> bool:
+        return False
+
+    def may_read_connections(self) -> bool:
+        return False
+
     def may_change_instances(self, dag_id: str) -> bool:
+        return False
+
+    def may_create_runs(self, dag_id: str) -> bool:
         return False

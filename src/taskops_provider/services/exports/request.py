@@ -1,31 +1,36 @@
-"""Downloads of whole lists: asked for here, prepared by the monitor, fetched when they are ready (B24)."""
+"""Downloads of whole lists: asked for here, prepared by the monitor, fetched when they are ready (requirements B24)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
 from taskops_provider.adapter import audit
-from taskops_provider.domain.operations import OperationOutcome, Scope
+from taskops_provider.domain.operations.outcomes import OperationOutcome
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.periods import Period
-from taskops_provider.exceptions import Conflict, Forbidden, NotFound
+from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import Export, Operation
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.exports_filter import filter_json
-from taskops_provider.services.exports_format import FORMS
-from taskops_provider.services.exports_prepare import step
-from taskops_provider.services.exports_store import read_piece
-from taskops_provider.services.filters import TaskFilter, WorkflowFilter, check_choices, filter_tasks, filter_workflows
+from taskops_provider.services.catalog.filters import (
+    TaskFilter,
+    WorkflowFilter,
+    check_choices,
+    filter_tasks,
+    filter_workflows,
+)
+from taskops_provider.services.exports.filters import FilterValue, filter_json
+from taskops_provider.services.exports.formats import FORMS
+from taskops_provider.services.exports.store import read_piece
+from taskops_provider.services.shared.actor import Actor
 
-__all__ = ["Content", "ExportState", "get_export", "open_content", "request_export", "step"]
+__all__ = ["Content", "ExportAnswer", "ExportState", "get_export", "open_content", "request_export"]
 
 VERB = "export"
 #: downloads that one person may have under way
@@ -44,26 +49,50 @@ class ExportState(StrEnum):
 UNFINISHED = (ExportState.QUEUED.value, ExportState.PREPARING.value)
 
 
-def export_json(export: Export) -> dict[str, Any]:
-    """A download as every surface shows it."""
-    return {
-        "export_id": export.id,
-        "operation_id": export.operation_id,
-        "kind": export.kind,
-        "format": export.form,
-        "filter": export.filters,
-        "state": export.state,
-        "rows": export.row_count,
-        "size": export.byte_count,
-        "requested_at": export.requested_at,
-        "finished_at": export.finished_at,
-        "error": export.error,
-    }
+@dataclass(frozen=True)
+class ExportAnswer:
+    """A download.
+
+    :param operation_id: its record
+    :param kind: ``tasks`` or ``workflows``
+    :param filter: what was asked for, under public names
+    :param rows: so far, like ``size`` in bytes
+    :param error: why it failed
+    """
+
+    export_id: int
+    operation_id: int
+    kind: str
+    format: str
+    filter: Mapping[str, FilterValue]
+    state: str
+    rows: int
+    size: int
+    requested_at: datetime
+    finished_at: datetime | None
+    error: str | None
+
+    @classmethod
+    def of(cls, export: Export) -> ExportAnswer:
+        """The download of a row."""
+        return cls(
+            export_id=export.id,
+            operation_id=export.operation_id,
+            kind=export.kind,
+            format=export.form,
+            filter=export.filters,
+            state=export.state,
+            rows=export.row_count,
+            size=export.byte_count,
+            requested_at=export.requested_at,
+            finished_at=export.finished_at,
+            error=export.error,
+        )
 
 
 def request_export(
     session: Session, actor: Actor, where: TaskFilter | WorkflowFilter, form: str, now: datetime
-) -> dict[str, Any]:
+) -> ExportAnswer:
     """Ask for a download of everything that matches, and record it. The caller commits.
 
     It will hold what the actor may read now.
@@ -74,7 +103,9 @@ def request_export(
     check_choices("format", [form], FORMS)
     _check_filter(where, actor, now)
     under_way = session.scalar(
-        select(func.count()).select_from(Export).where(Export.actor == actor.name[:250], Export.state.in_(UNFINISHED))
+        select(func.count())
+        .select_from(Export)
+        .where(Export.actor == actor.recorded_name, Export.state.in_(UNFINISHED))
     )
     if (under_way or 0) >= MAX_UNFINISHED:
         raise Conflict(f"{under_way} of your exports are not ready yet; wait for one of them")
@@ -87,7 +118,7 @@ def request_export(
         kind=kind,
         form=form,
         filters=filters,
-        actor=actor.name[:250],
+        actor=actor.recorded_name,
         readable=None if readable is None else sorted(readable),
         requested_at=now,
         state=ExportState.QUEUED.value,
@@ -101,7 +132,7 @@ def request_export(
         export.location = f"{folder.rstrip('/')}/{export.id}"
     operation.options = {**operation.options, "export_id": export.id}
     session.flush()
-    return export_json(export)
+    return ExportAnswer.of(export)
 
 
 def _check_filter(where: TaskFilter | WorkflowFilter, actor: Actor, now: datetime) -> None:
@@ -112,13 +143,15 @@ def _check_filter(where: TaskFilter | WorkflowFilter, actor: Actor, now: datetim
         filter_workflows(select(), where, actor)
 
 
-def _record(session: Session, actor: Actor, kind: str, form: str, filters: dict[str, Any], now: datetime) -> Operation:
+def _record(
+    session: Session, actor: Actor, kind: str, form: str, filters: Mapping[str, FilterValue], now: datetime
+) -> Operation:
     options = {"kind": kind, "format": form, "filter": filters}
     operation = Operation(
         verb=VERB,
         scope=(Scope.TASK if kind == "tasks" else Scope.WORKFLOW).value,
         at=now,
-        actor=actor.name[:250],
+        actor=actor.recorded_name,
         source=actor.source,
         options=options,
         outcome=OperationOutcome.SUCCESS.value,
@@ -134,18 +167,18 @@ def _record(session: Session, actor: Actor, kind: str, form: str, filters: dict[
     return operation
 
 
-def get_export(session: Session, actor: Actor, export_id: int) -> dict[str, Any]:
+def get_export(session: Session, actor: Actor, export_id: int) -> ExportAnswer:
     """Return a download of the actor's.
 
-    :raises NotFound: when there is none, or somebody else asked for it
+    :raises ResourceNotFound: when there is none, or somebody else asked for it
     """
-    return export_json(_own(session, actor, export_id))
+    return ExportAnswer.of(_own(session, actor, export_id))
 
 
 def _own(session: Session, actor: Actor, export_id: int) -> Export:
     export = session.get(Export, export_id)
-    if export is None or export.actor != actor.name[:250]:
-        raise NotFound(f"export {export_id} does not exist")
+    if export is None or export.actor != actor.recorded_name:
+        raise ResourceNotFound(f"export {export_id} does not exist")
     return export
 
 
@@ -169,7 +202,7 @@ def open_content(
     """Return the content of a download of the actor's.
 
     :param open_session: opens the sessions in which the pieces are read
-    :raises NotFound: when there is none, or somebody else asked for it
+    :raises ResourceNotFound: when there is none, or somebody else asked for it
     :raises Conflict: when it is not ready
     :raises Forbidden: when the actor may not read all of it any more
     """

@@ -1,24 +1,23 @@
-"""What a workflow does when the states of its tasks have changed: drain, pause and unpause its Dag (SPEC 2)."""
+"""What a workflow does when the states of its tasks have changed: drain, pause and unpause its Dag (requirements 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dag_state
+from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import ANY_TASK
 from taskops_provider.domain.states import Downstream, TaskState
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services.changes import close_gates, open_gates
-from taskops_provider.services.pairs import Pair
-
-CHUNK = 500
+from taskops_provider.services.gate.intervals import Gate, close_gates, open_gates
+from taskops_provider.services.gate.whose_pause import paused_for_people, unpause
+from taskops_provider.services.shared.task_keys import TaskKey
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,6 @@ class _Tasks:
         if not self.present or self.stopped < self.present:
             return TaskState.SCHEDULING
         return TaskState.DELETED if self.deleted == self.present else TaskState.OFFLINE
-
-
-def _chunks(dag_ids: Iterable[str]) -> Iterable[list[str]]:
-    walk = iter(sorted(dag_ids))
-    while chunk := list(islice(walk, CHUNK)):
-        yield chunk
 
 
 def _count_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> dict[str, _Tasks]:
@@ -68,7 +61,7 @@ def _count_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> d
     return {row[0]: _Tasks(*(int(n) for n in row[1:])) for row in session.execute(query)}
 
 
-def follow(
+def follow_tasks(
     session: Session,
     dag_ids: Collection[str],
     now: datetime,
@@ -82,7 +75,7 @@ def follow(
     :param downstream: the effect for tasks that will appear in a workflow that went offline
     :param resumed: Dags that start, submit or undo brought tasks of back: they are unpaused in Airflow
     """
-    for chunk in _chunks(dag_ids):
+    for chunk in chunks(sorted(dag_ids)):
         counts = _count_tasks(session, chunk, now)
         none = _Tasks(0, 0, 0, 0)
         workflows = {
@@ -96,9 +89,8 @@ def follow(
         for dag_id, row in workflows.items():
             after = counts.get(dag_id, none).default_state
             _set_default_state(session, dag_id, row.default_state, after, operation_id, downstream, now)
-        running = [d for d in workflows if counts.get(d, none).scheduling]
         idle = [d for d in workflows if counts.get(d, none).present and not counts[d].scheduling]
-        _keep_running(session, [workflows[d] for d in running], [d for d in running if d in resumed])
+        _keep_running(session, [row for d, row in workflows.items() if d in resumed and counts.get(d, none).scheduling])
         start_draining(session, [d for d in idle if workflows[d].draining_since is None], now)
 
 
@@ -115,18 +107,17 @@ def _set_default_state(
     if before == after.value:
         return
     session.execute(update(Workflow).where(Workflow.dag_id == dag_id).values(default_state=after.value))
-    own: list[Pair] = [(dag_id, ANY_TASK)]
+    own: list[TaskKey] = [(dag_id, ANY_TASK)]
     close_gates(session, own, now)
     if after is not TaskState.SCHEDULING:
-        open_gates(session, own, after, downstream or Downstream.SKIP, operation_id=operation_id, now=now)
+        open_gates(session, own, Gate(after, downstream or Downstream.SKIP), operation_id=operation_id, now=now)
 
 
-def _keep_running(session: Session, rows: Iterable[Any], resumed: Collection[str]) -> None:
-    """End the draining of workflows that have scheduling tasks again, and unpause those that were resumed."""
-    draining = [row for row in rows if row.draining_since is not None]
-    stop_draining(session, draining)
+def _keep_running(session: Session, resumed: Collection[Any]) -> None:
+    """End the draining of workflows of which tasks were resumed, and unpause their Dags."""
+    stop_draining(session, [row for row in resumed if row.draining_since is not None])
     if resumed:
-        dag_state.set_paused(session, resumed, False)
+        unpause(session, [row.dag_id for row in resumed])
 
 
 def stop_draining(session: Session, rows: Collection[Any]) -> None:
@@ -151,7 +142,7 @@ def start_draining(session: Session, dag_ids: Collection[str], now: datetime) ->
     """Stop new runs of workflows of which nothing is scheduling; runs in flight go on (the monitor ends it)."""
     if not dag_ids:
         return
-    paused = dag_state.paused_dags(session, dag_ids)
+    paused = paused_for_people(session, dag_ids)
     draining = [dag_id for dag_id in dag_ids if dag_id not in paused]
     if not draining:
         return

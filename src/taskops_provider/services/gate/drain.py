@@ -1,30 +1,33 @@
-"""The monitor's part of draining: pause the Dag once its last run has ended (SPEC 2)."""
+"""The monitor's part of draining: pause the Dag once its last run has ended (requirements 2)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit, dag_state
-from taskops_provider.domain.gate import GATE_POOLS
-from taskops_provider.domain.states import Downstream, TaskState
+from taskops_provider.adapter.moving_runs import dags_with_moving_runs
+from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services.actor import MONITOR
-from taskops_provider.services.follow import follow, stop_draining
-from taskops_provider.services.locks import take_writer_lock
+from taskops_provider.services.gate.dag_pause import follow_tasks, stop_draining
+from taskops_provider.services.gate.whose_pause import pause_as_ours, release_foreign
+from taskops_provider.services.shared.actor import MONITOR
+from taskops_provider.services.shared.locks import take_writer_lock
 
 
-def step(session: Session, now: datetime) -> bool:
+def advance_drains(session: Session, now: datetime) -> bool:
     """Bring draining forward; tell whether anything changed. The caller commits."""
+    released = release_foreign(session, now)
     if not _draining(session) and not _idle_but_unpaused(session, now):
-        return False
+        return bool(released)
     take_writer_lock(session, MONITOR.name)
     idle = _idle_but_unpaused(session, now)
     if idle:
-        follow(session, idle, now)
-    return bool(idle) | _end_draining(session, now)
+        follow_tasks(session, idle, now)
+    return bool(released) | bool(idle) | _end_draining(session, now)
 
 
 def _draining(session: Session) -> list[str]:
@@ -54,6 +57,7 @@ def _idle_but_unpaused(session: Session, now: datetime) -> list[str]:
             Workflow.dag_id.in_(select(Task.dag_id).where(Task.state != TaskState.SCHEDULING.value)),
             Workflow.is_present.is_(True),
             Workflow.draining_since.is_(None),
+            Workflow.woken_at.is_(None),
             dag.c.is_paused.is_(False),
             stopped,
             ~scheduling,
@@ -69,13 +73,13 @@ def _end_draining(session: Session, now: datetime) -> bool:
     if not rows:
         return False
     dag_ids = [row.dag_id for row in rows]
-    _hold_back_new_runs(session, dag_ids)
+    hold_back_new_runs(session, dag_ids)
     paused_already = dag_state.paused_dags(session, dag_ids)
-    moving = dag_state.dags_with_moving_runs(session, dag_ids, held_pool=GATE_POOLS[Downstream.HOLD], now=now)
+    moving = dags_with_moving_runs(session, dag_ids)
     drained = [dag_id for dag_id in dag_ids if dag_id not in moving and dag_id not in paused_already]
     ended = [row for row in rows if row.dag_id in paused_already or row.dag_id in drained]
     if drained:
-        dag_state.set_paused(session, drained, True)
+        pause_as_ours(session, drained)
         audit.write(
             session,
             event="taskops.drained",
@@ -87,7 +91,7 @@ def _end_draining(session: Session, now: datetime) -> bool:
     return bool(ended)
 
 
-def _hold_back_new_runs(session: Session, dag_ids: list[str]) -> None:
+def hold_back_new_runs(session: Session, dag_ids: Collection[str]) -> None:
     """The dag-processor works out the next run each time it parses; take it away again and keep the newest."""
     planned = dag_state.planned_runs(session, dag_ids)
     if planned:

@@ -14,18 +14,26 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import notes, pools, runs
-from taskops_provider.adapter.parked import ParkedInstances
+from taskops_provider.adapter.gate_turns import GateTurns
 from taskops_provider.adapter.runs import Run
-from taskops_provider.domain.gate import EFFECT_OF_POOL, GATE_POOLS, SETTLED_STATE, Cause, gated_note, unselected_note
+from taskops_provider.domain.gate import (
+    EFFECT_OF_POOL,
+    GATE_POOLS,
+    SETTLED_STATE,
+    Cause,
+    foreign_note,
+    gated_note,
+    unselected_note,
+)
 from taskops_provider.domain.states import Downstream, TaskState
-from taskops_provider.services.causes import Moment, causes, replenished
-from taskops_provider.services.instances import (
+from taskops_provider.services.gate.instances import (
     count_held,
     count_unfinished,
     gate_unstarted_and_end_started,
     regate_held,
     release,
 )
+from taskops_provider.services.gate.why_gated import GateMoment, replenishments_of, why_gated
 
 __all__ = [
     "annotate",
@@ -52,12 +60,18 @@ POOL_DESCRIPTIONS: Mapping[str, str] = {
     }.items()
 }
 
-SETTLED_POOLS = [GATE_POOLS[effect] for effect in SETTLED_STATE]
-
-#: how often one call follows a chain of parked instances from one to the next
+#: how often one call follows a chain of waiting instances from one to the next
 _MAX_PASSES = 20
 
-_of_thread = local()
+
+class _OfThread(local):
+    """What each thread has of its own, for the Dags that it keeps."""
+
+    def __init__(self) -> None:
+        self.turns = GateTurns()
+
+
+_of_thread = _OfThread()
 
 
 def ensure_pools(session: Session) -> bool:
@@ -68,41 +82,49 @@ def ensure_pools(session: Session) -> bool:
     return bool(pools.ensure_closed_pools(session, POOL_DESCRIPTIONS))
 
 
-def settle(session: Session, now: datetime, limit: int = 1000) -> int:
-    """Turn stopped instances into skipped, success or failed, each with a note; return how many.
+def repair_waiting(session: Session, now: datetime) -> int:
+    """Bring instances that lost a part of the waiting state back into it; return how many. The caller commits."""
+    return runs.make_unmarked_wait(session, now) + runs.put_back(session, now)
 
-    A constant number of queries, and one Dag to load for each run that has parked instances. Safe to call at
-    the same time from several processes. The caller commits.
 
-    :param limit: instances at most in one call
+def runs_to_settle(session: Session, now: datetime) -> list[Run]:
+    """Return the runs in which the turn of a waiting instance may have come. Two queries. Changes nothing."""
+    return _of_thread.turns.runs(session, now)
+
+
+def settle_run(session: Session, run: Run, now: datetime) -> int:
+    """End the waiting instances of a run whose turn has come, each with a note; return how many.
+
+    A run that somebody else works at is left to them. Safe to call at the same time from several processes. The caller
+    commits: a run is one short transaction.
     """
-    settled = 0
+    try:
+        return _settle_run(session, run, now)
+    except Exception:
+        _of_thread.turns.forget(run)  # it is looked at again, whatever has changed
+        raise
+
+
+def _settle_run(session: Session, run: Run, now: datetime) -> int:
+    settled: list[UUID] = []
     for _ in range(_MAX_PASSES):
-        moved = _parked().advance(session, now)
-        settled += _settle_stopped(session, now, limit - settled)
-        if not moved or settled >= limit:
+        by_pool: dict[str, list[UUID]] = defaultdict(list)
+        for ti_id, pool in _of_thread.turns.of_run(session, run):
+            by_pool[pool].append(ti_id)
+        for pool, ids in by_pool.items():
+            if runs.settle(session, ids, pool, SETTLED_STATE[EFFECT_OF_POOL[pool]], now):
+                settled += ids
+        if not by_pool:
             break
-    return settled
-
-
-def _parked() -> ParkedInstances:
-    """The thread's own, for the Dags it keeps."""
-    if not hasattr(_of_thread, "parked"):
-        _of_thread.parked = ParkedInstances()
-    return _of_thread.parked
-
-
-def _settle_stopped(session: Session, now: datetime, limit: int) -> int:
-    by_pool: dict[str, list[UUID]] = defaultdict(list)
-    for instance in runs.stopped(session, SETTLED_POOLS, limit):
-        by_pool[instance.pool].append(instance.id)
-    settled = 0
-    for pool, ids in by_pool.items():
-        settled += runs.finish_stopped(session, ids, pool, SETTLED_STATE[EFFECT_OF_POOL[pool]], now)
     if settled:
-        ids = [ti_id for members in by_pool.values() for ti_id in members]
-        notes.add(session, gated_notes(session, runs.settled_without_note(session, ids)), now)
-    return settled
+        _of_thread.turns.forget(run)
+        notes.add(session, gated_notes(session, runs.settled_without_note(session, settled)), now)
+    return len(settled)
+
+
+def settle(session: Session, now: datetime) -> int:
+    """Settle all runs, one after another; return how many instances. The caller commits."""
+    return sum(settle_run(session, run, now) for run in runs_to_settle(session, now))
 
 
 def annotate(session: Session, limit: int = 1000) -> int:
@@ -118,9 +140,9 @@ def annotate(session: Session, limit: int = 1000) -> int:
 
 def gated_notes(session: Session, instances: Sequence[runs.Instance]) -> dict[UUID, str]:
     """Return what the note of each gated instance says."""
-    moments = {ti.id: Moment(ti.dag_id, ti.task_id, ti.created_at) for ti in instances}
-    known = causes(session, moments.values())
-    made = replenished(session, {Run(ti.dag_id, ti.run_id) for ti in instances})
+    moments = {ti.id: GateMoment(ti.dag_id, ti.task_id, ti.created_at) for ti in instances}
+    known = why_gated(session, moments.values())
+    made = replenishments_of(session, {Run(ti.dag_id, ti.run_id) for ti in instances})
     return {ti.id: _note(ti, known[moments[ti.id]], made.get(Run(ti.dag_id, ti.run_id))) for ti in instances}
 
 
@@ -129,4 +151,6 @@ def _note(ti: runs.Instance, cause: Cause, made_by: tuple[int, str] | None) -> s
     # in a run of a replenishment a paused task executes where it is selected, so being paused is not why
     if made_by is not None and cause.state in (None, TaskState.PAUSED):
         return unselected_note(*made_by, effect)
+    if cause.state is None and effect is Downstream.HOLD:
+        return foreign_note()
     return gated_note(cause, effect)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
@@ -15,8 +14,9 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import dags as airflow_dags
 from taskops_provider.adapter.dags import DagRow, Document, VersionRef
 from taskops_provider.adapter.serialized import AssetByName, DagDefinition, definition_hashes, read_dag
-from taskops_provider.services.index_history import Submission, follow
-from taskops_provider.services.index_stored import Stored
+from taskops_provider.domain.chunks import chunks
+from taskops_provider.services.index.history import Submission, carry_submissions
+from taskops_provider.services.index.stored import Stored
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ParsedDag:
     """One live Dag."""
 
     row: DagRow
@@ -46,21 +46,21 @@ class Found:
     asset_uris: Mapping[str, str] = field(default_factory=dict)
 
 
-def find(session: Session, dag_ids: Sequence[str], stored: Mapping[str, Stored]) -> Iterator[Found]:
+def find(session: Session, dag_ids: Sequence[str], stored: Mapping[str, Stored]) -> Iterator[ParsedDag]:
     """Yield the Dags as they are now."""
     rows = {row.dag_id: row for row in airflow_dags.rows(session, dag_ids)}
     versions = airflow_dags.versions(session, dag_ids)
     for dag_id in rows.keys() - versions.keys():
-        yield Found(rows[dag_id], None, None, None, None)
+        yield ParsedDag(rows[dag_id], None, None, None, None)
     past = _unseen(session, versions, stored)
     latest = {some[-1].id: dag_id for dag_id, some in versions.items() if dag_id in rows}
-    for some in in_chunks(list(latest), _DOCUMENTS):
+    for some in chunks(latest, _DOCUMENTS):
         read = [(document, _read(latest[document.version_id], document)) for document in _documents(session, some)]
         uris = _uris_of_named_assets(session, [definition for _, definition in read if definition])
         for document, definition in read:
             dag_id = latest[document.version_id]
             version = versions[dag_id][-1]
-            yield Found(
+            yield ParsedDag(
                 row=rows[dag_id],
                 mark=airflow_dags.mark_of(version.number, document.dag_hash),
                 first_submitted_at=versions[dag_id][0].created_at,
@@ -69,13 +69,6 @@ def find(session: Session, dag_ids: Sequence[str], stored: Mapping[str, Stored])
                 submissions=_submissions(definition, version, document, stored[dag_id], past.get(dag_id, [])),
                 asset_uris=uris,
             )
-
-
-def in_chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    """Yield the items in lists of at most ``size``."""
-    remaining = iter(items)
-    while chunk := list(islice(remaining, size)):
-        yield chunk
 
 
 def _submissions(
@@ -92,7 +85,7 @@ def _submissions(
         # we had this version: what is different came with its update in place
         at = document.updated_at
     hashes = {task_id: task.definition_hash for task_id, task in definition.tasks.items()}
-    return follow(_recorded(stored), [*past, (at, hashes)])
+    return carry_submissions(_recorded(stored), [*past, (at, hashes)])
 
 
 def _uris_of_named_assets(session: Session, definitions: Sequence[DagDefinition]) -> dict[str, str]:
@@ -151,5 +144,5 @@ def _read(dag_id: str, document: Document) -> DagDefinition | None:
 
 
 def _documents(session: Session, version_ids: Sequence[UUID]) -> Iterator[Document]:
-    for some in in_chunks(version_ids, _DOCUMENTS):
+    for some in chunks(version_ids, _DOCUMENTS):
         yield from airflow_dags.documents(session, some)

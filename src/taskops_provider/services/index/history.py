@@ -16,7 +16,7 @@ class Submission:
     last_at: datetime | None
 
 
-def follow(
+def carry_submissions(
     known: Mapping[str, Submission], versions: Iterable[tuple[datetime | None, Mapping[str, str]]]
 ) -> dict[str, Submission]:
     """Carry the submissions of a Dag's tasks through the versions that came since, oldest first.

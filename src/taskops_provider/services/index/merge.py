@@ -13,10 +13,10 @@ from typing import Any
 from taskops_provider import config
 from taskops_provider.adapter.serialized import DagDefinition
 from taskops_provider.domain.states import TaskState
-from taskops_provider.services import index_rows
-from taskops_provider.services.index_found import Found
-from taskops_provider.services.index_resolvers import Resolvers
-from taskops_provider.services.index_stored import Row, Stored
+from taskops_provider.services.index import rows
+from taskops_provider.services.index.found import ParsedDag
+from taskops_provider.services.index.resolvers import Resolvers
+from taskops_provider.services.index.stored import Row, Stored
 
 #: workflow states in which a task that appears starts offline
 _OUT_OF_SCHEDULING = (TaskState.OFFLINE, TaskState.DELETED)
@@ -47,10 +47,10 @@ class Writes:
     edges_gone: list[int] = field(default_factory=list)
 
 
-def merge(writes: Writes, stored: Stored, found: Found, resolvers: Resolvers, now: datetime) -> None:
+def merge(writes: Writes, stored: Stored, found: ParsedDag, resolvers: Resolvers, now: datetime) -> None:
     """Add to ``writes`` what brings one workflow up to date."""
     before = stored.workflow
-    row = index_rows.workflow_row(found, before, resolvers)
+    row = rows.workflow_row(found, before, resolvers)
     if before is None:
         writes.workflows_new.append(row)
     elif not before["is_present"]:
@@ -64,11 +64,11 @@ def merge(writes: Writes, stored: Stored, found: Found, resolvers: Resolvers, no
 
 
 def _merge_tasks(
-    writes: Writes, stored: Stored, found: Found, dag: DagDefinition, resolvers: Resolvers, now: datetime
+    writes: Writes, stored: Stored, found: ParsedDag, dag: DagDefinition, resolvers: Resolvers, now: datetime
 ) -> None:
     below_others = {task_id for task in dag.tasks.values() for task_id in task.downstream_task_ids}
     for task_id, task in dag.tasks.items():
-        row = index_rows.task_row(
+        row = rows.task_row(
             task, dag, found.submissions[task_id], task_id not in below_others, resolvers.task_type(task)
         )
         before = stored.tasks.get(task_id)
@@ -109,7 +109,7 @@ def _merge_owners(writes: Writes, stored: Stored, dag: DagDefinition) -> None:
     wanted: dict[str, set[str]] = {}
     for task_id, task in dag.tasks.items():
         by_hand = (stored.tasks.get(task_id) or {}).get("owners_operation_id") is not None
-        wanted[task_id] = stored.owners.get(task_id, set()) if by_hand else index_rows.owners(task.owner)
+        wanted[task_id] = stored.owners.get(task_id, set()) if by_hand else rows.owners(task.owner)
     if not (stored.workflow and stored.workflow["owners_set"]):
         wanted[""] = set().union(*wanted.values())
     for task_id, names in wanted.items():
@@ -118,8 +118,8 @@ def _merge_owners(writes: Writes, stored: Stored, dag: DagDefinition) -> None:
         writes.owners_gone.extend((dag.dag_id, task_id, name) for name in sorted(has - names))
 
 
-def _merge_assets_and_edges(writes: Writes, stored: Stored, found: Found, dag: DagDefinition) -> None:
-    assets, edges = index_rows.asset_refs(dag, found.asset_uris), index_rows.edges(dag)
+def _merge_assets_and_edges(writes: Writes, stored: Stored, found: ParsedDag, dag: DagDefinition) -> None:
+    assets, edges = rows.asset_refs(dag, found.asset_uris), rows.edges(dag)
     writes.assets_new.extend((dag.dag_id, *asset) for asset in sorted(assets - stored.assets.keys()))
     writes.assets_gone.extend(_superfluous(stored.assets, assets))
     writes.edges_new.extend((dag.dag_id, *edge) for edge in sorted(edges - stored.edges.keys()))

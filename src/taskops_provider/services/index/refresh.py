@@ -15,13 +15,16 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dags as airflow_dags
-from taskops_provider.adapter.dags import Signs
-from taskops_provider.services import index_found, index_stored, index_watermark, index_write
-from taskops_provider.services.index_found import in_chunks
-from taskops_provider.services.index_merge import Writes, merge
-from taskops_provider.services.index_resolvers import Resolvers
-from taskops_provider.services.index_watermark import Watermark
-from taskops_provider.services.locks import take_writer_lock
+from taskops_provider.adapter.dags import DagMarks
+from taskops_provider.domain.chunks import chunks
+from taskops_provider.services.index import found as index_found
+from taskops_provider.services.index import stored as index_stored
+from taskops_provider.services.index import watermark as index_watermark
+from taskops_provider.services.index import write as index_write
+from taskops_provider.services.index.merge import Writes, merge
+from taskops_provider.services.index.resolvers import Resolvers
+from taskops_provider.services.index.watermark import Watermark
+from taskops_provider.services.shared.locks import take_writer_lock
 
 #: Dags that are brought up to date at once
 CHUNK = 200
@@ -52,7 +55,7 @@ class IndexChange:
 class _Look:
     """What a refresh has to do."""
 
-    signs: Signs
+    signs: DagMarks
     mark: Watermark
     #: whether every Dag was compared
     complete: bool
@@ -124,7 +127,7 @@ def _bring_up_to_date(session: Session, look: _Look, now: datetime) -> IndexChan
     index_write.mark_gone(session, gone)
     total = IndexChange(workflows_gone=len(gone))
     resolvers = Resolvers()
-    for chunk in in_chunks(sorted(look.changed), CHUNK):
+    for chunk in chunks(sorted(look.changed), CHUNK):
         total = _add(total, _index(session, chunk, resolvers, now))
     # objects that the caller loaded before do not know what was written past them
     session.expire_all()
@@ -153,7 +156,7 @@ def _batches(dag_ids: Collection[str] | None) -> Iterator[Sequence[str] | None]:
     if dag_ids is None:
         yield None
     else:
-        yield from in_chunks(sorted(set(dag_ids)), _IDS_AT_ONCE)
+        yield from chunks(sorted(set(dag_ids)), _IDS_AT_ONCE)
 
 
 def _add(one: IndexChange, other: IndexChange) -> IndexChange:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from posixpath import dirname
 from typing import Any
 
 from taskops_provider import config
 from taskops_provider.adapter.serialized import TaskDefinition
+from taskops_provider.config import import_function
 
 log = logging.getLogger(__name__)
 
@@ -80,15 +80,3 @@ class _Resolver:
             type(error).__name__,
             error,
         )
-
-
-def import_function(path: str) -> Callable[..., Any]:
-    """Return the function of an import path.
-
-    :raises Exception: where there is none
-    """
-    module, _, name = path.replace(":", ".").rpartition(".")
-    function = getattr(import_module(module), name)
-    if not callable(function):
-        raise TypeError("it cannot be called")
-    return function

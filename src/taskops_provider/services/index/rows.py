@@ -9,9 +9,9 @@ from typing import Any
 from taskops_provider.adapter.dependencies import Dependency
 from taskops_provider.adapter.serialized import AssetByName, DagDefinition, TaskDefinition
 from taskops_provider.domain.periods import Period, period_of
-from taskops_provider.services.index_found import Found
-from taskops_provider.services.index_history import Submission
-from taskops_provider.services.index_resolvers import Resolvers
+from taskops_provider.services.index.found import ParsedDag
+from taskops_provider.services.index.history import Submission
+from taskops_provider.services.index.resolvers import Resolvers
 
 # widths of the columns; PostgreSQL refuses what is longer
 _MAX_NAME = 2000
@@ -33,7 +33,7 @@ _BLANK_WORKFLOW: Mapping[str, Any] = {
 }
 
 
-def workflow_row(found: Found, stored: Mapping[str, Any] | None, resolvers: Resolvers) -> dict[str, Any]:
+def workflow_row(found: ParsedDag, stored: Mapping[str, Any] | None, resolvers: Resolvers) -> dict[str, Any]:
     """Return the index columns of a workflow.
 
     Where its definition is missing, what comes from there stays as it was.

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.dags import Signs
+from taskops_provider.adapter.dags import DagMarks
 from taskops_provider.models import Setting
-from taskops_provider.services import index_resolvers
-from taskops_provider.services.marks import write_mark
+from taskops_provider.services.index import resolvers
+from taskops_provider.services.shared.watermarks import write_watermark
 
 #: read by ``check`` and the pages: when the index was last known to agree with Airflow
 REFRESHED_AT = "index_refreshed_at"
@@ -33,7 +33,7 @@ _MARGIN = timedelta(seconds=60)
 class Watermark:
     """What was seen, and when (``None`` or empty: never)."""
 
-    signs: Signs
+    signs: DagMarks
     #: when all Dags were last compared
     compared_at: datetime | None
     #: how the index was made
@@ -45,13 +45,13 @@ class Watermark:
         """Whether the index was made as this code and configuration would make it."""
         return self.made_by == _made_by()
 
-    def compares_all(self, now: datetime, seen: Signs) -> bool:
+    def compares_all(self, now: datetime, seen: DagMarks) -> bool:
         """Tell whether this refresh has to compare every Dag: a new version, or it is time again."""
         return (
             not _within(self.compared_at, now, _COMPARE_ALL_EVERY) or seen.newest_version != self.signs.newest_version
         )
 
-    def parsed_since(self, seen: Signs) -> datetime | None:
+    def parsed_since(self, seen: DagMarks) -> datetime | None:
         """Return since when Dags were parsed that this refresh has to compare; None where none was."""
         if seen.parsed_at is None or seen.parsed_at == self.signs.parsed_at:
             return None
@@ -70,27 +70,27 @@ def read(session: Session) -> Watermark:
     values = {row.name: row.value for row in rows}
     seen = json.loads(values.get(_WATERMARK, "{}"))
     return Watermark(
-        signs=Signs(seen.get("newest_version"), _time(seen.get("parsed_at"))),
+        signs=DagMarks(seen.get("newest_version"), _time(seen.get("parsed_at"))),
         compared_at=_time(seen.get("compared_at")),
         made_by=seen.get("made_by", ""),
         refreshed_at=_time(values.get(REFRESHED_AT)),
     )
 
 
-def write(session: Session, now: datetime, seen: Signs, compared_at: datetime | None) -> None:
+def write(session: Session, now: datetime, seen: DagMarks, compared_at: datetime | None) -> None:
     """Note that the index agreed with Airflow at ``now``."""
-    write_mark(session, REFRESHED_AT, now.isoformat(), "index", now)
+    write_watermark(session, REFRESHED_AT, now.isoformat(), "index", now)
     noted = {
         "newest_version": seen.newest_version,
         "parsed_at": seen.parsed_at.isoformat() if seen.parsed_at else None,
         "compared_at": compared_at.isoformat() if compared_at else None,
         "made_by": _made_by(),
     }
-    write_mark(session, _WATERMARK, json.dumps(noted), "index", now)
+    write_watermark(session, _WATERMARK, json.dumps(noted), "index", now)
 
 
 def _made_by() -> str:
-    return f"{_FORMAT} {index_resolvers.configured()}"
+    return f"{_FORMAT} {resolvers.configured()}"
 
 
 def _time(text: str | None) -> datetime | None:

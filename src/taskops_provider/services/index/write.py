@@ -10,11 +10,12 @@ from sqlalchemy import Delete, Table, Update, bindparam, delete, insert, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.dependencies import Dependency
+from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import AssetRef, Edge, GateInterval, Owner, Task, Workflow
 from taskops_provider.models.base import Base
-from taskops_provider.services.index_merge import Writes
-from taskops_provider.services.index_stored import Row
+from taskops_provider.services.index.merge import Writes
+from taskops_provider.services.index.stored import Row
 
 #: SQLite binds at most 32,766 values in a statement
 _IDS_AT_ONCE = 10_000
@@ -119,9 +120,9 @@ def _many(session: Session, statement: Update | Delete, parameters: Sequence[Row
 
 
 def _delete_ids(session: Session, model: type[Any], ids: Sequence[int]) -> None:
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        table = _table(model)
-        session.execute(delete(table).where(table.c.id.in_(ids[start : start + _IDS_AT_ONCE])))
+    table = _table(model)
+    for some in chunks(ids, _IDS_AT_ONCE):
+        session.execute(delete(table).where(table.c.id.in_(some)))
 
 
 def _row(columns: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:

@@ -1,30 +1,36 @@
-"""Apply an operation and record it: one transaction, all of the applicable targets or none (SPEC 5)."""
+"""Apply an operation and record it: one transaction, all of the applicable targets or none (requirements 5)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dag_state
-from taskops_provider.domain.operations import Item, Outcome, Plan, Request, newest_operation_of
+from taskops_provider.domain.operations.fingerprint import is_same_plan, newest_operation_of
+from taskops_provider.domain.operations.outcomes import Outcome
+from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.states import BECOMES, Downstream, TaskState, Verb
-from taskops_provider.exceptions import PlanChanged
+from taskops_provider.exceptions import ChangedTarget, OperationPlanChanged
+from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Operation, OperationItem, Owner, Task
-from taskops_provider.services import changes, gating
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.alarm_notices import notify_owners
-from taskops_provider.services.follow import follow
-from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.pairs import Pair, chunks, matches
-from taskops_provider.services.planning import complete, make_plan
-from taskops_provider.services.recording import record_items, write_audit
-from taskops_provider.services.replenishment_gap import plan_gap
-from taskops_provider.services.replenishments import queue
+from taskops_provider.services.alarms.owner_notices import notify_owners
+from taskops_provider.services.gate import settle
+from taskops_provider.services.gate.dag_pause import follow_tasks
+from taskops_provider.services.gate.whose_pause import paused_by_people, paused_for_people
+from taskops_provider.services.operations import writes
+from taskops_provider.services.operations.plan import complete, make_plan, refuse_without_permission
+from taskops_provider.services.replenishments.create import queue
+from taskops_provider.services.replenishments.gap import plan_gap
+from taskops_provider.services.shared.actor import MONITOR, Actor
+from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.recording import record_items, write_audit
+from taskops_provider.services.shared.retries import retried
+from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 #: Dags that an operation found paused in Airflow, kept with its options so that undo can pause them again
 PAUSED_BEFORE = "dags_paused_before"
@@ -32,7 +38,8 @@ PAUSED_BEFORE = "dags_paused_before"
 NOTIFIED = "notified"
 
 
-def apply(
+@retried
+def apply_operation(
     session: Session,
     actor: Actor,
     request: Request,
@@ -44,43 +51,47 @@ def apply(
 
     :param expected_hash: of a preview; where the state has changed since, nothing is done
     :raises BadInput: when the request cannot be
-    :raises NotFound: for a target that does not exist or may not be seen
-    :raises PlanChanged: with the difference, when the plan is not the one that was looked at
+    :raises ResourceNotFound: for a target that does not exist or may not be seen
+    :raises Forbidden: when the actor may do it with none of the targets
+    :raises OperationPlanChanged: with the difference, when the plan is not the one that was looked at
     """
     take_writer_lock(session, actor.name)
-    if request.options.fill_gap and request.verb is Verb.START:
+    if request.verb is not Verb.SET_OWNERS:
         # no run is being made of which neither the gate nor the gap would know
-        dag_state.lock_dags(session, {target.dag_id for target in request.targets})
-    # What decides about a run is whether it was made before this moment, so it is taken after the wait.
+        dag_state.lock_runs_and_dags(session, {target.dag_id for target in request.targets})
+    # what is recorded as the moment of the change is one at which nothing is being made
     now = now or datetime.now(UTC)
     request = complete(request, now)
     plan = make_plan(session, actor, request, now)
+    refuse_without_permission(plan.items)
     if expected_hash is not None:
         _check_hash(session, plan, expected_hash)
     missed = plan_gap(session, plan, request, now)
-    plan.dry_run = False
     operation = _record(session, actor, request, plan, now)
-    applied = [item for item in plan.items if item.outcome is Outcome.APPLIED]
-    if applied:
+    done = replace(plan, dry_run=False, operation_id=operation.id, gap=missed.gap if missed else None)
+    if applied := done.applied():
         if request.verb is Verb.SET_OWNERS:
             _change_owners(session, request, applied, operation.id)
         else:
-            _change_states(session, request, plan, applied, operation, now)
+            others = _change_states(session, actor, request, applied, operation, now)
+            done = replace(done, items=[*done.items, *others])
         if request.options.notify_owners:
-            plan.notified = notify_owners(session, operation, request.verb, request.scope, applied, now)
-            operation.options = {**operation.options, NOTIFIED: plan.notified}
-    if plan.gap and missed and plan.gap.cells:
-        plan.gap.replenishment_id = queue(session, actor, missed, now).id
-        operation.options = {**operation.options, "replenishment_id": plan.gap.replenishment_id}
-    record_items(session, operation.id, plan.items)
-    write_audit(session, actor, request.verb.value, operation, plan.items, now)
-    plan.operation_id = operation.id
-    return plan
+            notified = notify_owners(session, operation, request.verb, request.scope, applied, now)
+            operation.options = {**operation.options, NOTIFIED: notified.for_record()}
+            reads = actor.permissions.may_read_addresses()
+            done = replace(done, notified=notified if reads else notified.without_addresses())
+    if missed and missed.gap.cells:
+        number = queue(session, actor, missed.plan, now).id
+        done = replace(done, gap=replace(missed.gap, replenishment_id=number))
+        operation.options = {**operation.options, "replenishment_id": number}
+    record_items(session, operation.id, done.items)
+    write_audit(session, actor, request.verb.value, operation, done.items, now)
+    return replace(done, affects=replace(done.affects, instances=operation.instances_ended or 0))
 
 
 def _check_hash(session: Session, plan: Plan, expected: str) -> None:
     newest_known = newest_operation_of(expected)
-    if plan.plan_hash.partition(".")[2] == expected.partition(".")[2]:
+    if is_same_plan(plan.plan_hash, expected):
         return
     shown = {(item.dag_id, item.task_id): item for item in plan.items}
     query = (
@@ -92,24 +103,12 @@ def _check_hash(session: Session, plan: Plan, expected: str) -> None:
         )
         .order_by(OperationItem.id)
     )
-    changed: dict[Pair, dict[str, Any]] = {}
+    changed: dict[TaskKey, ChangedTarget] = {}
     for dag_id, task_id, number, verb, by in session.execute(query):
         if (dag_id, task_id) in shown:
-            changed[dag_id, task_id] = {
-                "dag_id": dag_id,
-                "task_id": task_id or None,
-                "now": shown[dag_id, task_id].before,
-                "why": f"{verb} by {by} (operation {number})",
-            }
-    difference = list(changed.values())
-    if difference:
-        first = difference[0]
-        named = " ".join(filter(None, (first["dag_id"], first["task_id"])))
-        more = f" and {len(difference) - 1} more" if len(difference) > 1 else ""
-        what = f"{named} is now {first['now']}: {first['why']}{more}"
-    else:
-        what = "a Dag, a schedule or a setting changed outside these targets' operations, or the options differ"
-    raise PlanChanged(f"the plan has changed since the preview, nothing was done ({what}); preview again", difference)
+            why = f"{verb} by {by} (operation {number})"
+            changed[dag_id, task_id] = ChangedTarget(dag_id, task_id or None, shown[dag_id, task_id].before, why)
+    raise OperationPlanChanged(list(changed.values()))
 
 
 def _record(session: Session, actor: Actor, request: Request, plan: Plan, now: datetime) -> Operation:
@@ -118,15 +117,15 @@ def _record(session: Session, actor: Actor, request: Request, plan: Plan, now: d
         verb=request.verb.value,
         scope=request.scope.value,
         at=now,
-        actor=actor.name[:250],
+        actor=actor.recorded_name,
         source=actor.source,
-        options=request.options.as_json(),
+        options=request.options.recorded(),
         reason=request.options.reason,
         ticket=request.options.ticket,
         outcome=plan.outcome().value,
-        applied=counts["applied"],
-        left_alone=counts["left_alone"],
-        blocked=counts["blocked"],
+        applied=counts.applied,
+        left_alone=counts.left_alone,
+        blocked=counts.blocked,
     )
     session.add(operation)
     session.flush()
@@ -134,47 +133,60 @@ def _record(session: Session, actor: Actor, request: Request, plan: Plan, now: d
 
 
 def _change_states(
-    session: Session, request: Request, plan: Plan, applied: list[Item], operation: Operation, now: datetime
-) -> None:
+    session: Session, actor: Actor, request: Request, applied: Sequence[Item], operation: Operation, now: datetime
+) -> list[Item]:
+    """Give the targets their new state.
+
+    :return: the tasks that stay paused one by one although their Dag is unpaused
+    """
     options = request.options
+    others: list[Item] = []
+    stays_paused: set[str] = set()
     pairs = [(item.dag_id, item.task_id) for item in applied]
     dag_ids = {item.dag_id for item in applied}
     after = BECOMES[request.verb]
     resumes = after is TaskState.SCHEDULING
     if resumes:
-        paused = dag_state.paused_dags(session, dag_ids)
+        paused = paused_for_people(session, dag_ids)
+        # what happens automatically lifts no pause that a person set
+        stays_paused = paused_by_people(session, dag_ids) if actor is MONITOR else set()
+        paused -= stays_paused
         if paused:
             operation.options = {**operation.options, PAUSED_BEFORE: sorted(paused)}
-            plan.items += keep_others_paused(session, paused, pairs, operation.id, now)
-        gating.release(session, pairs, options.held)
-    changes.set_state(
+            others = keep_others_paused(session, paused, pairs, operation.id, now)
+        settle.release(session, pairs, options.held, stays_paused=stays_paused)
+    writes.set_state(
         session,
         pairs,
-        after,
+        writes.NewState(
+            after,
+            options.downstream,
+            options.reason,
+            options.ticket,
+            options.resume_at,
+            terminates=options.terminate_instances,
+            held=options.held,
+        ),
         operation_id=operation.id,
         now=now,
-        downstream=options.downstream,
-        reason=options.reason,
-        ticket=options.ticket,
-        resume_at=options.resume_at,
     )
     if request.verb in (Verb.OFFLINE, Verb.DELETE) and options.downstream:
-        gating.regate_held(session, pairs, options.downstream)
+        settle.regate_held(session, pairs, options.downstream)
     if options.terminate_instances and options.downstream:
-        operation.instances_ended = gating.gate_unstarted_and_end_started(session, pairs, options.downstream, now)
-        plan.instances = operation.instances_ended
-    follow(
+        operation.instances_ended = settle.gate_unstarted_and_end_started(session, pairs, options.downstream, now)
+    follow_tasks(
         session,
         dag_ids,
         now,
         operation_id=operation.id,
         downstream=options.downstream,
-        resumed=dag_ids if resumes else (),
+        resumed=dag_ids - stays_paused if resumes else (),
     )
+    return others
 
 
 def keep_others_paused(
-    session: Session, paused_dags: Collection[str], pairs: Collection[Pair], operation_id: int, now: datetime
+    session: Session, paused_dags: Collection[str], pairs: Collection[TaskKey], operation_id: int, now: datetime
 ) -> list[Item]:
     """Before a paused Dag is unpaused for some of its tasks: pause the others one by one.
 
@@ -185,13 +197,12 @@ def keep_others_paused(
         Task.dag_id.in_(paused_dags), Task.is_present.is_(True), Task.state == TaskState.SCHEDULING.value
     )
     others = [row for row in session.execute(query) if (row.dag_id, row.task_id) not in chosen]
-    changes.set_state(
+    writes.set_state(
         session,
         [(row.dag_id, row.task_id) for row in others],
-        TaskState.PAUSED,
+        writes.NewState(TaskState.PAUSED, Downstream.SKIP),
         operation_id=operation_id,
         now=now,
-        downstream=Downstream.SKIP,
     )
     return [
         Item(
@@ -207,14 +218,14 @@ def keep_others_paused(
     ]
 
 
-def _change_owners(session: Session, request: Request, applied: list[Item], operation_id: int) -> None:
+def _change_owners(session: Session, request: Request, applied: Sequence[Item], operation_id: int) -> None:
     pairs = [(item.dag_id, item.task_id) for item in applied]
-    before: dict[Pair, list[str]] = defaultdict(list)
+    before: dict[TaskKey, list[str]] = defaultdict(list)
     for chunk in chunks(pairs):
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(matches(Owner.dag_id, Owner.task_id, chunk))
+        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(is_one_of(Owner.dag_id, Owner.task_id, chunk))
         for dag_id, task_id, owner in session.execute(query.order_by(Owner.owner)):
             before[dag_id, task_id].append(owner)
     for item in applied:
         item.restore = {**(item.restore or {}), "owners": before[item.dag_id, item.task_id]}
     owners = list(dict.fromkeys(owner.strip() for owner in request.options.owners))
-    changes.set_owners(session, pairs, owners, operation_id=operation_id)
+    writes.set_owners(session, pairs, owners, operation_id=operation_id)

@@ -1,38 +1,43 @@
-"""Rerun, terminate, set success, set failed: operations on single instances of a task (C2)."""
+"""Rerun, terminate, set success, set failed: operations on single instances of a task (requirements C2)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
 from taskops_provider.adapter import instance_operations as adapter
-from taskops_provider.adapter.instance_operations import Found, Ref
+from taskops_provider.adapter.instance_operations import LiveInstance, Ref
+from taskops_provider.domain.answers import extended
 from taskops_provider.domain.gate import EFFECT_OF_POOL
 from taskops_provider.domain.instances import InstanceVerb, why_not
-from taskops_provider.domain.operations import (
-    MAX_REASON_LENGTH,
-    MAX_TICKET_LENGTH,
-    Item,
-    OperationOutcome,
-    Outcome,
-    Plan,
-    Scope,
-)
-from taskops_provider.exceptions import BadInput, Forbidden, NotFound
+from taskops_provider.domain.operations.answers import ChangeAnswer, InstanceOutcome
+from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
+from taskops_provider.domain.operations.plan import Item, Plan
+from taskops_provider.domain.operations.targets import Scope
+from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
+from taskops_provider.inputs.operation import ReasonAndTicket
 from taskops_provider.models import Operation
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.planning import GONE
-from taskops_provider.services.recording import record_items
-from taskops_provider.services.tasks import get_task
+from taskops_provider.services.catalog.tasks import get_task
+from taskops_provider.services.operations.plan import GONE
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.recording import record_items
+from taskops_provider.services.shared.retries import retried
 
-__all__ = ["MAX_INSTANCES", "InstancePlan", "InstanceVerb", "Ref", "apply", "preview"]
+__all__ = [
+    "MAX_INSTANCES",
+    "InstancePlan",
+    "InstanceRequest",
+    "InstanceVerb",
+    "Ref",
+    "apply_on_instances",
+    "preview_on_instances",
+]
 
 #: clearing takes some milliseconds an instance
 MAX_INSTANCES = 1000
@@ -48,99 +53,85 @@ _AFTER = {
 }
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class InstanceRequest:
+    """One operation on instances of a task as it was asked for."""
+
+    dag_id: str
+    task_id: str
+    verb: InstanceVerb
+    refs: Sequence[Ref]
+    explanation: ReasonAndTicket
+
+
+@dataclass(frozen=True, slots=True)
 class InstancePlan:
     """What an operation on instances would do, or did.
 
-    Its JSON is that of other operations with ``run_id`` and ``map_index`` in each item; ``before`` and ``after``
-    are Airflow's states.
+    :param plan: the item's ``before`` and ``after`` are Airflow's states
+    :param refs: of its items, in their order
     """
 
     plan: Plan
-    refs: list[Ref] = field(default_factory=list)
+    refs: Sequence[Ref]
 
-    def as_json(self) -> dict[str, Any]:
-        """The answer as every surface shows it."""
-        # a plan hash and what is affected downstream are of operations on tasks
-        shown = {name: value for name, value in self.plan.as_json().items() if name not in ("plan_hash", "affects")}
-        shown["items"] = [
-            {**item.as_json(), "run_id": ref.run_id, "map_index": ref.map_index}
-            for item, ref in zip(self.plan.items, self.refs, strict=True)
+    def pairs(self) -> Iterator[tuple[Item, Ref]]:
+        """Each item with the instance that it is of."""
+        return zip(self.plan.items, self.refs, strict=True)
+
+    def answer(self) -> ChangeAnswer:
+        """The answer as every surface shows it: that of other operations, with the instance in each item."""
+        items = [
+            extended(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index)
+            for item, ref in self.pairs()
         ]
-        return shown
+        # a plan hash and what is affected downstream are of operations on tasks
+        return replace(self.plan.answer(), items=items, plan_hash=None, affects=None)
 
     def outcome(self) -> OperationOutcome:
         """What came of it as a whole."""
         return self.plan.outcome()
 
 
-def preview(
-    session: Session,
-    actor: Actor,
-    dag_id: str,
-    task_id: str,
-    verb: InstanceVerb,
-    refs: Sequence[Ref],
-    now: datetime | None = None,
+def preview_on_instances(
+    session: Session, actor: Actor, request: InstanceRequest, now: datetime | None = None
 ) -> InstancePlan:
     """Work out what an operation on instances would do. Changes nothing.
 
     :raises BadInput: for no or too many instances
-    :raises NotFound: when there is no such task or instance, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task or instance, or the Dag may not be read
     :raises Forbidden: when its instances may not be changed
     """
-    plan, _ = _plan(session, actor, dag_id, task_id, verb, refs, now or datetime.now(UTC), lock=False)
+    plan, _ = _plan(session, actor, request, now or datetime.now(UTC), lock=False)
     return plan
 
 
-def apply(
-    session: Session,
-    actor: Actor,
-    dag_id: str,
-    task_id: str,
-    verb: InstanceVerb,
-    refs: Sequence[Ref],
-    *,
-    reason: str | None = None,
-    ticket: str | None = None,
-    now: datetime | None = None,
+@retried
+def apply_on_instances(
+    session: Session, actor: Actor, request: InstanceRequest, now: datetime | None = None
 ) -> InstancePlan:
     """Do it, record it, and return what was done. The caller commits.
 
     :raises BadInput: for no or too many instances, or too long a reason
-    :raises NotFound: when there is no such task or instance, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task or instance, or the Dag may not be read
     :raises Forbidden: when its instances may not be changed
     """
-    _check_texts(reason, ticket)
+    request.explanation.check_lengths()
     take_writer_lock(session, actor.name)
     now = now or datetime.now(UTC)
-    done, found = _plan(session, actor, dag_id, task_id, verb, refs, now, lock=True)
-    applied = [ref for item, ref in zip(done.plan.items, done.refs, strict=True) if item.outcome is Outcome.APPLIED]
+    plan, found = _plan(session, actor, request, now, lock=True)
+    applied = [ref for item, ref in plan.pairs() if item.outcome is Outcome.APPLIED]
     if applied:
-        _change(session, dag_id, task_id, verb, {ref: found[ref] for ref in applied}, now)
-    done.plan.dry_run = False
-    done.plan.operation_id = _record(session, actor, done, reason, ticket, now)
-    return done
-
-
-def _check_texts(reason: str | None, ticket: str | None) -> None:
-    for name, text, most in (("reason", reason, MAX_REASON_LENGTH), ("ticket", ticket, MAX_TICKET_LENGTH)):
-        if text and len(text) > most:
-            raise BadInput(f"the {name} has {len(text)} characters; at most {most} are kept")
+        _change(session, request, {ref: found[ref] for ref in applied}, now)
+    number = _record(session, actor, plan, request, now)
+    return replace(plan, plan=replace(plan.plan, dry_run=False, operation_id=number))
 
 
 def _plan(
-    session: Session,
-    actor: Actor,
-    dag_id: str,
-    task_id: str,
-    verb: InstanceVerb,
-    refs: Sequence[Ref],
-    now: datetime,
-    *,
-    lock: bool,
-) -> tuple[InstancePlan, dict[Ref, Found]]:
-    wanted = list(dict.fromkeys(refs))
+    session: Session, actor: Actor, request: InstanceRequest, now: datetime, *, lock: bool
+) -> tuple[InstancePlan, dict[Ref, LiveInstance]]:
+    dag_id, task_id, verb = request.dag_id, request.task_id, request.verb
+    wanted = list(dict.fromkeys(request.refs))
     if not wanted:
         raise BadInput("nothing is selected: name at least one instance")
     if len(wanted) > MAX_INSTANCES:
@@ -162,14 +153,14 @@ def _refuse_unknown(task_id: str, unknown: Sequence[Ref]) -> None:
     if unknown:
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         names = ", ".join(_name(ref) for ref in unknown[:3])
-        raise NotFound(f"Task {task_id!r} has no instance in {names}{more}")
+        raise ResourceNotFound(f"Task {task_id!r} has no instance in {names}{more}")
 
 
 def _name(ref: Ref) -> str:
     return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "")
 
 
-def _item(dag_id: str, task_id: str, verb: InstanceVerb, found: Found, *, is_present: bool) -> Item:
+def _item(dag_id: str, task_id: str, verb: InstanceVerb, found: LiveInstance, *, is_present: bool) -> Item:
     item = Item(dag_id, task_id, Outcome.LEFT_ALONE, before=found.state, after=found.state)
     item.reason = why_not(verb, found.state, gated=found.pool in EFFECT_OF_POOL)
     if item.reason is None and not is_present and verb in (InstanceVerb.SET_SUCCESS, InstanceVerb.SET_FAILED):
@@ -181,9 +172,8 @@ def _item(dag_id: str, task_id: str, verb: InstanceVerb, found: Found, *, is_pre
     return item
 
 
-def _change(
-    session: Session, dag_id: str, task_id: str, verb: InstanceVerb, found: dict[Ref, Found], now: datetime
-) -> None:
+def _change(session: Session, request: InstanceRequest, found: dict[Ref, LiveInstance], now: datetime) -> None:
+    dag_id, task_id, verb = request.dag_id, request.task_id, request.verb
     instances = [each.instance for each in found.values()]
     if verb is InstanceVerb.RERUN:
         adapter.rerun(session, instances)
@@ -192,38 +182,36 @@ def _change(
     else:
         dag = adapter.latest_dag(session, dag_id)
         if dag is None or not dag.has_task(task_id):
-            raise NotFound(f"Task {task_id!r} {GONE}")
+            raise ResourceNotFound(f"Task {task_id!r} {GONE}")
         adapter.set_state(session, dag, task_id, found, str(_AFTER[verb]))
 
 
-def _record(
-    session: Session, actor: Actor, done: InstancePlan, reason: str | None, ticket: str | None, now: datetime
-) -> int:
-    plan = done.plan
+def _record(session: Session, actor: Actor, of_instances: InstancePlan, request: InstanceRequest, now: datetime) -> int:
+    plan = of_instances.plan
     counts = plan.counts()
     operation = Operation(
         verb=plan.verb,
         scope=plan.scope.value,
         at=now,
-        actor=actor.name[:250],
+        actor=actor.recorded_name,
         source=actor.source,
         options={},
-        reason=reason,
-        ticket=ticket,
+        reason=request.explanation.reason,
+        ticket=request.explanation.ticket,
         outcome=plan.outcome().value,
-        applied=counts["applied"],
-        left_alone=counts["left_alone"],
-        blocked=counts["blocked"],
-        instances_ended=counts["applied"] if plan.verb == "instances-terminate" else 0,
+        applied=counts.applied,
+        left_alone=counts.left_alone,
+        blocked=counts.blocked,
+        instances_ended=counts.applied if plan.verb == "instances-terminate" else 0,
     )
     session.add(operation)
     session.flush()
-    record_items(session, operation.id, _recorded(plan.items, done.refs))
-    _write_audit(session, actor, operation, plan.items, done.refs, now)
+    record_items(session, operation.id, _recorded(of_instances))
+    _write_audit(session, actor, operation, of_instances, now)
     return operation.id
 
 
-def _recorded(items: Collection[Item], refs: Sequence[Ref]) -> list[Item]:
+def _recorded(of_instances: InstancePlan) -> list[Item]:
     """The items for the record, where the reason says which instance it was."""
     return [
         Item(
@@ -234,14 +222,15 @@ def _recorded(items: Collection[Item], refs: Sequence[Ref]) -> list[Item]:
             after=item.after,
             reason="; ".join(filter(None, (_name(ref), item.reason))),
         )
-        for item, ref in zip(items, refs, strict=True)
+        for item, ref in of_instances.pairs()
     ]
 
 
 def _write_audit(
-    session: Session, actor: Actor, operation: Operation, items: Sequence[Item], refs: Sequence[Ref], now: datetime
+    session: Session, actor: Actor, operation: Operation, of_instances: InstancePlan, now: datetime
 ) -> None:
-    applied = [ref for item, ref in zip(items, refs, strict=True) if item.outcome is Outcome.APPLIED]
+    items = of_instances.plan.items
+    applied = [ref for item, ref in of_instances.pairs() if item.outcome is Outcome.APPLIED]
     if not applied:
         return
     extra = {

@@ -1,30 +1,23 @@
-"""The plan of an operation: which targets it applies to, which it leaves alone, which are blocked by whom (SPEC 5)."""
+"""The plan of an operation: what it applies to, what it leaves alone, what is blocked by whom (requirements 5)."""
 
 from __future__ import annotations
 
-import gc
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
-from taskops_provider.domain.operations import (
-    Item,
-    Outcome,
-    Plan,
-    Request,
-    Scope,
-    Target,
-    check_options,
-    plan_hash,
-)
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.operations.answers import Affects
+from taskops_provider.domain.operations.fingerprint import plan_hash
+from taskops_provider.domain.operations.outcomes import Outcome
+from taskops_provider.domain.operations.plan import Item, Plan
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import (
     BECOMES,
     DOWNSTREAM_ALLOWED,
@@ -37,18 +30,21 @@ from taskops_provider.domain.states import (
     workflow_status,
     workflow_why_not,
 )
-from taskops_provider.exceptions import BadInput
-from taskops_provider.models import Operation
-from taskops_provider.services import gating
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.blocking import Blocking
-from taskops_provider.services.known import Known, load
-from taskops_provider.services.lineage import DownstreamLinks, everything_downstream
-from taskops_provider.services.pairs import Pair
-from taskops_provider.services.replenishment_gap import plan_gap
+from taskops_provider.exceptions import BadInput, Forbidden
+from taskops_provider.inputs.operation import Request, check_options
+from taskops_provider.models import Operation, Task
+from taskops_provider.services.catalog.lineage import DownstreamLinks, everything_downstream
+from taskops_provider.services.gate import settle
+from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
+from taskops_provider.services.operations.strict_blocking import Blocking
+from taskops_provider.services.replenishments.gap import plan_gap
+from taskops_provider.services.shared.actor import Actor, replenishable
+from taskops_provider.services.shared.task_keys import TaskKey
 
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
+NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or create runs of it"
+_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES})
 GONE = "is no longer in the latest version of its Dag"
 
 
@@ -64,7 +60,7 @@ def complete(request: Request, now: datetime, *, is_draft: bool = False) -> Requ
     targets = tuple(dict.fromkeys(request.targets))
     options = request.options
     if request.verb in DOWNSTREAM_ALLOWED and request.verb is not Verb.DELETE and options.downstream is None:
-        options = replace(options, downstream=config.default_downstream())
+        options = options.model_copy(update={"downstream": config.default_downstream()})
     return replace(request, targets=targets, options=options)
 
 
@@ -73,74 +69,55 @@ def make_plan(session: Session, actor: Actor, request: Request, now: datetime, *
 
     :param is_draft: what the verb needs may still be missing; such a plan cannot be applied and has no hash
     :raises BadInput: when the request cannot be
-    :raises NotFound: for a target that does not exist or may not be seen; nothing is planned then
+    :raises ResourceNotFound: for a target that does not exist or may not be seen; nothing is planned then
     """
     request = complete(request, now, is_draft=is_draft)
-    with _no_collection():
-        return _make_plan(session, actor, request, now, DownstreamLinks(session), is_draft=is_draft)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep Python's collector from looking, again and again, through 100,000 rows of which none is garbage.
-
-    It takes half the time of a large plan otherwise.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    return _make_plan(session, actor, request, now, DownstreamLinks(session), is_draft=is_draft)
 
 
 def _make_plan(
     session: Session, actor: Actor, request: Request, now: datetime, links: DownstreamLinks, *, is_draft: bool
 ) -> Plan:
-    known = load(session, actor, request, now)
-    items = _task_items(request, known) if request.scope is Scope.TASK else _workflow_items(request, known)
+    snapshot = take_snapshot(session, actor, request, now)
+    items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
     _forbid(actor, request, items)
-    plan = Plan(verb=request.verb.value, scope=request.scope, items=items)
+    strict: list[str] = []
     if request.verb in STRICT_VERBS:
-        project_of = {row.dag_id: row.project for row in known.workflows.values()}
-        plan.strict_projects = Blocking(session, actor, links, known.tasks).apply(request, items, project_of)
-    _remember(request, items, known)
+        project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
+        strict = Blocking(session, actor, links, snapshot.tasks).apply(request, items, project_of)
+    _keep_for_undo(request, items, snapshot)
+    fingerprint = ""
     if not is_draft:
         newest = session.scalar(select(func.max(Operation.id))) or 0
-        plan.plan_hash = plan_hash(request, items, newest_operation=newest)
-    return plan
+        fingerprint = plan_hash(request.asked(), items, newest_operation=newest)
+    return Plan(request.verb.value, request.scope, items, fingerprint, strict_projects=strict)
 
 
-def preview(session: Session, actor: Actor, request: Request, now: datetime, *, is_draft: bool = False) -> Plan:
+def preview_operation(
+    session: Session, actor: Actor, request: Request, now: datetime, *, is_draft: bool = False
+) -> Plan:
     """Work out a plan and what it affects, for people to look at. Changes nothing (see :func:`make_plan`)."""
     request = complete(request, now, is_draft=is_draft)
     links = DownstreamLinks(session)
-    with _no_collection():
-        plan = _make_plan(session, actor, request, now, links, is_draft=is_draft)
-        pairs = [(item.dag_id, item.task_id) for item in plan.items if item.outcome is Outcome.APPLIED and item.task_id]
-        if pairs:
-            _count_affected(session, actor, request, plan, pairs, links)
-    plan_gap(session, plan, request, now)
-    return plan
+    plan = _make_plan(session, actor, request, now, links, is_draft=is_draft)
+    pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
+    affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
+    missed = plan_gap(session, plan, request, now)
+    held = settle.count_held(session, pairs) if pairs and request.verb is Verb.START else 0
+    return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None)
 
 
-def _count_affected(
-    session: Session, actor: Actor, request: Request, plan: Plan, pairs: list[Pair], links: DownstreamLinks
-) -> None:
-    if request.verb in STRICT_VERBS:
-        # those that the actor may not see are not counted either
-        below = {node for node in everything_downstream(links, pairs) if actor.may_read(node[0])}
-        plan.downstream_tasks = len(below)
-        plan.downstream_workflows = len({dag_id for dag_id, _ in below})
-    if request.verb in (Verb.PAUSE, Verb.OFFLINE):
-        plan.instances = gating.count_unfinished(session, pairs)
-    if request.verb is Verb.START:
-        plan.held_instances = gating.count_held(session, pairs)
+def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], links: DownstreamLinks) -> Affects:
+    instances = settle.count_unfinished(session, pairs) if verb in (Verb.PAUSE, Verb.OFFLINE) else 0
+    if verb not in STRICT_VERBS:
+        return Affects(instances)
+    # those that the actor may not see are not counted either
+    below = {node for node in everything_downstream(links, pairs) if actor.may_read(node[0])}
+    return Affects(instances, len(below), len({dag_id for dag_id, _ in below}))
 
 
-def _restore(row: Any) -> dict[str, Any]:
-    """What undo needs of a task."""
+def state_to_restore(row: TaskSnapshot | Task) -> Json:
+    """Return what undo needs to give a task its state back, as records keep it."""
     return {
         "state": row.state,
         "downstream": row.downstream,
@@ -161,13 +138,13 @@ def _becomes(verb: Verb) -> str:
     return BECOMES[verb].value
 
 
-def _task_item(request: Request, row: Any) -> Item:
+def _task_item(request: Request, row: TaskSnapshot) -> Item:
     """Decide for one task by its status alone."""
     item = Item(row.dag_id, row.task_id, Outcome.LEFT_ALONE, before=row.status, after=row.status)
     item.reason = _why_not(request.verb, row.status)
     if item.reason and row.status == TaskStatus.PAUSED.value and row.state == TaskState.SCHEDULING.value:
         item.reason += " (its Dag is paused in Airflow)"
-    if item.reason is None and not row.is_present and request.verb is not Verb.DELETE:
+    if item.reason is None and not row.is_present and not _applies_to_gone(request.verb, row):
         item.reason = GONE
     if item.reason is None:
         item.outcome = Outcome.APPLIED
@@ -176,18 +153,27 @@ def _task_item(request: Request, row: Any) -> Item:
     return item
 
 
-def _task_items(request: Request, known: Known) -> list[Item]:
-    return [_task_item(request, known.tasks[target]) for target in request.targets]
+def _applies_to_gone(verb: Verb, row: TaskSnapshot) -> bool:
+    """Whether a verb does something for a task that no version to come has.
+
+    Runs of a versioned bundle keep their tasks: what is held in them must have a way on.
+    """
+    ends_pause = verb in (Verb.START, Verb.OFFLINE) and row.state == TaskState.PAUSED.value
+    return ends_pause or verb is Verb.DELETE
 
 
-def _workflow_items(request: Request, known: Known) -> list[Item]:
-    tasks_of: dict[str, list[Any]] = defaultdict(list)
-    for (dag_id, _), row in known.tasks.items():
+def _task_items(request: Request, snapshot: Snapshot) -> list[Item]:
+    return [_task_item(request, snapshot.tasks[target]) for target in request.targets]
+
+
+def _workflow_items(request: Request, snapshot: Snapshot) -> list[Item]:
+    tasks_of: dict[str, list[TaskSnapshot]] = defaultdict(list)
+    for (dag_id, _), row in snapshot.tasks.items():
         tasks_of[dag_id].append(row)
     items: list[Item] = []
     for target in request.targets:
         rows = tasks_of[target.dag_id]
-        status = _status_of(rows)
+        status = _status_of(row for row in rows if row.is_present)
         reason = workflow_why_not(request.verb, status)
         whole = Item(target.dag_id, "", Outcome.LEFT_ALONE, before=status.value, after=status.value, reason=reason)
         if reason is not None:
@@ -204,7 +190,7 @@ def _workflow_items(request: Request, known: Known) -> list[Item]:
     return items
 
 
-def _status_of(rows: Iterable[Any]) -> WorkflowStatus:
+def _status_of(rows: Iterable[TaskSnapshot]) -> WorkflowStatus:
     counts = Counter(row.status for row in rows)
     return workflow_status({TaskStatus(status): count for status, count in counts.items()})
 
@@ -217,24 +203,47 @@ def _forbid(actor: Actor, request: Request, items: Iterable[Item]) -> None:
     if request.verb is Verb.DELETE and request.scope is Scope.WORKFLOW:
         allowed = actor.permissions.deletable(dag_ids)
         reason = NOT_DELETABLE
+    may_instances = _may_change_instances(actor, request, allowed)
     for item in items:
-        if item.dag_id not in allowed:
-            item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, reason
+        if item.dag_id not in may_instances:
+            told = reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES
+            item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, told
 
 
-def _remember(request: Request, items: Iterable[Item], known: Known) -> None:
+def refuse_without_permission(items: Sequence[Item]) -> None:
+    """Refuse what the actor may do with no target at all: it is not recorded, for anybody could fill the table.
+
+    :raises Forbidden: with the reason of the first target
+    """
+    if items and all(item.outcome is Outcome.BLOCKED and item.reason in _FORBIDDEN for item in items):
+        more = f" and {len(items) - 1:,} more" if len(items) > 1 else ""
+        named = " ".join(filter(None, (items[0].dag_id, items[0].task_id)))
+        raise Forbidden(f"nothing was done with {named}{more}: {items[0].reason}")
+
+
+def _may_change_instances(actor: Actor, request: Request, dag_ids: set[str]) -> set[str]:
+    """Return those of some Dags in which the actor may do what the options do to instances and runs."""
+    options, may = request.options, actor.permissions
+    if options.fill_gap:
+        return replenishable(actor, dag_ids)
+    if options.terminate_instances or options.is_chosen("held"):
+        return {dag_id for dag_id in dag_ids if may.may_change_instances(dag_id)}
+    return dag_ids
+
+
+def _keep_for_undo(request: Request, items: Iterable[Item], snapshot: Snapshot) -> None:
     """Keep with what is applied what undo will need."""
     for item in items:
         if item.outcome is Outcome.APPLIED:
-            row = known.tasks.get((item.dag_id, item.task_id))
+            row = snapshot.tasks.get((item.dag_id, item.task_id))
             if row is None:  # the owners of a workflow
                 item.restore = {"operation_id": None}
             elif request.verb in BECOMES:
-                item.restore = _restore(row)
+                item.restore = state_to_restore(row)
             else:
                 item.restore = {"operation_id": row.owners_operation_id}
 
 
-def targets_of(pairs: Iterable[Pair]) -> tuple[Target, ...]:
+def targets_of(pairs: Iterable[TaskKey]) -> tuple[Target, ...]:
     """Make targets of (dag_id, task_id) pairs."""
     return tuple(Target(*pair) for pair in pairs)

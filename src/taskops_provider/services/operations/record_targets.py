@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.operations import Outcome
+from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.operations.answers import HIDDEN, BlockingTask, OperationRecord, RecordedOutcome
+from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.models import OperationItem
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.blocking import HIDDEN
-from taskops_provider.services.filters import check_choices
-from taskops_provider.services.paging import Page, check_page
+from taskops_provider.services.catalog.filters import check_choices
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page
 
 #: what can come of a target; side effects are for undo alone
 OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SIDE_EFFECT)
+#: verbs of operations on single instances, as records have them
+ON_INSTANCES = frozenset(f"instances-{verb.value}" for verb in InstanceVerb)
 #: operations on more targets than this are not looked through for their names
 NAMED_UP_TO = 1000
 
 
-def all_targets(session: Session, actor: Actor, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def all_targets(session: Session, actor: Actor, record: OperationRecord) -> list[RecordedOutcome]:
     """Return what came of each target of an operation that the actor may read.
 
     :param record: the operation, as records show it
     """
-    return [_shown(item, actor, record) for item in session.scalars(_targets(actor, record["operation_id"]))]
+    return [_shown(item, actor, record) for item in session.scalars(_targets(actor, record.operation_id))]
 
 
 def list_targets(
     session: Session,
     actor: Actor,
-    record: Mapping[str, Any],
+    record: OperationRecord,
     outcome: str = "",
     *,
     limit: int,
     offset: int = 0,
-) -> Page[dict[str, Any]]:
+) -> Page[RecordedOutcome]:
     """Return one page of what :func:`all_targets` returns.
 
     :param outcome: the targets with this one alone
@@ -46,7 +48,7 @@ def list_targets(
     """
     check_page(limit, offset)
     check_choices("outcome", [outcome] if outcome else [], OUTCOMES)
-    query = _targets(actor, record["operation_id"])
+    query = _targets(actor, record.operation_id)
     if outcome:
         query = query.where(OperationItem.outcome == outcome)
     items = session.scalars(query.limit(limit).offset(offset)).all()
@@ -64,22 +66,27 @@ def _targets(actor: Actor, operation_id: int) -> Select[OperationItem]:
     return query if readable is None else query.where(OperationItem.dag_id.in_(readable))
 
 
-def _shown(item: OperationItem, actor: Actor, record: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {
-        "dag_id": item.dag_id,
-        "task_id": item.task_id or None,
-        "outcome": item.outcome,
-        "before": item.before,
-        "after": item.after,
-        "reason": item.reason,
-        "blocked_by": [by if actor.may_read(by["dag_id"] or "") else HIDDEN for by in item.blocked_by or []],
-    }
+def _shown(item: OperationItem, actor: Actor, record: OperationRecord) -> RecordedOutcome:
+    before = after = None
     if item.restore and "owners" in item.restore:
-        shown["owners_before"] = item.restore["owners"]
+        before = item.restore["owners"]
         # an undo gives back what it found in the record that it undoes
-        given = item.restore["to"] if "to" in item.restore else record["options"]
-        shown["owners_after"] = given.get("owners", [])
-    return shown
+        given = item.restore.get("to", record.options)
+        after = given.get("owners", [])
+    hides_instance = record.verb in ON_INSTANCES and not actor.permissions.may_read_instances(item.dag_id)
+    blockers = (BlockingTask.recorded(by) for by in item.blocked_by or [])
+    return RecordedOutcome(
+        item.dag_id,
+        item.task_id or None,
+        item.outcome,
+        # of an operation on instances these are their states, and the reason says in which run
+        None if hides_instance else item.before,
+        None if hides_instance else item.after,
+        None if hides_instance else item.reason,
+        [by if actor.may_read(by.dag_id or "") else HIDDEN for by in blockers],
+        owners_before=before,
+        owners_after=after,
+    )
 
 
 @dataclass(frozen=True)
@@ -97,9 +104,9 @@ class Touched:
     task_id: str = ""
 
 
-def touched(session: Session, actor: Actor, records: Sequence[Mapping[str, Any]]) -> dict[int, Touched]:
+def touched(session: Session, actor: Actor, records: Sequence[OperationRecord]) -> dict[int, Touched]:
     """Return what operations touched, without those on very many targets: one query of bounded cost."""
-    numbers = [record["operation_id"] for record in records if 0 < sum(record["counts"].values()) <= NAMED_UP_TO]
+    numbers = [record.operation_id for record in records if 0 < record.counts.total <= NAMED_UP_TO]
     if not numbers:
         return {}
     query = (

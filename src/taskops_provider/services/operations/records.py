@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.operations import OperationOutcome
-from taskops_provider.exceptions import NotFound
+from taskops_provider.domain.answers import Json, extended, plain
+from taskops_provider.domain.operations.answers import (
+    Counts,
+    ExportProgress,
+    Notified,
+    OperationDetails,
+    OperationRecord,
+)
+from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
+from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Export, Operation, OperationItem, Task, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.choices import CAP, Choices
-from taskops_provider.services.filters import check_choices, named
-from taskops_provider.services.operations import NOTIFIED, PAUSED_BEFORE
-from taskops_provider.services.paging import Page, check_page, order
-from taskops_provider.services.records_targets import all_targets
-from taskops_provider.services.replenishment_shown import VERB as REPLENISH
-from taskops_provider.services.replenishment_shown import readable_inputs
+from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
+from taskops_provider.services.catalog.filters import check_choices, named
+from taskops_provider.services.operations.apply import NOTIFIED, PAUSED_BEFORE
+from taskops_provider.services.operations.record_targets import all_targets
+from taskops_provider.services.replenishments.progress import VERB as REPLENISH
+from taskops_provider.services.replenishments.recorded import readable_inputs
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page, order
 
 #: from where operations come
 SOURCES = ("ui", "cli", "api", "operator", "monitor")
 #: the verb of downloads
 EXPORT = "export"
+#: how verbs on alarm rules begin
+OF_RULES = "alarm-"
 NEWEST_FIRST = "-operation_id"
 ORDERS = {
     "operation_id": Operation.id,
@@ -57,30 +67,6 @@ class RecordFilter:
     ticket: str = ""
     since: datetime | None = None
     until: datetime | None = None
-
-
-def record_json(operation: Operation) -> dict[str, Any]:
-    """An operation as every surface shows it."""
-    return {
-        "operation_id": operation.id,
-        "verb": operation.verb,
-        "scope": operation.scope,
-        "at": operation.at,
-        "actor": operation.actor,
-        "source": operation.source,
-        "outcome": operation.outcome,
-        "counts": {
-            "applied": operation.applied,
-            "left_alone": operation.left_alone,
-            "blocked": operation.blocked,
-        },
-        "instances_ended": operation.instances_ended,
-        "options": {key: value for key, value in operation.options.items() if key not in (PAUSED_BEFORE, NOTIFIED)},
-        "reason": operation.reason,
-        "ticket": operation.ticket,
-        "undoes": operation.undoes_id,
-        "undone_by": operation.undone_by_id,
-    }
 
 
 def _matching(query: Select[*tuple[Any, ...]], where: RecordFilter, actor: Actor) -> Select[*tuple[Any, ...]]:
@@ -126,16 +112,23 @@ def _touching(where: RecordFilter) -> list[ColumnElement[bool]]:
 def visible(query: Select[*tuple[Any, ...]], actor: Actor) -> Select[*tuple[Any, ...]]:
     """Keep the operations that the actor may know of: those that touched a Dag they may read.
 
-    Operations without targets are of settings, which everyone may see who may read at all, and downloads, whose
-    filter may name anything: those are seen by who asked for them, and by who may read everything.
+    Operations without targets are of settings, which everyone may see who may read at all; of rules on projects, which
+    are seen with a workflow of the project; and downloads, whose filter may name anything: those are seen by who asked
+    for them, and by who may read everything.
     """
     readable = actor.permissions.readable()
     if readable is None:
         return query
     any_item = exists().where(OperationItem.operation_id == Operation.id)
     touched = any_item.where(OperationItem.dag_id.in_(readable))
-    own = or_(Operation.verb != EXPORT, Operation.actor == actor.name[:250])
-    return query.where(or_(touched, and_(~any_item, own)))
+    projects = select(Workflow.project).where(Workflow.dag_id.in_(readable))
+    is_of_rule = Operation.verb.startswith(OF_RULES)
+    others = or_(
+        Operation.actor == actor.recorded_name,
+        and_(Operation.verb != EXPORT, ~is_of_rule),
+        and_(is_of_rule, Operation.options["projects"][0].as_string().in_(projects)),
+    )
+    return query.where(or_(touched, and_(~any_item, others)))
 
 
 def list_operations(
@@ -146,7 +139,7 @@ def list_operations(
     limit: int,
     offset: int = 0,
     order_by: str = NEWEST_FIRST,
-) -> Page[dict[str, Any]]:
+) -> Page[OperationRecord]:
     """Return one page of operations: only those that touched a Dag the actor may read.
 
     :raises BadInput: for a page, an order, a source or an outcome that cannot be
@@ -160,89 +153,128 @@ def list_operations(
     return Page(rows, total, limit, offset)
 
 
-def list_actors(session: Session, actor: Actor) -> Choices:
+def list_actors(session: Session, actor: Actor) -> FilterChoices:
     """The people and programs behind the operations that the actor may know of."""
     query = visible(select(Operation.actor).distinct(), actor).order_by(Operation.actor).limit(CAP + 1)
     found = session.scalars(query).all()
-    return Choices(tuple(found[:CAP]), len(found) > CAP)
+    return FilterChoices(tuple(found[:CAP]), len(found) > CAP)
 
 
-def get_operation(session: Session, actor: Actor, operation_id: int) -> dict[str, Any]:
+def get_operation(session: Session, actor: Actor, operation_id: int) -> OperationDetails:
     """Return one operation with what came of each target that the actor may read.
 
-    :raises NotFound: when there is none, or none that the actor may see
+    :raises ResourceNotFound: when there is none, or none that the actor may see
     """
     record = get_record(session, actor, operation_id)
-    return {**record, "items": all_targets(session, actor, record)}
+    return extended(OperationDetails, record, items=all_targets(session, actor, record))
 
 
-def get_record(session: Session, actor: Actor, operation_id: int) -> dict[str, Any]:
+def get_record(session: Session, actor: Actor, operation_id: int) -> OperationRecord:
     """Return one operation without its targets.
 
-    :raises NotFound: when there is none, or none that the actor may see
+    :raises ResourceNotFound: when there is none, or none that the actor may see
     """
     operation = session.scalar(_matching(select(Operation).where(Operation.id == operation_id), RecordFilter(), actor))
     if operation is None:
-        raise NotFound(f"operation {operation_id} does not exist")
+        raise ResourceNotFound(f"operation {operation_id} does not exist")
     return _shown(session, actor, [operation])[0]
 
 
-def _shown(session: Session, actor: Actor, operations: Sequence[Operation]) -> list[dict[str, Any]]:
+def _shown(session: Session, actor: Actor, operations: Sequence[Operation]) -> list[OperationRecord]:
     """Operations as the actor may see them: one query more where there are downloads, two for limited readers."""
-    shown = [record_json(operation) for operation in operations]
     exports = _exports(session, [operation.id for operation in operations if operation.verb == EXPORT])
-    for record in shown:
-        if record["operation_id"] in exports:
-            record["export"] = exports[record["operation_id"]]
     readable = actor.permissions.readable()
-    if readable is None:
-        for record, operation in zip(shown, operations, strict=True):
-            if NOTIFIED in operation.options:
-                record["options"][NOTIFIED] = operation.options[NOTIFIED]
-    elif shown:
-        _hide(session, readable, shown)
-        for record in shown:
-            if record["verb"] == REPLENISH:
-                record["options"] = readable_inputs(actor, record["options"])
-    return shown
+    seen = _readable_part(session, actor, readable, operations) if readable is not None and operations else {}
+    return [_record(actor, operation, seen.get(operation.id), exports.get(operation.id)) for operation in operations]
 
 
-def _exports(session: Session, operation_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _record(
+    actor: Actor, operation: Operation, part: _ReadablePart | None, export: ExportProgress | None
+) -> OperationRecord:
+    """
+    :param part: what a limited reader may see of it; None for who may read everything
+    """
+    options = _options(operation, actor)
+    if kept := operation.options.get(NOTIFIED):
+        notified = Notified.recorded(kept)
+        reads = actor.permissions.may_read_addresses()
+        options[NOTIFIED] = plain(notified if reads else notified.without_addresses())
+    counts = Counts(operation.applied, operation.left_alone, operation.blocked)
+    return OperationRecord(
+        operation_id=operation.id,
+        verb=operation.verb,
+        scope=operation.scope,
+        at=operation.at,
+        actor=operation.actor,
+        source=operation.source,
+        outcome=operation.outcome,
+        counts=part.counts if part else counts,
+        # not counted by Dag: those of Dags that the reader may not read are among them
+        instances_ended=0 if part and part.is_cut else operation.instances_ended,
+        options=part.options if part else options,
+        reason=operation.reason,
+        ticket=operation.ticket,
+        undoes=operation.undoes_id,
+        undone_by=operation.undone_by_id,
+        export=export,
+    )
+
+
+def _options(operation: Operation, actor: Actor) -> Json:
+    """What was chosen with an operation, without what only undo and who may read everything want."""
+    options = {key: value for key, value in operation.options.items() if key not in (PAUSED_BEFORE, NOTIFIED)}
+    return readable_inputs(actor, options) if operation.verb == REPLENISH else options
+
+
+def _exports(session: Session, operation_ids: Sequence[int]) -> dict[int, ExportProgress]:
     """How far the downloads behind operations are."""
     if not operation_ids:
         return {}
     query = select(Export.operation_id, Export.id, Export.state, Export.row_count, Export.byte_count, Export.error)
     return {
-        row.operation_id: {
-            "export_id": row.id,
-            "state": row.state,
-            "rows": row.row_count,
-            "size": row.byte_count,
-            "error": row.error,
-        }
+        row.operation_id: ExportProgress(row.id, row.state, row.row_count, row.byte_count, row.error)
         for row in session.execute(query.where(Export.operation_id.in_(operation_ids)))
     }
 
 
-def _hide(session: Session, readable: frozenset[str], shown: Sequence[dict[str, Any]]) -> None:
-    """Count only targets, and name only projects, of Dags that may be read."""
-    counts: dict[int, dict[str, int]] = defaultdict(dict)
-    numbers = [record["operation_id"] for record in shown]
-    with_items = set()
+class _ReadablePart(NamedTuple):
+    """What somebody who may not read every Dag sees of an operation."""
+
+    counts: Counts
+    options: Json
+    is_cut: bool
+
+
+def _readable_part(
+    session: Session, actor: Actor, readable: frozenset[str], operations: Sequence[Operation]
+) -> dict[int, _ReadablePart]:
+    """Count only targets, and name only projects and targets, of Dags that may be read."""
+    counts = _readable_counts(session, readable, [operation.id for operation in operations])
+    projects: set[str] = set()
+    if any("projects" in operation.options for operation in operations):
+        projects = set(session.scalars(select(Workflow.project).where(Workflow.dag_id.in_(readable)).distinct()))
+    parts: dict[int, _ReadablePart] = {}
+    for operation in operations:
+        options = _options(operation, actor)
+        every = Counts(operation.applied, operation.left_alone, operation.blocked)
+        count = counts.get(operation.id, every)
+        is_cut = count.total < every.total
+        if "projects" in options:
+            options["projects"] = [project for project in options["projects"] if project in projects]
+            count = replace(count, applied=len(options["projects"]))
+        parts[operation.id] = _ReadablePart(count, options, is_cut)
+    return parts
+
+
+def _readable_counts(session: Session, readable: frozenset[str], numbers: Sequence[int]) -> dict[int, Counts]:
+    """Count the targets that may be read of each operation that has any."""
     query = select(OperationItem.operation_id, OperationItem.outcome, func.count()).where(
         OperationItem.operation_id.in_(numbers), OperationItem.dag_id.in_(readable)
     )
+    found: dict[int, Counter[str]] = defaultdict(Counter)
     for number, outcome, count in session.execute(query.group_by(OperationItem.operation_id, OperationItem.outcome)):
-        with_items.add(number)
-        counts[number][outcome] = count
-    for record in shown:
-        number = record["operation_id"]
-        if number in with_items:
-            record["counts"] = {outcome: counts[number].get(outcome, 0) for outcome in record["counts"]}
-    settings = [record for record in shown if "projects" in record["options"]]
-    if settings:
-        projects = set(session.scalars(select(Workflow.project).where(Workflow.dag_id.in_(readable)).distinct()))
-        for record in settings:
-            named = [project for project in record["options"]["projects"] if project in projects]
-            record["options"] = {**record["options"], "projects": named}
-            record["counts"] = {**record["counts"], "applied": len(named)}
+        found[number][outcome] = count
+    return {
+        number: Counts(of[Outcome.APPLIED.value], of[Outcome.LEFT_ALONE.value], of[Outcome.BLOCKED.value])
+        for number, of in found.items()
+    }

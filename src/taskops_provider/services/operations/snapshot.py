@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import and_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.operations import Request, Scope
-from taskops_provider.domain.states import TaskState
-from taskops_provider.exceptions import NotFound
+from taskops_provider.domain.operations.targets import Scope
+from taskops_provider.domain.states import TaskState, Verb
+from taskops_provider.exceptions import ResourceNotFound
+from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import join_for_tasks
-from taskops_provider.services.lineage import MANY_DAGS
-from taskops_provider.services.pairs import Pair
-from taskops_provider.services.rows import plain_rows
-from taskops_provider.services.status import task_status
+from taskops_provider.services.catalog.filters import join_for_tasks
+from taskops_provider.services.catalog.lineage import MANY_DAGS
+from taskops_provider.services.catalog.status import task_status
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.bulk_reads import read_in_bulk
+from taskops_provider.services.shared.task_keys import TaskKey
 
 #: what strict mode asks of a task, and shows of one that blocks
 BLOCKER_COLUMNS = (
@@ -36,40 +37,76 @@ BLOCKER_COLUMNS = (
 )
 
 
+class BlockerRow(Protocol):
+    """A row of :data:`BLOCKER_COLUMNS`."""
+
+    dag_id: str
+    task_id: str
+    display_name: str
+    task_type: str
+    period: str
+    may_block: bool
+
+
+class TaskSnapshot(BlockerRow, Protocol):
+    """A row of a task that a request is about: its shown status, and what undo would give back."""
+
+    status: str
+    state: str
+    is_present: bool
+    downstream: str | None
+    reason: str | None
+    ticket: str | None
+    resume_at: datetime | None
+    state_operation_id: int | None
+    owners_operation_id: int | None
+
+
+class WorkflowSnapshot(Protocol):
+    """A row of a workflow that a request is about."""
+
+    dag_id: str
+    project: str
+
+
 @dataclass(frozen=True)
-class Known:
-    """Rows by key. Tasks of the whole-workflow form are those that are present."""
+class Snapshot:
+    """The rows that an operation looked at, by key.
 
-    tasks: dict[Pair, Any]
-    workflows: dict[str, Any]
+    Tasks of the whole-workflow form are those that are present; to start them or take them offline, also those that are
+    gone but paused, for older runs may hold instances of them.
+    """
+
+    tasks: dict[TaskKey, TaskSnapshot]
+    workflows: dict[str, WorkflowSnapshot]
 
 
-def load(session: Session, actor: Actor, request: Request, now: datetime) -> Known:
+def take_snapshot(session: Session, actor: Actor, request: Request, now: datetime) -> Snapshot:
     """Read the workflows and tasks of a request.
 
-    :raises NotFound: for a target that does not exist or may not be seen
+    :raises ResourceNotFound: for a target that does not exist or may not be seen
     """
     dag_ids = sorted({target.dag_id for target in request.targets})
     many = len(dag_ids) > MANY_DAGS
-    query = select(Workflow.dag_id, Workflow.project, Workflow.default_state, Workflow.is_present)
+    query = select(Workflow.dag_id, Workflow.project)
     if not many:
         query = query.where(Workflow.dag_id.in_(dag_ids))
     wanted = set(dag_ids)
-    workflows = {
+    workflows: dict[str, WorkflowSnapshot] = {
         row.dag_id: row for row in session.execute(query) if row.dag_id in wanted and actor.may_read(row.dag_id)
     }
     _refuse_unknown("Dag", [dag_id for dag_id in dag_ids if dag_id not in workflows])
-    tasks = {}
-    for row in plain_rows(session, _task_query(dag_ids, request, now, many=many)):
+    tasks: dict[TaskKey, TaskSnapshot] = {}
+    for row in read_in_bulk(session, _task_query(dag_ids, request, now, many=many)):
         if (dag_id := row.dag_id) in wanted:
             tasks[dag_id, row.task_id] = row
     if request.scope is Scope.TASK:
         unknown = [target for target in request.targets if target not in tasks]
         _refuse_unknown("task", [f"{target.dag_id} {target.task_id}" for target in unknown])
-    return Known(tasks, workflows)
+    return Snapshot(tasks, workflows)
 
 
-def _task_query(dag_ids: Collection[str], request: Request, now: datetime, *, many: bool) -> Any:
+def _task_query(dag_ids: Collection[str], request: Request, now: datetime, *, many: bool) -> Select[*tuple[Any, ...]]:
     query = join_for_tasks(
         select(
             *BLOCKER_COLUMNS,
@@ -87,7 +124,11 @@ def _task_query(dag_ids: Collection[str], request: Request, now: datetime, *, ma
     if not many:
         query = query.where(Task.dag_id.in_(dag_ids))
     if request.scope is Scope.WORKFLOW:
-        query = query.where(Task.is_present.is_(True))
+        is_gone_but_paused = and_(Task.is_present.is_(False), Task.state == TaskState.PAUSED.value)
+        ends_pause = request.verb in (Verb.START, Verb.OFFLINE)
+        query = query.where(
+            or_(Task.is_present.is_(True), is_gone_but_paused) if ends_pause else Task.is_present.is_(True)
+        )
     elif len(request.targets) <= MANY_DAGS:
         query = query.where(Task.task_id.in_({target.task_id for target in request.targets}))
     return query.order_by(Task.dag_id, Task.task_id)
@@ -96,7 +137,7 @@ def _task_query(dag_ids: Collection[str], request: Request, now: datetime, *, ma
 def _refuse_unknown(what: str, names: list[str]) -> None:
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        raise NotFound(
+        raise ResourceNotFound(
             f"{what} {', '.join(repr(name) for name in names[:3])}{more} does not exist; "
             "`airflow taskops sync` reads new Dags in"
         )

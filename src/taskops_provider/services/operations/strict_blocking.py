@@ -1,43 +1,45 @@
-"""Strict mode applied to a plan (SPEC 4)."""
+"""Strict mode applied to a plan (requirements 4)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.operations import Blocker, Item, Outcome, Request, Scope
+from taskops_provider.domain.operations.answers import HIDDEN, BlockingTask
+from taskops_provider.domain.operations.outcomes import Outcome
+from taskops_provider.domain.operations.plan import Blocker, Item
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
 from taskops_provider.domain.strict_mode import blockers, waves
+from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Owner, Task, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.known import BLOCKER_COLUMNS
-from taskops_provider.services.lineage import MANY_DAGS, DownstreamLinks
-from taskops_provider.services.pairs import Pair
-from taskops_provider.services.rows import plain_rows
-from taskops_provider.services.strict_mode import strict_projects
+from taskops_provider.services.catalog.lineage import MANY_DAGS, DownstreamLinks
+from taskops_provider.services.operations.snapshot import BLOCKER_COLUMNS, BlockerRow
+from taskops_provider.services.operations.strict_mode import strict_projects
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.bulk_reads import read_in_bulk
+from taskops_provider.services.shared.task_keys import TaskKey
 
 REASON = "strict mode: has downstream tasks that are not offline"
 WORKFLOW_REASON = "strict mode: tasks of other workflows depend on it"
-HIDDEN = {"dag_id": None, "task_id": None, "name": "a task that you may not see"}
 
 
 class Blocking:
     """Finds what blocks the items of a plan and marks them."""
 
-    def __init__(self, session: Session, actor: Actor, links: DownstreamLinks, known: dict[Pair, Any]):
+    def __init__(self, session: Session, actor: Actor, links: DownstreamLinks, rows: Mapping[TaskKey, BlockerRow]):
         """Keep what is at hand.
 
-        :param known: rows of ``known.BLOCKER_COLUMNS``; those of other tasks are added where they are needed
+        :param rows: by key; those of other tasks are added where they are needed
         """
         self._session = session
         self._actor = actor
         self._links = links
-        self._known = known
+        self._rows: dict[TaskKey, BlockerRow] = dict(rows)
 
     def apply(self, request: Request, items: list[Item], project_of: Mapping[str, str]) -> list[str]:
         """Mark blocked items; with ``cascade``, number the waves of the others. Changes ``items`` in place.
@@ -73,43 +75,48 @@ class Blocking:
         if request.verb is Verb.DELETE and request.scope is Scope.WORKFLOW:
             _refuse_workflows(items, blocked, shown)
             return
+        describe = shown.describe
         for node, by in blocked.items():
-            _block(by_node[node], REASON, by, shown)
+            _block(by_node[node], REASON, shown.blockers(by), describe)
 
-    def _live(self, nodes: Iterable[Pair]) -> set[Pair]:
+    def _live(self, nodes: Iterable[TaskKey]) -> set[TaskKey]:
         """Tasks that are in their Dag and neither offline nor deleted, all such nodes among them: one query at most."""
-        known = self._known
-        missing = {node for node in nodes if node not in known}
+        missing = {node for node in nodes if node not in self._rows}
         if missing:
             dag_ids = {dag_id for dag_id, _ in missing}
             query = select(*BLOCKER_COLUMNS).join(Workflow, Workflow.dag_id == Task.dag_id)
             if len(dag_ids) <= MANY_DAGS:
                 query = query.where(Task.dag_id.in_(dag_ids))
-            found = (((row.dag_id, row.task_id), row) for row in plain_rows(self._session, query))
-            self._known |= {node: row for node, row in found if node in missing}
-        return {node for node, row in self._known.items() if row.may_block}
+            found = (((row.dag_id, row.task_id), row) for row in read_in_bulk(self._session, query))
+            self._rows |= {node: row for node, row in found if node in missing}
+        return {node for node, row in self._rows.items() if row.may_block}
 
-    def _shown(self, nodes: set[Pair]) -> Shown:
+    def _shown(self, nodes: set[TaskKey]) -> BlockerDetails:
         dag_ids = {dag_id for dag_id, _ in nodes}
-        return Shown(self._known, lambda: self._owners(dag_ids), {d for d in dag_ids if self._actor.may_read(d)})
+        return BlockerDetails(
+            self._rows, lambda: self._owners(dag_ids), {d for d in dag_ids if self._actor.may_read(d)}
+        )
 
-    def _owners(self, dag_ids: set[str]) -> dict[Pair, list[str]]:
+    def _owners(self, dag_ids: set[str]) -> dict[TaskKey, list[str]]:
         """Owners of the tasks of some Dags, sorted."""
         query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(Owner.task_id != "")
         if len(dag_ids) <= MANY_DAGS:
             query = query.where(Owner.dag_id.in_(dag_ids))
         # by the whole key: an order that the table has already
-        owners: dict[Pair, list[str]] = defaultdict(list)
-        for dag_id, task_id, owner in plain_rows(self._session, query.order_by(*Owner.__table__.primary_key)):
+        owners: dict[TaskKey, list[str]] = defaultdict(list)
+        for dag_id, task_id, owner in read_in_bulk(self._session, query.order_by(*Owner.__table__.primary_key)):
             owners[dag_id, task_id].append(owner)
         return owners
 
 
-class Shown:
+class BlockerDetails:
     """What may be shown of blocking tasks: name, type, period, owners, workflow (the Dag)."""
 
     def __init__(
-        self, rows: Mapping[Pair, Any], load_owners: Callable[[], Mapping[Pair, list[str]]], readable: set[str]
+        self,
+        rows: Mapping[TaskKey, BlockerRow],
+        load_owners: Callable[[], Mapping[TaskKey, list[str]]],
+        readable: set[str],
     ):
         """Keep what is at hand.
 
@@ -120,39 +127,33 @@ class Shown:
         self._readable = readable
 
     @cached_property
-    def _owners(self) -> Mapping[Pair, list[str]]:
+    def _owners(self) -> Mapping[TaskKey, list[str]]:
         return self._load_owners()
 
-    def blockers(self, nodes: Iterable[Pair]) -> list[Blocker]:
+    def blockers(self, nodes: Iterable[TaskKey]) -> tuple[Blocker, ...]:
         """The same nodes, those that may not be seen without their names."""
-        return [node if node[0] in self._readable else (None, None) for node in nodes]
+        return tuple([node if node[0] in self._readable else (None, None) for node in nodes])
 
-    def describe(self, blocker: Blocker) -> dict[str, Any]:
+    def describe(self, blocker: Blocker) -> BlockingTask:
         """One of them as it is shown."""
         dag_id, task_id = blocker
         if dag_id is None or task_id is None:
             return HIDDEN
         row = self._rows[dag_id, task_id]
-        return {
-            "dag_id": dag_id,
-            "task_id": task_id,
-            "name": row.display_name,
-            "task_type": row.task_type,
-            "period": row.period,
-            "owners": self._owners.get((dag_id, task_id), []),
-        }
+        owners = self._owners.get((dag_id, task_id), [])
+        return BlockingTask(dag_id, task_id, row.display_name, row.task_type, row.period, owners)
 
 
-def _refuse_workflows(items: list[Item], blocked: Mapping[Pair, list[Pair]], shown: Shown) -> None:
+def _refuse_workflows(items: list[Item], blocked: Mapping[TaskKey, Sequence[TaskKey]], shown: BlockerDetails) -> None:
     """A workflow on which others depend is deleted as a whole or not at all."""
-    by_dag: dict[str, set[Pair]] = defaultdict(set)
+    by_dag: dict[str, set[TaskKey]] = defaultdict(set)
     for (dag_id, _), by in blocked.items():
         by_dag[dag_id].update(by)
     for item in items:
         if item.dag_id in by_dag and item.outcome is Outcome.APPLIED:
-            _block(item, WORKFLOW_REASON, sorted(by_dag[item.dag_id]), shown)
+            _block(item, WORKFLOW_REASON, shown.blockers(sorted(by_dag[item.dag_id])), shown.describe)
 
 
-def _block(item: Item, reason: str, by: list[Pair], shown: Shown) -> None:
+def _block(item: Item, reason: str, by: Sequence[Blocker], describe: Callable[[Blocker], BlockingTask]) -> None:
     item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, reason
-    item.blockers, item.describe = shown.blockers(by), shown.describe
+    item.blockers, item.describe = by, describe

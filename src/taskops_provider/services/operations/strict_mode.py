@@ -1,27 +1,27 @@
-"""Strict mode of projects (SPEC 4)."""
+"""Strict mode of projects (requirements 4)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
 from taskops_provider.adapter import audit
-from taskops_provider.domain.operations import OperationOutcome
-from taskops_provider.exceptions import Forbidden, NotFound
+from taskops_provider.domain.operations.outcomes import OperationOutcome
+from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.models import Operation, Setting, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.locks import take_writer_lock
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.retries import retried
 
 NAME = "strict_mode"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StrictMode:
     """Strict mode of one project.
 
@@ -33,16 +33,6 @@ class StrictMode:
     chosen: bool
     changed_by: str | None = None
     changed_at: datetime | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The setting as every surface shows it."""
-        return {
-            "project": self.project,
-            "strict_mode": self.strict_mode,
-            "chosen": self.chosen,
-            "changed_by": self.changed_by,
-            "changed_at": self.changed_at,
-        }
 
 
 def _chosen(session: Session) -> dict[str, Setting]:
@@ -73,11 +63,12 @@ def list_strict_mode(session: Session, actor: Actor) -> list[StrictMode]:
     return shown
 
 
+@retried
 def set_strict_mode(session: Session, actor: Actor, project: str | None, on: bool, now: datetime) -> list[StrictMode]:
     """Turn strict mode of a project (None: of every project there is) on or off. The caller commits.
 
     :raises Forbidden: when the actor may not change settings
-    :raises NotFound: when there is no such project
+    :raises ResourceNotFound: when there is no such project
     """
     if not actor.permissions.may_change_settings():
         raise Forbidden("changing strict mode needs the permission to edit every Dag")
@@ -85,7 +76,7 @@ def set_strict_mode(session: Session, actor: Actor, project: str | None, on: boo
     projects = [mode.project for mode in list_strict_mode(session, actor)]
     if project is not None:
         if project not in projects:
-            raise NotFound(f"project {project!r} does not exist; there are {', '.join(projects) or 'none yet'}")
+            raise ResourceNotFound(f"project {project!r} does not exist; there are {', '.join(projects) or 'none yet'}")
         projects = [project]
     for name in projects:
         session.execute(delete(Setting).where(Setting.project == name, Setting.name == NAME))
@@ -98,7 +89,7 @@ def set_strict_mode(session: Session, actor: Actor, project: str | None, on: boo
                     "name": NAME,
                     "value": "on" if on else "off",
                     "changed_at": now,
-                    "changed_by": actor.name[:250],
+                    "changed_by": actor.recorded_name,
                 }
                 for name in projects
             ],
@@ -114,7 +105,7 @@ def _record(session: Session, actor: Actor, projects: list[str], on: bool, now: 
             verb=f"strict-mode-{'on' if on else 'off'}",
             scope="project",
             at=now,
-            actor=actor.name[:250],
+            actor=actor.recorded_name,
             source=actor.source,
             options={"projects": projects},
             outcome=OperationOutcome.SUCCESS.value,

@@ -1,9 +1,10 @@
-"""Undo: restore what an operation changed where nothing newer did (SPEC 5)."""
+"""Undo: restore what an operation changed where nothing newer did (requirements 5)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,19 +12,26 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dag_state
-from taskops_provider.domain.operations import Item, Outcome, Plan, Scope
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.operations.answers import OperationRecord
+from taskops_provider.domain.operations.outcomes import Outcome
+from taskops_provider.domain.operations.plan import Item, Plan
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Downstream, TaskState, Verb
-from taskops_provider.exceptions import Conflict, NotFound
+from taskops_provider.exceptions import Conflict, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Owner, Task, Workflow
-from taskops_provider.services import changes, gating
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.follow import follow
-from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.operations import PAUSED_BEFORE, keep_others_paused
-from taskops_provider.services.pairs import Pair, chunks, matches
-from taskops_provider.services.planning import NOT_EDITABLE
-from taskops_provider.services.recording import record_items, write_audit
-from taskops_provider.services.records import visible
+from taskops_provider.services.gate import settle
+from taskops_provider.services.gate.dag_pause import follow_tasks
+from taskops_provider.services.gate.whose_pause import pause_for_people, paused_by_people, paused_for_people
+from taskops_provider.services.operations import writes
+from taskops_provider.services.operations.apply import PAUSED_BEFORE, keep_others_paused
+from taskops_provider.services.operations.plan import NOT_EDITABLE, refuse_without_permission, state_to_restore
+from taskops_provider.services.operations.records import visible
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.recording import record_items, write_audit
+from taskops_provider.services.shared.retries import retried
+from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 UNDOABLE = {verb.value for verb in Verb} | {"undo"}
 
@@ -31,61 +39,70 @@ UNDOABLE = {verb.value for verb in Verb} | {"undo"}
 def preview_undo(session: Session, actor: Actor, operation_id: int) -> Plan:
     """Work out what undoing an operation would do. Changes nothing.
 
-    :raises NotFound: when there is no such operation
+    :raises ResourceNotFound: when there is no such operation
     :raises Conflict: when it cannot be undone
     """
     operation = _undoable(session, actor, operation_id)
-    return Plan(verb="undo", scope=Scope(operation.scope), items=_items(session, actor, operation))
+    items = _items(session, actor, operation, datetime.now(UTC))
+    return Plan(verb="undo", scope=Scope(operation.scope), items=items)
 
 
+@retried
 def undo(session: Session, actor: Actor, operation_id: int, *, now: datetime | None = None) -> Plan:
     """Undo an operation, as an operation of its own. The caller commits.
 
-    :raises NotFound: when there is no such operation
+    :raises ResourceNotFound: when there is no such operation
+    :raises Forbidden: when the actor may change nothing of it
     :raises Conflict: when it cannot be undone
     """
     take_writer_lock(session, actor.name)
-    now = now or datetime.now(UTC)
     operation = _undoable(session, actor, operation_id)
-    plan = Plan(verb="undo", scope=Scope(operation.scope), items=_items(session, actor, operation), dry_run=False)
+    if operation.verb != Verb.SET_OWNERS.value:
+        changed = session.scalars(
+            _recorded(operation).with_only_columns(OperationItem.dag_id).order_by(None).distinct()
+        )
+        dag_state.lock_runs_and_dags(session, set(changed))
+    now = now or datetime.now(UTC)
+    plan = Plan(verb="undo", scope=Scope(operation.scope), items=_items(session, actor, operation, now))
+    refuse_without_permission(list(plan.items))
     counts = plan.counts()
     record = Operation(
         verb="undo",
         scope=operation.scope,
         at=now,
-        actor=actor.name[:250],
+        actor=actor.recorded_name,
         source=actor.source,
         options={"undoes": operation_id, "verb": operation.verb},
         reason=f"undo of operation {operation_id} ({operation.verb} by {operation.actor})",
         outcome=plan.outcome().value,
-        applied=counts["applied"],
-        left_alone=counts["left_alone"],
-        blocked=counts["blocked"],
+        applied=counts.applied,
+        left_alone=counts.left_alone,
+        blocked=counts.blocked,
         undoes_id=operation_id,
     )
     session.add(record)
     session.flush()
-    restorable = [item for item in plan.items if item.outcome in (Outcome.APPLIED, Outcome.SIDE_EFFECT)]
+    items = list(plan.items)
+    restorable = [item for item in items if item.outcome in (Outcome.APPLIED, Outcome.SIDE_EFFECT)]
     if restorable:
         if _is_whole(session, operation, plan):
             operation.undone_by_id = record.id
-        _restore(session, operation, record, plan, restorable, now)
-    record_items(session, record.id, plan.items)
-    write_audit(session, actor, "undo", record, plan.items, now)
-    plan.operation_id = record.id
-    return plan
+        items += _restore(session, operation, record, restorable, now)
+    record_items(session, record.id, items)
+    write_audit(session, actor, "undo", record, items, now)
+    return replace(plan, items=items, dry_run=False, operation_id=record.id)
 
 
-def is_offered(session: Session, actor: Actor, record: Mapping[str, Any]) -> bool:
+def is_offered(session: Session, actor: Actor, record: OperationRecord) -> bool:
     """Whether undoing an operation may restore anything, as far as one query tells; a preview says what.
 
     :param record: the operation, as records show it to the actor
     """
-    if record["verb"] not in UNDOABLE or record["undone_by"] is not None or not record["counts"]["applied"]:
+    if record.verb not in UNDOABLE or record.undone_by is not None or not record.counts.applied:
         return False
     query = (
         select(OperationItem.dag_id)
-        .where(OperationItem.operation_id == record["operation_id"], OperationItem.outcome == Outcome.APPLIED.value)
+        .where(OperationItem.operation_id == record.operation_id, OperationItem.outcome == Outcome.APPLIED.value)
         .distinct()
     )
     return bool(actor.permissions.editable(set(session.scalars(query))))
@@ -99,9 +116,9 @@ def _is_whole(session: Session, operation: Operation, plan: Plan) -> bool:
 
 
 def _undoable(session: Session, actor: Actor, operation_id: int) -> Operation:
-    operation = session.scalar(visible(select(Operation).where(Operation.id == operation_id), actor))
+    operation: Operation | None = session.scalar(visible(select(Operation).where(Operation.id == operation_id), actor))
     if operation is None:
-        raise NotFound(f"operation {operation_id} does not exist")
+        raise ResourceNotFound(f"operation {operation_id} does not exist")
     if operation.verb not in UNDOABLE:
         raise Conflict(f"operation {operation_id} is a {operation.verb}; undo restores states and owners")
     if operation.undone_by_id is not None:
@@ -130,7 +147,7 @@ def _recorded(operation: Operation) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _items(session: Session, actor: Actor, operation: Operation) -> list[Item]:
+def _items(session: Session, actor: Actor, operation: Operation, now: datetime) -> list[Item]:
     recorded = session.execute(_recorded(operation)).all()
     current = _current(session, recorded)
     owners = _owners(session, recorded) if any("owners" in (r.restore or {}) for r in recorded) else {}
@@ -147,63 +164,78 @@ def _items(session: Session, actor: Actor, operation: Operation) -> list[Item]:
         elif row.dag_id not in editable:
             item.outcome, item.reason = Outcome.BLOCKED, NOT_EDITABLE
         else:
-            changed_by = by["owners_by"] if "owners" in row.restore else by["state_by"]
+            changed_by = by.owners_by if "owners" in row.restore else by.state_by
             if changed_by != operation.id:
                 item.reason = f"changed since by operation {changed_by}" if changed_by else "changed since"
             else:
                 item.outcome = Outcome(row.outcome)
                 item.after = row.before
+                item.reason = _overtaken(row.restore, now)
                 item.restore = _restore_of_undo(row, by, owners)
         items.append(item)
     return items
 
 
-def _restore_of_undo(row: Any, by: dict[str, Any], owners: dict[Pair, list[str]]) -> dict[str, Any]:
+def _overtaken(kept: Json, now: datetime) -> str | None:
+    """Say what of a state cannot be restored because its time is over."""
+    resume_at = kept.get("resume_at")
+    if resume_at is None or datetime.fromisoformat(resume_at) > now:
+        return None
+    return f"its planned end ({resume_at}) has passed: it stays {kept['state']} until somebody starts it"
+
+
+def _restore_of_undo(row: Any, by: _Current, owners: Mapping[TaskKey, list[str]]) -> Json:
     """What undoing the undo would restore: the row as it is now. ``to`` is what this undo restores."""
     if "owners" in row.restore:
-        return {"owners": owners.get((row.dag_id, row.task_id), []), "operation_id": by["owners_by"], "to": row.restore}
-    return {**by["row"], "to": row.restore}
+        return {"owners": owners.get((row.dag_id, row.task_id), []), "operation_id": by.owners_by, "to": row.restore}
+    return {**by.row, "to": row.restore}
 
 
-def _current(session: Session, recorded: Iterable[Any]) -> dict[Pair, dict[str, Any]]:
-    found: dict[Pair, dict[str, Any]] = {}
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """What a target is now.
+
+    :param state_by: the operation that brought its state; ``owners_by`` likewise
+    :param row: what restores its state, as records keep it
+    """
+
+    state_by: int | None
+    owners_by: int | None
+    row: Json
+
+
+def _current(session: Session, recorded: Iterable[Any]) -> dict[TaskKey, _Current]:
+    found: dict[TaskKey, _Current] = {}
     pairs = [(row.dag_id, row.task_id) for row in recorded]
     for chunk in chunks([pair for pair in pairs if pair[1]]):
-        for task in session.scalars(select(Task).where(matches(Task.dag_id, Task.task_id, chunk))):
-            found[task.dag_id, task.task_id] = {
-                "state_by": task.state_operation_id,
-                "owners_by": task.owners_operation_id,
-                "row": {
-                    "state": task.state,
-                    "downstream": task.downstream,
-                    "reason": task.reason,
-                    "ticket": task.ticket,
-                    "resume_at": task.resume_at.isoformat() if task.resume_at else None,
-                    "operation_id": task.state_operation_id,
-                },
-            }
+        for task in session.scalars(select(Task).where(is_one_of(Task.dag_id, Task.task_id, chunk))):
+            found[task.dag_id, task.task_id] = _Current(
+                task.state_operation_id, task.owners_operation_id, state_to_restore(task)
+            )
     for chunk in chunks([pair for pair in pairs if not pair[1]]):
         query = select(Workflow).where(Workflow.dag_id.in_([dag_id for dag_id, _ in chunk]))
         for workflow in session.scalars(query):
-            found[workflow.dag_id, ""] = {"owners_by": workflow.owners_operation_id, "state_by": None}
+            found[workflow.dag_id, ""] = _Current(None, workflow.owners_operation_id, {})
     return found
 
 
-def _owners(session: Session, recorded: Iterable[Any]) -> dict[Pair, list[str]]:
-    owners: dict[Pair, list[str]] = defaultdict(list)
+def _owners(session: Session, recorded: Iterable[Any]) -> dict[TaskKey, list[str]]:
+    owners: dict[TaskKey, list[str]] = defaultdict(list)
     for chunk in chunks([(row.dag_id, row.task_id) for row in recorded]):
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(matches(Owner.dag_id, Owner.task_id, chunk))
+        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(is_one_of(Owner.dag_id, Owner.task_id, chunk))
         for dag_id, task_id, owner in session.execute(query):
             owners[dag_id, task_id].append(owner)
     return owners
 
 
-def _restore(
-    session: Session, operation: Operation, record: Operation, plan: Plan, items: list[Item], now: datetime
-) -> None:
-    owned: dict[tuple[str, ...], list[Pair]] = defaultdict(list)
-    states: dict[tuple[Any, ...], list[Pair]] = defaultdict(list)
-    follows_file: list[Pair] = []
+def _restore(session: Session, operation: Operation, record: Operation, items: list[Item], now: datetime) -> list[Item]:
+    """Give the targets back what they had.
+
+    :return: the tasks that stay paused one by one although their Dag is unpaused
+    """
+    owned: dict[tuple[str, ...], list[TaskKey]] = defaultdict(list)
+    states: dict[writes.NewState, list[TaskKey]] = defaultdict(list)
+    follows_file: list[TaskKey] = []
     for item in items:
         to = item.restore["to"] if item.restore else {}
         pair = (item.dag_id, item.task_id)
@@ -212,16 +244,27 @@ def _restore(
             if to.get("operation_id") is None:
                 follows_file.append(pair)
         else:
-            key = (to["state"], to.get("downstream"), to.get("reason"), to.get("ticket"), to.get("resume_at"))
-            states[key].append(pair)
+            states[_state_of(to, now)].append(pair)
     for names, pairs in owned.items():
-        changes.set_owners(session, pairs, names, operation_id=record.id)
+        writes.set_owners(session, pairs, names, operation_id=record.id)
     _follow_file_again(session, follows_file)
-    if states:
-        _restore_states(session, operation, record, plan, states, now)
+    return _restore_states(session, operation, record, states, now) if states else []
 
 
-def _follow_file_again(session: Session, pairs: list[Pair]) -> None:
+def _state_of(kept: Json, now: datetime) -> writes.NewState:
+    """Read what :func:`state_to_restore` wrote into a record."""
+    downstream = kept.get("downstream")
+    resume_at = None if _overtaken(kept, now) else kept.get("resume_at")
+    return writes.NewState(
+        TaskState(kept["state"]),
+        Downstream(downstream) if downstream else None,
+        kept.get("reason"),
+        kept.get("ticket"),
+        datetime.fromisoformat(resume_at) if resume_at else None,
+    )
+
+
+def _follow_file_again(session: Session, pairs: list[TaskKey]) -> None:
     """Owners that had never been set here follow the Dag file again; ``owners_operation_id`` stays for undo."""
     workflows = [dag_id for dag_id, task_id in pairs if not task_id]
     if workflows:
@@ -232,33 +275,26 @@ def _restore_states(
     session: Session,
     operation: Operation,
     record: Operation,
-    plan: Plan,
-    states: dict[tuple[Any, ...], list[Pair]],
+    states: Mapping[writes.NewState, list[TaskKey]],
     now: datetime,
-) -> None:
+) -> list[Item]:
+    others: list[Item] = []
     dag_ids = {dag_id for pairs in states.values() for dag_id, _ in pairs}
-    resumed_pairs = [p for key, pairs in states.items() if key[0] == TaskState.SCHEDULING.value for p in pairs]
+    resumed_pairs = [p for new, pairs in states.items() if new.state is TaskState.SCHEDULING for p in pairs]
     resumed = {dag_id for dag_id, _ in resumed_pairs}
     paused_before = set(operation.options.get(PAUSED_BEFORE, ())) & dag_ids
-    found_paused = dag_state.paused_dags(session, resumed - paused_before)
+    # somebody may have paused the Dag since: only a start of theirs lifts that
+    stays_paused = paused_by_people(session, resumed - paused_before)
+    resumed -= stays_paused
+    found_paused = paused_for_people(session, resumed - paused_before)
     if found_paused:
         record.options = {**record.options, PAUSED_BEFORE: sorted(found_paused)}
-        plan.items += keep_others_paused(session, found_paused, resumed_pairs, record.id, now)
-    gating.release(session, resumed_pairs, "run")
-    for (state, downstream, reason, ticket, resume_at), pairs in states.items():
-        changes.set_state(
-            session,
-            pairs,
-            TaskState(state),
-            operation_id=record.id,
-            now=now,
-            downstream=Downstream(downstream) if downstream else None,
-            reason=reason,
-            ticket=ticket,
-            resume_at=datetime.fromisoformat(resume_at) if resume_at else None,
-        )
-    effects = [Downstream(key[1]) for key in states if key[1]]
-    follow(
+        others = keep_others_paused(session, found_paused, resumed_pairs, record.id, now)
+    settle.release(session, resumed_pairs, "run", stays_paused=stays_paused)
+    for new, pairs in states.items():
+        writes.set_state(session, pairs, new, operation_id=record.id, now=now)
+    effects = [new.downstream for new in states if new.downstream]
+    follow_tasks(
         session,
         dag_ids,
         now,
@@ -268,4 +304,5 @@ def _restore_states(
     )
     if paused_before & resumed:
         # they were paused in Airflow by hand, with tasks that are scheduling again now
-        dag_state.set_paused(session, paused_before & resumed, True)
+        pause_for_people(session, paused_before & resumed)
+    return others

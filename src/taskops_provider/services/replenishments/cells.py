@@ -1,7 +1,7 @@
-"""The cells of a replenishment, task by cycle: one by one, and a window of the grid (SPEC 6, D5).
+"""The cells of a replenishment, task by cycle: one by one, and a window of the grid (requirements 6, D5).
 
-Only cells of Dags that the actor may read. A window is some cycles by some tasks: what is read and what is made of it
-depends on the window's size, and on that of the replenishment only where cells are counted.
+Only cells of Dags whose task instances the actor may read. A window is some cycles by some tasks: what is read and
+what is made of it depends on the window's size, and on that of the replenishment only where cells are counted.
 """
 
 from __future__ import annotations
@@ -16,16 +16,32 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.domain.progress import CellState
 from taskops_provider.models import ReplenishmentCell, ReplenishmentRun
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import check_choices
-from taskops_provider.services.paging import Page, check_page
-from taskops_provider.services.replenishments import get_replenishment
+from taskops_provider.services.catalog.filters import check_choices
+from taskops_provider.services.replenishments.create import get_replenishment
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page
 
 STATES = tuple(state.value for state in CellState)
 _Run, _Cell = ReplenishmentRun, ReplenishmentCell
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """One cell.
+
+    :param was: its class when the replenishment was planned
+    :param run_id: None while the run has not been created
+    """
+
+    dag_id: str
+    task_id: str
+    logical_date: datetime
+    run_id: str | None
+    was: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """Some of the cycles, or of the tasks.
 
@@ -36,20 +52,17 @@ class Stretch:
     size: int
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One cell.
-
-    :param run_id: None while the run has not been made
-    """
+@dataclass(frozen=True, slots=True)
+class FollowedCell:
+    """One cell of a window, see :class:`CellRow`."""
 
     state: str
     was: str
     run_id: str | None
 
 
-@dataclass(frozen=True)
-class Window:
+@dataclass(frozen=True, slots=True)
+class CellWindow:
     """A part of the grid.
 
     :param dates: logical dates of the columns
@@ -61,7 +74,7 @@ class Window:
     date_count: int
     tasks: Sequence[tuple[str, str]]
     task_count: int
-    cells: Mapping[tuple[str, str, datetime], Seen]
+    cells: Mapping[tuple[str, str, datetime], FollowedCell]
 
 
 def list_cells(
@@ -73,10 +86,10 @@ def list_cells(
     dag_ids: Collection[str] = (),
     limit: int,
     offset: int = 0,
-) -> Page[dict[str, Any]]:
-    """Return cells by logical date, Dag and task: ``dag_id, task_id, logical_date, run_id, was, state``.
+) -> Page[CellRow]:
+    """Return cells by logical date, Dag and task.
 
-    :raises NotFound: when there is no such replenishment, or the actor may read none of its Dags
+    :raises ResourceNotFound: when there is no such replenishment, or the actor may read none of its Dags
     :raises BadInput: for an unknown state, a limit outside 1..1000, a negative offset
     """
     check_page(limit, offset)
@@ -88,16 +101,16 @@ def list_cells(
     total = session.scalar(_joined(select(func.count()), conditions)) or 0
     columns = (_Run.dag_id, _Cell.task_id, _Run.logical_date, _Run.run_id, _Cell.was, _Cell.state)
     query = _joined(select(*columns), conditions).order_by(_Run.logical_date, _Run.dag_id, _Cell.task_id, _Cell.id)
-    found = session.execute(query.limit(limit).offset(offset))
-    return Page([dict(row._mapping) for row in found], total, limit, offset)
+    rows = session.execute(query.limit(limit).offset(offset))
+    return Page([CellRow(*row) for row in rows], total, limit, offset)
 
 
-def window(
+def read_window(
     session: Session, actor: Actor, replenishment_id: int, cycles: Stretch, tasks: Stretch, *, failed_only: bool
-) -> Window:
+) -> CellWindow:
     """Return a part of the grid. Four queries, whatever its size.
 
-    A stretch behind the end is moved to the last one that there is.
+    A stretch behind the end is moved to the last one.
 
     :param failed_only: just the cycles and the tasks in which a cell failed
     """
@@ -108,7 +121,7 @@ def window(
         dates = select(_Run.logical_date).distinct().where(*_of_runs(actor, replenishment_id))
     date_count = session.scalar(select(func.count()).select_from(dates.subquery())) or 0
     ordered_dates = dates.order_by(_Run.logical_date).limit(cycles.size).offset(_first(cycles, date_count))
-    shown = session.scalars(ordered_dates).all()
+    columns = session.scalars(ordered_dates).all()
     all_cells = _conditions(actor, replenishment_id, ())
     lines = _joined(select(_Run.dag_id, _Cell.task_id), all_cells).group_by(_Run.dag_id, _Cell.task_id)
     if failed_only:
@@ -119,11 +132,12 @@ def window(
     every = [(dag_id, task_id) for dag_id, task_id in session.execute(ordered)]
     first = _first(tasks, len(every))
     rows = every[first : first + tasks.size]
-    return Window(shown, date_count, rows, len(every), _seen(session, actor, replenishment_id, shown, rows))
+    cells = _window_cells(session, actor, replenishment_id, columns, rows)
+    return CellWindow(columns, date_count, rows, len(every), cells)
 
 
-def at_work(session: Session, actor: Actor, replenishment_id: int) -> int:
-    """Return how many cycles lie before the first one at which it is at work, 0 where it is at none. Two queries."""
+def cycles_before_active(session: Session, actor: Actor, replenishment_id: int) -> int:
+    """Return how many cycles lie before the first one with an active run, 0 if no run is active. Two queries."""
     runs = _of_runs(actor, replenishment_id)
     first = session.scalar(select(func.min(_Run.logical_date)).where(*runs, _Run.state == "active"))
     if first is None:
@@ -131,13 +145,13 @@ def at_work(session: Session, actor: Actor, replenishment_id: int) -> int:
     return session.scalar(select(func.count(_Run.logical_date.distinct())).where(*runs, _Run.logical_date < first)) or 0
 
 
-def _seen(
+def _window_cells(
     session: Session,
     actor: Actor,
     replenishment_id: int,
     dates: Sequence[datetime],
     tasks: Sequence[tuple[str, str]],
-) -> dict[tuple[str, str, datetime], Seen]:
+) -> dict[tuple[str, str, datetime], FollowedCell]:
     if not dates or not tasks:
         return {}
     runs = (
@@ -152,7 +166,7 @@ def _seen(
         .where(_Cell.task_id.in_(sorted({task_id for _, task_id in tasks})))
     )
     return {
-        (dag_id, task_id, date): Seen(state, was, run_id)
+        (dag_id, task_id, date): FollowedCell(state, was, run_id)
         for dag_id, task_id, date, state, was, run_id in session.execute(query)
     }
 
@@ -162,8 +176,9 @@ def _first(stretch: Stretch, total: int) -> int:
 
 
 def _of_runs(actor: Actor, replenishment_id: int) -> list[ColumnElement[bool]]:
+    """Runs of Dags whose instances, which the cells are of, the actor may read."""
     conditions = [_Run.replenishment_id == replenishment_id]
-    readable = actor.permissions.readable()
+    readable = actor.permissions.instances_readable()
     if readable is not None:
         conditions.append(_Run.dag_id.in_(sorted(readable)))
     return conditions

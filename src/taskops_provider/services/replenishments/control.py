@@ -6,19 +6,23 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter import audit, backfills, runs
-from taskops_provider.adapter.runs import Run
+from taskops_provider.adapter import audit
+from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.progress import CellState, ReplenishmentState
+from taskops_provider.domain.replenishment_run import RunEvent
 from taskops_provider.exceptions import BadInput, Conflict, Forbidden
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.replenishments import get_replenishment, show_replenishment
+from taskops_provider.services.replenishments.create import get_replenishment, show_replenishment
+from taskops_provider.services.replenishments.progress import ReplenishmentDetails
+from taskops_provider.services.replenishments.run_rows import move
+from taskops_provider.services.replenishments.stop_runs import cancel_runs, pause_runs
+from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
+from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.retries import retried
 
 
 class ControlVerb(StrEnum):
@@ -30,7 +34,8 @@ class ControlVerb(StrEnum):
     RETRY = "retry"
 
 
-def control(
+@retried
+def control_replenishment(
     session: Session,
     actor: Actor,
     replenishment_id: int,
@@ -39,11 +44,11 @@ def control(
     *,
     end_running: bool = False,
     reason: str | None = None,
-) -> dict[str, Any]:
-    """Do it, and return the replenishment as it is then. The caller commits.
+) -> ReplenishmentDetails:
+    """Pause, resume, cancel or retry a replenishment, and return it as it is then. The caller commits.
 
-    :param end_running: cancel: end the instances that run, in place of leaving them to their end
-    :raises NotFound: when there is no such replenishment, or it may not be seen
+    :param end_running: cancel: end the running instances instead of leaving them to their end
+    :raises ResourceNotFound: when there is no such replenishment, or it may not be seen
     :raises Forbidden: where the actor may not edit one of its Dags
     :raises Conflict: when its state does not allow it
     :raises BadInput: for ``end_running`` with another verb than cancel
@@ -59,12 +64,17 @@ def control(
     )
     if dag_ids - actor.permissions.editable(dag_ids):
         raise Forbidden(f"replenishment {replenishment_id} has Dags that you may not edit")
+    if verb in _EXECUTES and dag_ids - replenishable(actor, dag_ids):
+        raise Forbidden(f"replenishment {replenishment_id} has Dags that you may not replenish: {NEEDS}")
+    if end_running and not all(map(actor.permissions.may_change_instances, dag_ids)):
+        raise Forbidden(f"replenishment {replenishment_id} has Dags whose task instances you may not end")
     _check(replenishment, verb)
     before = replenishment.state
     if verb is ControlVerb.CANCEL:
-        _cancel(session, replenishment, now, end_running=end_running)
+        replenishment.state = ReplenishmentState.CANCELLED.value
+        cancel_runs(session, replenishment, now, end_running=end_running)
     else:
-        _ACTIONS[verb](session, replenishment)
+        _ACTIONS[verb](session, replenishment, now)
     audit.write(
         session,
         event=f"taskops.replenishment_{verb.value}",
@@ -88,6 +98,8 @@ def control(
     return show_replenishment(session, actor, replenishment_id, now)
 
 
+#: what has runs created and instances cleared
+_EXECUTES = frozenset({ControlVerb.RESUME, ControlVerb.RETRY})
 #: verb -> what a replenishment has to be
 APPLIES_TO: dict[ControlVerb, str] = {
     ControlVerb.PAUSE: "queued or running",
@@ -125,16 +137,17 @@ def _check(replenishment: Replenishment, verb: ControlVerb) -> None:
         )
 
 
-def _pause(session: Session, replenishment: Replenishment) -> None:
+def _pause(session: Session, replenishment: Replenishment, now: datetime) -> None:
     replenishment.state = ReplenishmentState.PAUSED.value
+    pause_runs(session, replenishment, now)
 
 
-def _resume(session: Session, replenishment: Replenishment) -> None:
+def _resume(session: Session, replenishment: Replenishment, now: datetime) -> None:
     started = replenishment.started_at is not None
     replenishment.state = (ReplenishmentState.RUNNING if started else ReplenishmentState.QUEUED).value
 
 
-def _retry(session: Session, replenishment: Replenishment) -> None:
+def _retry(session: Session, replenishment: Replenishment, now: datetime) -> None:
     """Let the failed cells execute again, in the runs in which they failed or which were never made."""
     again = (CellState.FAILED.value, CellState.CANCELLED.value)
     first_wave = (
@@ -145,68 +158,20 @@ def _retry(session: Session, replenishment: Replenishment) -> None:
     waves = {row.of_run_id: row.wave for row in session.execute(first_wave)}
     if not waves:
         raise Conflict(f"replenishment {replenishment.id} has no cell that failed")
-    query = select(ReplenishmentRun).where(ReplenishmentRun.replenishment_id == replenishment.id)
-    for run in session.scalars(query):
-        if run.id in waves:
-            run.state, run.wave, run.backfill_id = "waiting", waves[run.id], None
+    for chunk in chunks(waves):
+        for run in session.scalars(select(ReplenishmentRun).where(ReplenishmentRun.id.in_(chunk))):
+            move(run, RunEvent.RETRY)
+            run.wave, run.backfill_id = waves[run.id], None
     session.execute(
         update(ReplenishmentCell)
         .where(ReplenishmentCell.replenishment_id == replenishment.id, ReplenishmentCell.state.in_(again))
         .values(state=CellState.WAITING.value)
         .execution_options(synchronize_session=False)
     )
-    replenishment.state, replenishment.ended_at = ReplenishmentState.RUNNING.value, None
+    replenishment.state, replenishment.ended_at, replenishment.problem = ReplenishmentState.RUNNING.value, None, None
 
 
-def _cancel(session: Session, replenishment: Replenishment, now: datetime, *, end_running: bool) -> None:
-    replenishment.state = ReplenishmentState.CANCELLED.value
-    query = select(ReplenishmentRun).where(
-        ReplenishmentRun.replenishment_id == replenishment.id, ReplenishmentRun.state.in_(("waiting", "active"))
-    )
-    found = list(session.scalars(query))
-    active = [run for run in found if run.state == "active"]
-    states = backfills.run_states(session, [Run(run.dag_id, run.run_id or "") for run in active])
-    unstarted = [run for run in active if run.backfill_id and states.get(Run(run.dag_id, run.run_id or "")) == "queued"]
-    made = {run.backfill_id for run in active if run.backfill_id is not None}
-    if made:
-        backfills.cancel_backfills(session, [key for key in made if key is not None], now)
-    never = [run for run in found if run.state == "waiting"] + unstarted
-    for run in never:
-        run.state = "cancelled"
-    if end_running:
-        _end_running(session, [run for run in active if run.state == "active"], now)
-    session.flush()
-    cells = (CellState.WAITING.value, CellState.ACTIVE.value)
-    ids = [run.id for run in never]
-    for start in range(0, len(ids), 500):
-        session.execute(
-            update(ReplenishmentCell)
-            .where(ReplenishmentCell.of_run_id.in_(ids[start : start + 500]), ReplenishmentCell.state.in_(cells))
-            .values(state=CellState.CANCELLED.value)
-            .execution_options(synchronize_session=False)
-        )
-    # later waves of what runs
-    session.execute(
-        update(ReplenishmentCell)
-        .where(
-            ReplenishmentCell.replenishment_id == replenishment.id,
-            ReplenishmentCell.state == CellState.WAITING.value,
-        )
-        .values(state=CellState.CANCELLED.value)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _end_running(session: Session, active: list[ReplenishmentRun], now: datetime) -> None:
-    for run in active:
-        query = select(ReplenishmentCell.task_id).where(
-            ReplenishmentCell.of_run_id == run.id, ReplenishmentCell.state == CellState.ACTIVE.value
-        )
-        ids = backfills.unfinished_ids(session, run.dag_id, [run.run_id or ""], list(session.scalars(query)))
-        runs.end_all(session, ids, "failed", now)
-
-
-_ACTIONS: dict[ControlVerb, Callable[[Session, Replenishment], None]] = {
+_ACTIONS: dict[ControlVerb, Callable[[Session, Replenishment, datetime], None]] = {
     ControlVerb.PAUSE: _pause,
     ControlVerb.RESUME: _resume,
     ControlVerb.RETRY: _retry,

@@ -1,20 +1,22 @@
-"""Create a replenishment, and see how it goes (SPEC 6). The monitor executes it: ``services.replenishment_feed``."""
+"""Create a replenishment, read how far it is (requirements 6). The monitor executes it: ``replenishments.execute``."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills
+from taskops_provider.domain.answers import Json, extended, plain
 from taskops_provider.domain.cells import roles, waves
-from taskops_provider.domain.operations import Item, OperationOutcome, Outcome
+from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
+from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.progress import CellState, ReplenishmentState
-from taskops_provider.domain.replenishment import Asked
-from taskops_provider.exceptions import BadInput, Conflict, NotFound
+from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest
+from taskops_provider.exceptions import BadInput, Conflict, ResourceNotFound
 from taskops_provider.models import (
     Operation,
     Replenishment,
@@ -22,63 +24,90 @@ from taskops_provider.models import (
     ReplenishmentRole,
     ReplenishmentRun,
 )
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.locks import take_writer_lock
-from taskops_provider.services.recording import record_items, write_audit
-from taskops_provider.services.replenishment_plan import CLASSES, Grid, ReplenishmentPlan, plan_replenishment
-from taskops_provider.services.replenishment_seen import refuse_changed
-from taskops_provider.services.replenishment_shown import VERB, by_workflow, shown
+from taskops_provider.services.gate.whose_pause import paused_for_people
+from taskops_provider.services.replenishments.fingerprint import refuse_changed
+from taskops_provider.services.replenishments.plan import CLASSES, Grid, ReplenishmentPlan, plan_replenishment
+from taskops_provider.services.replenishments.progress import (
+    VERB,
+    CreatedReplenishment,
+    ReplenishmentDetails,
+    ReplenishmentProgress,
+    read_progress,
+    workflow_progress,
+)
+from taskops_provider.services.replenishments.recorded import RecordedInputs
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.recording import record_items, write_audit
+from taskops_provider.services.shared.retries import retried
+
+#: replenishments that one person may have that have not ended
+MAX_UNFINISHED = 50
 
 
+@retried
 def create_replenishment(
-    session: Session, actor: Actor, asked: Asked, now: datetime, *, seen: str = ""
-) -> dict[str, Any]:
-    """Plan a replenishment, record it and queue it; return it as :func:`show_replenishment` does. The caller commits.
+    session: Session, actor: Actor, request: ReplenishmentRequest, now: datetime, *, fingerprint: str = ""
+) -> CreatedReplenishment:
+    """Plan a replenishment, record it and queue it. The caller commits.
 
-    :param seen: the plan that the person saw, by :func:`~taskops_provider.services.replenishment_seen.remember`
-    :raises BadInput: as :func:`~taskops_provider.services.replenishment_plan.plan_replenishment`, and where no cell
+    :param fingerprint: of the plan that the person saw, by
+        :func:`~taskops_provider.services.replenishments.fingerprint.fingerprint_of`
+    :raises BadInput: as :func:`~taskops_provider.services.replenishments.plan.plan_replenishment`, and if no cell
         is to execute
-    :raises NotFound: for a workflow or task that does not exist, or may not be seen
-    :raises Forbidden: where the actor may not edit one that was named
-    :raises Conflict: where another backfill goes on and it is not to queue
-    :raises PlanChanged: where the plan is not the one that was seen
+    :raises ResourceNotFound: for a workflow or task that does not exist, or may not be seen
+    :raises Forbidden: if the actor may not edit one that was named
+    :raises Conflict: if another backfill goes on and the replenishment shall not queue, or the actor has too many
+        that have not ended
+    :raises PlanChanged: if the plan is not the one with the fingerprint
     """
     take_writer_lock(session, actor.name)
-    plan = plan_replenishment(session, actor, asked, now)
-    if seen:
-        refuse_changed(plan, seen)
+    plan = plan_replenishment(session, actor, request, now)
+    if fingerprint:
+        refuse_changed(plan, fingerprint)
     if not any(any(row.executes) for grid in plan.grids for row in grid.rows):
-        classes = ", ".join(sorted(wanted.value for wanted in asked.wanted))
+        classes = ", ".join(sorted(request.cells))
         raise BadInput(f"nothing is to be done: the ranges hold no cell that is {classes}")
-    if not asked.queues:
-        _refuse_busy(session, plan)
+    refuse_busy(plan, busy_workflows(session, plan))
+    _refuse_too_many(session, actor)
     replenishment = queue(session, actor, plan, now)
-    return show_replenishment(session, actor, replenishment.id, now) | {"warnings": plan.warnings}
+    details = show_replenishment(session, actor, replenishment.id, now)
+    return extended(CreatedReplenishment, details, warnings=list(plan.warnings))
+
+
+def _refuse_too_many(session: Session, actor: Actor) -> None:
+    """Keep one person from filling the queue and the table of cells."""
+    mine = (Replenishment.actor == actor.recorded_name, Replenishment.ended_at.is_(None))
+    under_way = session.scalar(select(func.count()).where(*mine)) or 0
+    if under_way >= MAX_UNFINISHED:
+        raise Conflict(f"{under_way} of your replenishments have not ended yet; wait for one of them, or cancel some")
 
 
 def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime) -> Replenishment:
     """Record a plan that executes something, and leave it to the monitor. The caller commits."""
-    asked = plan.asked
+    request = plan.request
     operation = _record(session, actor, plan, now)
     seconds = plan.seconds()
     replenishment = Replenishment(
         operation_id=operation.id,
-        name=asked.name,
+        name=request.name,
         state=ReplenishmentState.QUEUED.value,
-        actor=actor.name[:250],
+        actor=actor.recorded_name,
         created_at=now,
-        inputs=inputs_json(asked),
-        max_active_runs=asked.max_active_runs,
-        newest_first=asked.newest_first,
-        window=str(asked.window) if asked.window else None,
-        conf=dict(asked.conf),
+        inputs=plain(RecordedInputs.of(request)),
+        max_active_runs=request.max_active_runs,
+        newest_first=request.newest_first,
+        window=str(request.window) if request.window else None,
+        conf=dict(request.conf),
         estimated_seconds=None if seconds is None else round(seconds),
+        # the plan said so of those that are paused now; a pause that people set later is not lifted
+        wakes=sorted(paused_for_people(session, [grid.dag_id for grid in plan.grids])),
     )
     session.add(replenishment)
     session.flush()
     operation.options = {**operation.options, "replenishment_id": replenishment.id}
     for grid in plan.grids:
-        _store(session, replenishment.id, grid, newest_first=asked.newest_first)
+        _store(session, replenishment.id, grid, newest_first=request.newest_first)
     return replenishment
 
 
@@ -87,26 +116,14 @@ def busy_workflows(session: Session, plan: ReplenishmentPlan) -> list[str]:
     return sorted(backfills.busy_dags(session, [grid.dag_id for grid in plan.grids]))
 
 
-def _refuse_busy(session: Session, plan: ReplenishmentPlan) -> None:
-    if busy := busy_workflows(session, plan):
+def refuse_busy(plan: ReplenishmentPlan, busy: Sequence[str]) -> None:
+    """Refuse a plan that shall not queue behind other backfills.
+
+    :param busy: of :func:`busy_workflows`
+    :raises Conflict: if one goes on
+    """
+    if busy and plan.request.if_busy is IfBusy.REFUSE:
         raise Conflict(f"another backfill of {busy[0]} goes on; wait for it, or let this one queue behind it")
-
-
-def inputs_json(asked: Asked) -> dict[str, Any]:
-    """The inputs as every surface shows them."""
-    return {
-        "workflows": list(asked.workflows),
-        "tasks": [{"dag_id": target.dag_id, "task_id": target.task_id} for target in asked.tasks],
-        "upstream": asked.upstream,
-        "downstream": asked.downstream,
-        "ranges": [{"from": one.first.isoformat(), "to": one.last.isoformat()} for one in asked.ranges],
-        "cells": sorted(wanted.value for wanted in asked.wanted),
-        "max_active_runs": asked.max_active_runs,
-        "newest_first": asked.newest_first,
-        "window": str(asked.window) if asked.window else None,
-        "conf": dict(asked.conf),
-        "reason": asked.reason,
-    }
 
 
 def _record(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime) -> Operation:
@@ -120,10 +137,10 @@ def _record(session: Session, actor: Actor, plan: ReplenishmentPlan, now: dateti
         verb=VERB,
         scope="task",
         at=now,
-        actor=actor.name[:250],
+        actor=actor.recorded_name,
         source=actor.source,
-        options=inputs_json(plan.asked),
-        reason=plan.asked.reason,
+        options=plain(RecordedInputs.of(plan.request)),
+        reason=plan.request.reason,
         ticket=None,
         outcome=(OperationOutcome.SUCCESS if applied == len(items) else OperationOutcome.PART_SUCCESS).value,
         applied=applied,
@@ -177,7 +194,7 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
         )
     }
     orders: dict[frozenset[str], dict[str, int]] = {}
-    cells: list[dict[str, Any]] = []
+    cells: list[Json] = []
     for ordinal, i in enumerate(indexes):
         rows = [row for row in grid.rows if row.executes[i]]
         chosen = frozenset(row.task_id for row in rows)
@@ -199,30 +216,34 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
     session.execute(insert(ReplenishmentCell), cells)
 
 
-def show_replenishment(session: Session, actor: Actor, replenishment_id: int, now: datetime) -> dict[str, Any]:
+def show_replenishment(session: Session, actor: Actor, replenishment_id: int, now: datetime) -> ReplenishmentDetails:
     """Return one replenishment with its progress, whole and by workflow.
 
-    :raises NotFound: when there is no such replenishment, or the actor may read none of its Dags
+    :raises ResourceNotFound: when there is no such replenishment, or the actor may read none of its Dags
     """
     replenishment = get_replenishment(session, actor, replenishment_id)
-    return shown(session, actor, [replenishment], now)[0] | {"workflows": by_workflow(session, actor, replenishment_id)}
+    progress = read_progress(session, actor, [replenishment], now)[0]
+    return extended(ReplenishmentDetails, progress, workflows=workflow_progress(session, actor, replenishment_id))
 
 
-def show_some(session: Session, actor: Actor, ids: Collection[int], now: datetime) -> list[dict[str, Any]]:
+def show_replenishments(
+    session: Session, actor: Actor, ids: Collection[int], now: datetime
+) -> list[ReplenishmentProgress]:
     """Return those of some replenishments that the actor may see, the newest first. A constant number of queries."""
     query = visible(select(Replenishment), actor).where(Replenishment.id.in_(ids)).order_by(Replenishment.id.desc())
-    return shown(session, actor, session.scalars(query).all(), now)
+    return read_progress(session, actor, session.scalars(query).all(), now)
 
 
 def get_replenishment(session: Session, actor: Actor, replenishment_id: int) -> Replenishment:
     """Return one replenishment.
 
-    :raises NotFound: when there is no such replenishment, or the actor may read none of its Dags
+    :raises ResourceNotFound: when there is no such replenishment, or the actor may read none of its Dags
     """
-    found = session.scalar(visible(select(Replenishment), actor).where(Replenishment.id == replenishment_id))
-    if found is None:
-        raise NotFound(f"replenishment {replenishment_id} does not exist")
-    return found
+    query = visible(select(Replenishment), actor).where(Replenishment.id == replenishment_id)
+    replenishment: Replenishment | None = session.scalar(query)
+    if replenishment is None:
+        raise ResourceNotFound(f"replenishment {replenishment_id} does not exist")
+    return replenishment
 
 
 def visible(query: Select[Any], actor: Actor) -> Select[Any]:

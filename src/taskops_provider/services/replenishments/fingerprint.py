@@ -1,4 +1,4 @@
-"""The plan that a person saw, in a form that goes there and back, and how it differs from the plan of now (D3)."""
+"""The fingerprint of a plan that a person saw, and how that plan differs from the one of now (requirements D3)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
 from taskops_provider.exceptions import BadInput, PlanChanged
-from taskops_provider.services.replenishment_plan import CLASSES, Grid, ReplenishmentPlan
+from taskops_provider.services.replenishments.plan import CLASSES, Grid, ReplenishmentPlan
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -25,9 +25,9 @@ _FIRST, _EXECUTES = ord("A"), 16
 _Kept = dict[str, tuple[list[int], dict[str, str]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellChange:
-    """A cell that is not as it was seen.
+    """A cell that is not as it was.
 
     :param before: the class that it had, None where it was not in the plan
     :param now: the class that it has, None where it is not in the plan any more
@@ -42,7 +42,7 @@ class CellChange:
     executes: bool
 
 
-def remember(plan: ReplenishmentPlan) -> str:
+def fingerprint_of(plan: ReplenishmentPlan) -> str:
     """Return the cells of a plan as a short text: some kB for 100,000 of them."""
     text = json.dumps({grid.dag_id: _kept(grid) for grid in plan.grids}, separators=(",", ":"))
     return urlsafe_b64encode(zlib.compress(text.encode(), level=6)).decode()
@@ -59,27 +59,27 @@ def _letters(classes: bytearray, executes: bytearray) -> str:
     return bytes(_FIRST + code + _EXECUTES * does for code, does in zip(classes, executes, strict=True)).decode()
 
 
-def refuse_changed(plan: ReplenishmentPlan, seen: str) -> None:
-    """Refuse to go on with a plan other than the one that was seen.
+def refuse_changed(plan: ReplenishmentPlan, fingerprint: str) -> None:
+    """Refuse to go on with a plan other than the one that a person saw.
 
-    :param seen: of :func:`remember`
-    :raises PlanChanged: where a cell is not as it was; its ``difference`` has :class:`CellChange` as dicts
-    :raises BadInput: where ``seen`` is none
+    :param fingerprint: of :func:`fingerprint_of`
+    :raises PlanChanged: if a cell is not as it was; its ``difference`` is a list of :class:`CellChange`
+    :raises BadInput: if ``fingerprint`` is not one
     """
-    before = _read(seen)
+    before = _read(fingerprint)
     now: _Kept = {grid.dag_id: _kept(grid) for grid in plan.grids}
     if before == now:
         return
-    changes = [asdict(change) for dag_id in sorted({*before, *now}) for change in _changes(dag_id, before, now)]
+    changes = [change for dag_id in sorted({*before, *now}) for change in _changes(dag_id, before, now)]
     if changes:
         what = "1 cell has" if len(changes) == 1 else f"{len(changes):,} cells have"
         raise PlanChanged(f"{what} changed since the plan was made; look at it again", changes)
 
 
-def _read(seen: str) -> _Kept:
+def _read(fingerprint: str) -> _Kept:
     try:
         unpacking = zlib.decompressobj()
-        text = unpacking.decompress(urlsafe_b64decode(seen), _MOST)
+        text = unpacking.decompress(urlsafe_b64decode(fingerprint), _MOST)
         if unpacking.unconsumed_tail:
             raise ValueError("too long")
         found = json.loads(text)

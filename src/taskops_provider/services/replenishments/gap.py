@@ -1,9 +1,9 @@
-"""What tasks have missed since they were paused, to be made up for when they are started (SPEC 5, D8).
+"""What tasks have missed since they were paused, to be made up for when they are started (requirements 5, D8).
 
 No cycle is executed twice and none is lost. In runs that were made meanwhile the stopped instances are cleared. Of
 the cycles without a run, those that Airflow makes by itself once the Dag goes on are left to it: where the Dag catches
 up, all of them after its newest run. The others are the replenishment's; where Airflow is quicker (without catching up
-it makes the latest one) the run is found there, and looked at when it has ended (``services.replenishment_found``).
+it makes the latest one) the run is found there, and looked at when it has ended (``replenishments.taken_over``).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,36 +21,47 @@ from taskops_provider.adapter.cells import RunRow, first_made_since
 from taskops_provider.adapter.cycles import Cycle, earliest_due_since, why_no_cycles
 from taskops_provider.adapter.dag_state import newest_automatic_run
 from taskops_provider.adapter.graphs import DagGraph, load_graph
-from taskops_provider.domain.cells import Wanted
-from taskops_provider.domain.operations import Gap, Outcome, Plan, Request, Target
-from taskops_provider.domain.replenishment import Asked, Range, clamp
+from taskops_provider.domain.cells import CellSelection
+from taskops_provider.domain.operations.answers import Gap
+from taskops_provider.domain.operations.plan import Plan
+from taskops_provider.domain.operations.targets import Target
+from taskops_provider.domain.replenishment import Range, ReplenishmentRequest, clamp
 from taskops_provider.domain.states import TaskState, Verb
-from taskops_provider.exceptions import BadInput
+from taskops_provider.exceptions import BadInput, GapRefused
+from taskops_provider.inputs.operation import Request
 from taskops_provider.models import GateInterval
-from taskops_provider.services.pairs import Pair, chunks, matches
-from taskops_provider.services.replenishment_plan import Budget, Keep, ReplenishmentPlan, lay_grid, set_stages
+from taskops_provider.services.replenishments.plan import Budget, Keep, ReplenishmentPlan, lay_grid, set_stages
+from taskops_provider.services.replenishments.plan_summary import count_cells
+from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 #: how late the scheduler may be: a cycle that was due just before the pause, and not made, was missed with it
 SCHEDULER_LATE = timedelta(minutes=1)
 
 
-def plan_gap(session: Session, plan: Plan, request: Request, now: datetime) -> ReplenishmentPlan | None:
-    """Work out what the tasks that a start applies to have missed, and note it in its plan. Changes nothing.
+class MissedCells(NamedTuple):
+    """What tasks have missed, counted, and the plan that replenishes it."""
+
+    gap: Gap
+    plan: ReplenishmentPlan
+
+
+def plan_gap(session: Session, plan: Plan, request: Request, now: datetime) -> MissedCells | None:
+    """Work out what the tasks that a start applies to have missed. Changes nothing.
 
     A constant number of queries for each Dag.
 
     :return: what is to be replenished; None where that was not asked for
-    :raises BadInput: where it is more than ``[taskops] max_replenishment_cells``
+    :raises GapRefused: where it is more than ``[taskops] max_replenishment_cells``
     """
     if request.verb is not Verb.START or not request.options.fill_gap:
         return None
-    pairs = [(item.dag_id, item.task_id) for item in plan.items if item.outcome is Outcome.APPLIED and item.task_id]
-    asked = Asked(
+    pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
+    wanted = ReplenishmentRequest(
         tasks=tuple(Target(*pair) for pair in pairs),
-        wanted=frozenset({Wanted.MISSING}),
+        cells=frozenset({CellSelection.MISSING}),
         reason=request.options.reason,
     )
-    missed = _Missed(session, ReplenishmentPlan(asked), now)
+    missed = _Missed(session, ReplenishmentPlan(wanted), now)
     by_dag: dict[str, dict[str, datetime | None]] = defaultdict(dict)
     paused_since = _paused_since(session, pairs)
     for dag_id, task_id in pairs:
@@ -58,20 +70,20 @@ def plan_gap(session: Session, plan: Plan, request: Request, now: datetime) -> R
         for dag_id in sorted(by_dag):
             missed.add(dag_id, by_dag[dag_id])
     except BadInput as error:
-        raise BadInput(f"the gap is not filled, and nothing was started: {error}") from None
+        raise GapRefused(str(error)) from None
     found = missed.result()
-    counts = found.as_json()["counts"]
-    plan.gap = Gap(counts["execute"], counts["new_runs"], counts["existing_runs"], list(found.warnings))
-    return found
+    counts = count_cells(found)
+    gap = Gap(counts.execute, counts.new_runs, counts.existing_runs, list(found.warnings))
+    return MissedCells(gap, found)
 
 
-def _paused_since(session: Session, pairs: Collection[Pair]) -> dict[Pair, datetime]:
+def _paused_since(session: Session, pairs: Collection[TaskKey]) -> dict[TaskKey, datetime]:
     """When tasks were paused; those that are so only because their Dag is paused in Airflow are missing."""
-    found: dict[Pair, datetime] = {}
+    found: dict[TaskKey, datetime] = {}
     gate = GateInterval
     for chunk in chunks(pairs):
         query = select(gate.dag_id, gate.task_id, gate.from_at).where(
-            matches(gate.dag_id, gate.task_id, chunk), gate.to_at.is_(None), gate.state == TaskState.PAUSED.value
+            is_one_of(gate.dag_id, gate.task_id, chunk), gate.to_at.is_(None), gate.state == TaskState.PAUSED.value
         )
         found.update({(dag_id, task_id): since for dag_id, task_id, since in session.execute(query)})
     return found
@@ -96,6 +108,8 @@ class _Missed:
         graph = load_graph(self._session, dag_id)
         if graph is None:
             return
+        # a task that left its Dag is in no cycle to come
+        since = {task_id: moment for task_id, moment in since.items() if task_id in graph.downstream}
         newest = newest_automatic_run(self._session, dag_id)
         begin = self._begin(dag_id, graph, [moment or newest for moment in since.values()])
         if begin is None:
@@ -142,11 +156,11 @@ class _Missed:
         set_stages(self._session, plan.grids)
         tasks = {(grid.dag_id, row.task_id) for grid in plan.grids for row in grid.rows if row.pulled_in is None}
         ranges = (Range(min(self._begins), self._now),) if self._begins else ()
-        inputs = Asked(
-            tasks=tuple(target for target in plan.asked.tasks if target in tasks),
+        inputs = ReplenishmentRequest(
+            tasks=tuple(target for target in plan.request.tasks if target in tasks),
             ranges=ranges,
-            wanted=plan.asked.wanted,
-            reason=plan.asked.reason,
+            cells=plan.request.cells,
+            reason=plan.request.reason,
         )
         return ReplenishmentPlan(inputs, plan.grids, plan.warnings)
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.models import Replenishment, ReplenishmentRun, Workflow
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.choices import CAP, Choices
-from taskops_provider.services.filters import check_choices, named
-from taskops_provider.services.paging import Page, check_page, order
-from taskops_provider.services.replenishment_shown import shown
-from taskops_provider.services.replenishments import visible
+from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
+from taskops_provider.services.catalog.filters import check_choices, named
+from taskops_provider.services.replenishments.create import visible
+from taskops_provider.services.replenishments.progress import ReplenishmentProgress, read_progress
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.paging import Page, check_page, order
 
 STATES = tuple(state.value for state in ReplenishmentState)
 NEWEST_FIRST = "-replenishment_id"
@@ -60,7 +59,7 @@ def list_replenishments(
     limit: int,
     offset: int = 0,
     order_by: str = NEWEST_FIRST,
-) -> Page[dict[str, Any]]:
+) -> Page[ReplenishmentProgress]:
     """Return replenishments that touch a Dag the actor may read. A constant number of queries.
 
     :raises BadInput: for an unknown state or order, a limit outside 1..1000, a negative offset
@@ -70,15 +69,15 @@ def list_replenishments(
     query = visible(select(Replenishment).where(*_conditions(where, actor)), actor)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     ordered = order(query, order_by, ORDERS, [Replenishment.id.desc()])
-    found = session.scalars(ordered.limit(limit).offset(offset)).all()
-    return Page(shown(session, actor, found, now), total, limit, offset)
+    rows = session.scalars(ordered.limit(limit).offset(offset)).all()
+    return Page(read_progress(session, actor, rows, now), total, limit, offset)
 
 
-def list_actors(session: Session, actor: Actor) -> Choices:
+def list_actors(session: Session, actor: Actor) -> FilterChoices:
     """Return who made the replenishments that the actor may know of."""
     query = visible(select(Replenishment.actor).distinct(), actor).order_by(Replenishment.actor).limit(CAP + 1)
     found = session.scalars(query).all()
-    return Choices(tuple(found[:CAP]), len(found) > CAP)
+    return FilterChoices(tuple(found[:CAP]), len(found) > CAP)
 
 
 def _conditions(where: ReplenishmentFilter, actor: Actor) -> list[ColumnElement[bool]]:

@@ -1,46 +1,49 @@
-"""What a replenishment would do: a grid task by cycle, with the class of each cell and what becomes of it (SPEC 6)."""
+"""What a replenishment would do: a grid task by cycle, the class of each cell, what becomes of it (requirements 6)."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
-from taskops_provider.adapter import dag_state
-from taskops_provider.adapter.cells import RunRow, average_durations, runs_between, seen_between
+from taskops_provider.adapter.cells import RunRow, average_durations, cell_facts_between, runs_between
 from taskops_provider.adapter.cycles import Cycle, cycles_between, why_no_cycles
 from taskops_provider.adapter.graphs import DagGraph, load_graph
 from taskops_provider.domain.cells import (
     FINISHED,
     CellClass,
-    Seen,
+    CellFacts,
     classify,
     reverse,
     skipped_by_gate,
     topological,
     wanted_classes,
 )
-from taskops_provider.domain.replenishment import Asked, Range, check_asked, clamp, merge
+from taskops_provider.domain.replenishment import Range, ReplenishmentRequest, clamp, merge
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.lineage import links_around
-from taskops_provider.services.replenishment_targets import find_targets
+from taskops_provider.services.catalog.lineage import links_around
+from taskops_provider.services.gate.whose_pause import paused_for_people
+from taskops_provider.services.replenishments.plan_checks import check_conf, paused_warning
+from taskops_provider.services.replenishments.targets import find_targets
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import Turn, large_work
 
 #: how far back runs are looked at to estimate how long a task takes
 HISTORY = timedelta(days=90)
+
+#: cells of a plan that takes a while
+LARGE = 10_000
 
 CLASSES = tuple(CellClass)
 _CODE = {found: code for code, found in enumerate(CLASSES)}
 
 
 @dataclass
-class Row:
+class PlannedRow:
     """The cells of one task, one byte a cycle.
 
     :param classes: codes, indexes of :data:`CLASSES`
@@ -70,7 +73,7 @@ class Grid:
     dag_id: str
     cycles: list[Cycle]
     runs: list[RunRow | None]
-    rows: list[Row]
+    rows: list[PlannedRow]
     seconds: float | None = None
     stage: int = 0
 
@@ -95,7 +98,7 @@ class Grid:
 class ReplenishmentPlan:
     """What a replenishment would do, and what people should know of it."""
 
-    asked: Asked
+    request: ReplenishmentRequest
     grids: list[Grid] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -104,74 +107,34 @@ class ReplenishmentPlan:
         known = [grid.seconds for grid in self.grids if grid.seconds is not None]
         return max(known) if known else None
 
-    def as_json(self) -> dict[str, Any]:
-        """The plan as every surface shows it."""
-        classes: Counter[str] = Counter()
-        for grid in self.grids:
-            for row in grid.rows:
-                classes.update(row.counts())
-        cells = sum(classes.values())
-        executing = sum(row.executes.count(1) for grid in self.grids for row in grid.rows)
-        seconds = self.seconds()
-        return {
-            "name": self.asked.name or None,
-            "cells": cells,
-            "counts": {
-                "by_class": dict(classes),
-                "execute": executing,
-                "left_alone": cells - executing,
-                "new_runs": sum(len(grid.new_runs()) for grid in self.grids),
-                "existing_runs": sum(len(grid.old_runs()) for grid in self.grids),
-            },
-            "estimated_seconds": None if seconds is None else round(seconds),
-            "warnings": self.warnings,
-            "workflows": [_grid_json(grid) for grid in self.grids],
-        }
 
-
-def _grid_json(grid: Grid) -> dict[str, Any]:
-    return {
-        "dag_id": grid.dag_id,
-        "cycles": len(grid.cycles),
-        "first": grid.cycles[0].logical_date if grid.cycles else None,
-        "last": grid.cycles[-1].logical_date if grid.cycles else None,
-        "new_runs": len(grid.new_runs()),
-        "existing_runs": len(grid.old_runs()),
-        "tasks": [
-            {
-                "task_id": row.task_id,
-                "pulled_in": row.pulled_in,
-                "by_class": row.counts(),
-                "execute": row.executes.count(1),
-            }
-            for row in grid.rows
-        ],
-    }
-
-
-def plan_replenishment(session: Session, actor: Actor, asked: Asked, now: datetime) -> ReplenishmentPlan:
+def plan_replenishment(
+    session: Session, actor: Actor, request: ReplenishmentRequest, now: datetime
+) -> ReplenishmentPlan:
     """Return what a replenishment would do, without changing anything.
 
     Queries: a few for the targets, and one for each Dag and table, whatever the number of cycles.
 
-    :raises BadInput: for inputs that cannot be, a future or empty range, a Dag for which nothing can be done, more
-        cells than ``[taskops] max_replenishment_cells``
-    :raises NotFound: for a workflow or task that does not exist, or may not be seen
+    :raises BadInput: for a future or empty range, a Dag for which nothing can be done, more cells than
+        ``[taskops] max_replenishment_cells``
+    :raises ResourceNotFound: for a workflow or task that does not exist, or may not be seen
     :raises Forbidden: where the actor may not edit one that was named
+    :raises Conflict: for a large one while other large requests are under way
     """
-    check_asked(asked)
-    ranges = merge(asked.ranges)
+    ranges = merge(request.ranges)
     if ranges[0].first > now:
         raise BadInput(f"the range from {ranges[0].first.isoformat()} lies in the future; nothing has been missed yet")
-    targets = find_targets(session, actor, asked)
-    plan = ReplenishmentPlan(asked, warnings=targets.warnings)
-    budget = Budget(config.max_replenishment_cells())
-    for dag_id, task_ids in targets.tasks.items():
-        grid = _plan_dag(session, plan, dag_id, task_ids, ranges, now, budget)
-        if grid is not None:
-            plan.grids.append(grid)
+    targets = find_targets(session, actor, request)
+    plan = ReplenishmentPlan(request, warnings=list(targets.warnings))
+    with large_work("the plan") as turn:
+        budget = Budget(config.max_replenishment_cells(), turn)
+        for dag_id, task_ids in targets.tasks.items():
+            grid = _plan_dag(session, plan, dag_id, task_ids, ranges, now, budget)
+            if grid is not None:
+                plan.grids.append(grid)
     if not any(grid.cycles for grid in plan.grids):
         raise BadInput(_nothing_there(plan.warnings))
+    plan.warnings += check_conf(plan.grids, request.conf)
     set_stages(session, plan.grids)
     return plan
 
@@ -201,11 +164,15 @@ def _nothing_there(warnings: Iterable[str]) -> str:
 
 
 class Budget:
-    """Counts the cells of all Dags, so that a range of a hundred years is refused before it is laid out."""
+    """Counts the cells of all Dags, so that a range of a hundred years is refused before it is laid out.
 
-    def __init__(self, most: int):
+    :param turn: taken for a plan that is large
+    """
+
+    def __init__(self, most: int, turn: Turn | None = None):
         self._most = most
         self._left = most
+        self._turn = turn
 
     def cycles(self, cycles: Iterator[Cycle], tasks: int) -> list[Cycle]:
         """Take the cycles of a Dag.
@@ -220,6 +187,8 @@ class Budget:
                     f"that is more than {self._most:,} cells, task by cycle ([taskops] max_replenishment_cells); "
                     "ask for shorter ranges or fewer tasks"
                 )
+            if self._turn and self._most - self._left > LARGE:
+                self._turn.take()
             taken.append(cycle)
         return taken
 
@@ -238,8 +207,8 @@ def _plan_dag(
         plan.warnings.append(f"{dag_id} is left out: Airflow has no version of it")
         return None
     own_ranges = _clamped(plan, dag_id, graph, ranges)
-    if graph.is_paused:
-        plan.warnings.append(_paused_warning(session, dag_id))
+    if paused_for_people(session, [dag_id]):
+        plan.warnings.append(paused_warning(session, dag_id))
     return lay_grid(session, plan, dag_id, graph, asked_for, own_ranges, now, budget)
 
 
@@ -247,7 +216,7 @@ def _plan_dag(
 Keep = Callable[[str, Cycle, RunRow | None], bool]
 
 
-def lay_grid(
+def lay_grid(  # noqa: PLR0913 - the plan's state becomes one object with the rebuild of the engine
     session: Session,
     plan: ReplenishmentPlan,
     dag_id: str,
@@ -270,24 +239,18 @@ def lay_grid(
     task_ids = [task_id for task_id in topological(graph.downstream) if task_id in asked_for or task_id in pulled_in]
     runs = runs_between(session, dag_id, ranges) if ranges else []
     cycles, of_cycle = _lay_out(plan, dag_id, graph, ranges, runs, len(task_ids), now, budget)
-    seen = seen_between(session, dag_id, task_ids, ranges, releases_held=releases_held) if any(of_cycle) else {}
+    seen = cell_facts_between(session, dag_id, task_ids, ranges, releases_held=releases_held) if any(of_cycle) else {}
     size = len(cycles)
-    rows = [Row(task_id, bytearray(size), bytearray(size), pulled_in.get(task_id)) for task_id in task_ids]
+    rows = [PlannedRow(task_id, bytearray(size), bytearray(size), pulled_in.get(task_id)) for task_id in task_ids]
     grid = Grid(graph, dag_id, cycles, of_cycle, rows)
     _classify(grid, seen)
-    _choose(grid, plan.asked, asked_for, keep)
-    grid.seconds = _estimate(session, grid, plan.asked.max_active_runs, now)
+    _choose(grid, plan.request, asked_for, keep)
+    grid.seconds = _estimate(session, grid, plan.request.max_active_runs, now)
     for row in sorted(rows, key=lambda row: row.task_id):
         # of a gap in which nothing executes nothing is pulled in either
         if row.pulled_in and (keep is None or any(row.executes)):
             plan.warnings.append(f"{dag_id} {row.task_id} executes too: {row.pulled_in}")
     return grid
-
-
-def _paused_warning(session: Session, dag_id: str) -> str:
-    unfinished = dag_state.unfinished_run_counts(session, [dag_id]).get(dag_id, 0)
-    frozen = f"; its {unfinished} unfinished run{'s' if unfinished > 1 else ''} will go on" if unfinished else ""
-    return f"{dag_id} is paused: for the while it is not, but makes no runs of its own{frozen}"
 
 
 def _pull_in(graph: DagGraph, asked_for: set[str]) -> dict[str, str]:
@@ -316,7 +279,7 @@ def _clamped(plan: ReplenishmentPlan, dag_id: str, graph: DagGraph, ranges: list
     return clamped
 
 
-def _lay_out(
+def _lay_out(  # noqa: PLR0913 - the plan's state becomes one object with the rebuild of the engine
     plan: ReplenishmentPlan,
     dag_id: str,
     graph: DagGraph,
@@ -354,7 +317,7 @@ def _lay_out(
     return [cycle for cycle, _ in pairs], [run for _, run in pairs]
 
 
-def _classify(grid: Grid, seen: dict[str, dict[str, list[Seen]]]) -> None:
+def _classify(grid: Grid, seen: dict[str, dict[str, list[CellFacts]]]) -> None:
     upstream = reverse(grid.graph.downstream)
     no_run = _CODE[CellClass.NO_RUN]
     for row in grid.rows:
@@ -369,7 +332,7 @@ def _classify(grid: Grid, seen: dict[str, dict[str, list[Seen]]]) -> None:
 
 
 def classes_in_run(
-    of_run: Mapping[str, list[Seen]], upstream: Mapping[str, Collection[str]], *, is_finished: bool
+    of_run: Mapping[str, list[CellFacts]], upstream: Mapping[str, Collection[str]], *, is_finished: bool
 ) -> dict[str, CellClass]:
     """Return what became of the tasks of one run, by task id.
 
@@ -382,14 +345,14 @@ def classes_in_run(
     return classes | dict.fromkeys(skipped_by_gate(classes, skipped, upstream), CellClass.GATED)
 
 
-def _in_finished_run(seen: Seen) -> Seen:
+def _in_finished_run(seen: CellFacts) -> CellFacts:
     """What has not ended in a run that has was stopped with it: it is missing."""
-    return Seen("skipped", gated=True) if seen.state not in FINISHED else seen
+    return CellFacts("skipped", gated=True) if seen.state not in FINISHED else seen
 
 
-def _choose(grid: Grid, asked: Asked, asked_for: set[str], keep: Keep | None) -> None:
+def _choose(grid: Grid, request: ReplenishmentRequest, asked_for: set[str], keep: Keep | None) -> None:
     """Mark the cells that are going to execute."""
-    codes = {_CODE[found] for found in wanted_classes(asked.wanted)}
+    codes = {_CODE[found] for found in wanted_classes(request.cells)}
     done = _CODE[CellClass.DONE]
     graph = grid.graph
     wanted = bytes(code in codes for code in range(256))
@@ -413,7 +376,7 @@ def _choose(grid: Grid, asked: Asked, asked_for: set[str], keep: Keep | None) ->
             )
 
 
-def _keep_inside(grid: Grid, row: Row) -> None:
+def _keep_inside(grid: Grid, row: PlannedRow) -> None:
     """A task has no instances outside of its own dates."""
     first, last = grid.graph.periods.get(row.task_id, (None, None))
     dates = [cycle.logical_date for cycle in grid.cycles]

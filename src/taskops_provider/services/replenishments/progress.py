@@ -1,21 +1,81 @@
-"""Replenishments as every surface shows them: their progress, and only what the actor may read of them."""
+"""How far replenishments are, as every surface shows it, and only what the actor may read of them."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.progress import CellState, ReplenishmentState, percentages
 from taskops_provider.models import OperationItem, Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.replenishments.recorded import RecordedInputs, readable_inputs
+from taskops_provider.services.shared.actor import Actor
 
 #: of the record of a replenishment
 VERB = "replenish"
+#: for those who may not read all of its Dags and their runs
+HIDDEN_PROBLEM = "a part of it does not go on"
+
+
+@dataclass(frozen=True, slots=True)
+class CellCounts:
+    """Cells by their class when they were planned, and by their state; every state is there."""
+
+    by_class: Mapping[str, int]
+    by_state: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowProgress:
+    """The part of one workflow."""
+
+    dag_id: str
+    percent_complete: float
+    percent_success: float
+    by_state: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplenishmentProgress:
+    """One replenishment.
+
+    :param name: by the Dags that the actor may read if nobody gave it one
+    :param eta: when it is likely to end
+    :param problem: what it waits for, or what it could not execute; None if all is well
+    """
+
+    replenishment_id: int
+    operation_id: int
+    name: str
+    state: str
+    percent_complete: float
+    percent_success: float
+    eta: datetime | None
+    counts: CellCounts
+    actor: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    problem: str | None
+    inputs: RecordedInputs
+
+
+@dataclass(frozen=True, slots=True)
+class ReplenishmentDetails(ReplenishmentProgress):
+    """One replenishment, and each of its workflows that the actor may read."""
+
+    workflows: Sequence[WorkflowProgress]
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedReplenishment(ReplenishmentDetails):
+    """One that was just queued, and what people should know of its plan."""
+
+    warnings: Sequence[str]
 
 
 def cell_counts(session: Session, ids: Collection[int]) -> dict[int, dict[str, int]]:
@@ -31,18 +91,35 @@ def cell_counts(session: Session, ids: Collection[int]) -> dict[int, dict[str, i
     return counts
 
 
-def shown(session: Session, actor: Actor, found: Collection[Replenishment], now: datetime) -> list[dict[str, Any]]:
-    """Return replenishments as JSON. Two queries, whatever their number and size."""
+def read_progress(
+    session: Session, actor: Actor, rows: Collection[Replenishment], now: datetime
+) -> list[ReplenishmentProgress]:
+    """Return how far replenishments are. A constant number of queries."""
     states: dict[int, Counter[str]] = defaultdict(Counter)
     classes: dict[int, Counter[str]] = defaultdict(Counter)
-    for key, was, state, number in session.execute(_cells(actor, [one.id for one in found])):
+    for key, was, state, number in session.execute(_cells(actor, [row.id for row in rows])):
         states[key][state] += number
         classes[key][was] += number
-    names = _default_names(session, actor, [one.operation_id for one in found if not one.name])
-    return [
-        _json(one, actor, names.get(one.operation_id, f"replenishment {one.id}"), states[one.id], classes[one.id], now)
-        for one in found
-    ]
+    names = _default_names(session, actor, [row.operation_id for row in rows if not row.name])
+    hidden = _partly_hidden(session, actor, [row.id for row in rows if row.problem])
+    progress = []
+    for row in rows:
+        by_state = {state.value: states[row.id].get(state, 0) for state in CellState}
+        name = row.name or names.get(row.operation_id, f"replenishment {row.id}")
+        one = _progress(row, name, CellCounts(dict(classes[row.id]), by_state), actor, now)
+        progress.append(replace(one, problem=HIDDEN_PROBLEM) if row.id in hidden else one)
+    return progress
+
+
+def _partly_hidden(session: Session, actor: Actor, ids: Collection[int]) -> set[int]:
+    """Return those of which the actor may not read all Dags and their runs: their problem may name one of these."""
+    readable = actor.permissions.runs_readable()
+    if readable is None or not ids:
+        return set()
+    query = select(ReplenishmentRun.replenishment_id).where(
+        ReplenishmentRun.replenishment_id.in_(ids), ReplenishmentRun.dag_id.not_in(sorted(readable))
+    )
+    return set(session.scalars(query.distinct()))
 
 
 def _cells(actor: Actor, ids: Collection[int]) -> Select[int, str, str, int]:
@@ -79,49 +156,40 @@ def _default_names(session: Session, actor: Actor, operation_ids: Collection[int
     }
 
 
-def readable_inputs(actor: Actor, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return inputs, or options of a record that are like them, without targets in Dags that the actor may not read."""
-    return {
-        **inputs,
-        "workflows": [dag_id for dag_id in inputs["workflows"] if actor.may_read(dag_id)],
-        "tasks": [task for task in inputs["tasks"] if actor.may_read(task["dag_id"])],
-    }
+def _progress(row: Replenishment, name: str, counts: CellCounts, actor: Actor, now: datetime) -> ReplenishmentProgress:
+    percent = percentages(counts.by_state)
+    return ReplenishmentProgress(
+        replenishment_id=row.id,
+        operation_id=row.operation_id,
+        name=name,
+        state=row.state,
+        percent_complete=percent.complete,
+        percent_success=percent.success,
+        eta=_eta(row, percent.complete, now),
+        counts=counts,
+        actor=row.actor,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        problem=row.problem,
+        inputs=RecordedInputs.read(readable_inputs(actor, row.inputs)),
+    )
 
 
-def _json(
-    one: Replenishment, actor: Actor, name: str, states: Counter[str], classes: Counter[str], now: datetime
-) -> dict[str, Any]:
-    shares = percentages(states)
-    return {
-        "replenishment_id": one.id,
-        "operation_id": one.operation_id,
-        "name": one.name or name,
-        "state": one.state,
-        **shares,
-        "eta": _eta(one, shares["percent_complete"], now),
-        "counts": {"by_class": dict(classes), "by_state": {state.value: states.get(state, 0) for state in CellState}},
-        "actor": one.actor,
-        "created_at": one.created_at,
-        "started_at": one.started_at,
-        "ended_at": one.ended_at,
-        "inputs": readable_inputs(actor, one.inputs),
-    }
-
-
-def _eta(one: Replenishment, percent: float, now: datetime) -> datetime | None:
+def _eta(row: Replenishment, percent: float, now: datetime) -> datetime | None:
     """When it is likely to end: by how it went so far, before that by the plan's estimate."""
-    if one.state not in (ReplenishmentState.QUEUED, ReplenishmentState.RUNNING):
+    if row.state not in (ReplenishmentState.QUEUED, ReplenishmentState.RUNNING):
         return None
-    if one.started_at and percent >= 1:
-        left = (now - one.started_at) * ((100 - percent) / percent)
-    elif one.estimated_seconds is not None:
-        left = timedelta(seconds=one.estimated_seconds)
+    if row.started_at and percent >= 1:
+        left = (now - row.started_at) * ((100 - percent) / percent)
+    elif row.estimated_seconds is not None:
+        left = timedelta(seconds=row.estimated_seconds)
     else:
         return None
     return (now + left).replace(microsecond=0)
 
 
-def by_workflow(session: Session, actor: Actor, replenishment_id: int) -> list[dict[str, Any]]:
+def workflow_progress(session: Session, actor: Actor, replenishment_id: int) -> list[WorkflowProgress]:
     """Return the progress of each workflow of a replenishment that the actor may read. One query."""
     query = (
         select(ReplenishmentRun.dag_id, ReplenishmentCell.state, func.count())
@@ -133,4 +201,4 @@ def by_workflow(session: Session, actor: Actor, replenishment_id: int) -> list[d
     for dag_id, state, number in session.execute(query):
         if actor.may_read(dag_id):
             counts[dag_id][state] = number
-    return [{"dag_id": dag_id, **percentages(of), "by_state": of} for dag_id, of in sorted(counts.items())]
+    return [WorkflowProgress(dag_id, *percentages(by_state), by_state) for dag_id, by_state in sorted(counts.items())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 
@@ -28,14 +29,42 @@ class Permissions(Protocol):
     def may_read_runs(self, dag_id: str) -> bool:
         """Whether the user may see the runs of a Dag that they may read."""
 
+    def instances_readable(self) -> frozenset[str] | None:
+        """Dags whose task instances the user may see; None for all."""
+
+    def runs_readable(self) -> frozenset[str] | None:
+        """Dags whose runs the user may see; None for all."""
+
     def may_read_versions(self, dag_id: str) -> bool:
         """Whether the user may see the versions, and where their code is, of a Dag that they may read."""
 
     def may_read_users(self) -> bool:
         """Whether the user may see who else has an account."""
 
+    def may_read_addresses(self) -> bool:
+        """Whether the user may see which e-mail address a name has, and that it has one."""
+
+    def may_read_connections(self) -> bool:
+        """Whether the user may see Airflow's connections, and so the text of errors, which may have their hosts."""
+
     def may_change_instances(self, dag_id: str) -> bool:
         """Whether the user may rerun and end task instances of a Dag, and set their state."""
+
+    def may_create_runs(self, dag_id: str) -> bool:
+        """Whether the user may create runs of a Dag: what Airflow asks for a trigger and for a backfill."""
+
+
+#: characters of a name in our tables; names of FabAuthManager have up to 512
+NAME_LENGTH = 250
+_DIGEST_LENGTH = 32
+
+
+def recorded_name(name: str) -> str:
+    """Return a name as our tables hold it: a long one is cut and ends with a digest, so that no two are the same."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    digest = sha256(name.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+    return f"{name[: NAME_LENGTH - _DIGEST_LENGTH - 1]}~{digest}"
 
 
 class Everything:
@@ -59,13 +88,28 @@ class Everything:
     def may_read_runs(self, dag_id: str) -> bool:
         return True
 
+    def instances_readable(self) -> None:
+        return None
+
+    def runs_readable(self) -> None:
+        return None
+
     def may_read_versions(self, dag_id: str) -> bool:
         return True
 
     def may_read_users(self) -> bool:
         return True
 
+    def may_read_addresses(self) -> bool:
+        return True
+
+    def may_read_connections(self) -> bool:
+        return True
+
     def may_change_instances(self, dag_id: str) -> bool:
+        return True
+
+    def may_create_runs(self, dag_id: str) -> bool:
         return True
 
 
@@ -80,10 +124,28 @@ class Actor:
     source: str
     permissions: Permissions
 
+    @property
+    def recorded_name(self) -> str:
+        """The name as records have it, by which what is somebody's own is found: see :func:`recorded_name`."""
+        return recorded_name(self.name)
+
     def may_read(self, dag_id: str) -> bool:
         """Whether the Dag's name may be shown to the user."""
         readable = self.permissions.readable()
         return readable is None or dag_id in readable
+
+
+#: what a replenishment needs, for who lacks it
+NEEDS = "it needs to edit the Dag, to create runs of it and to change its task instances"
+
+
+def replenishable(actor: Actor, dag_ids: Collection[str]) -> set[str]:
+    """Return the Dags that the actor may replenish: edit, create runs of, clear instances of.
+
+    Airflow asks the same for a backfill, a trigger and a clear.
+    """
+    may = actor.permissions
+    return {one for one in may.editable(dag_ids) if may.may_create_runs(one) and may.may_change_instances(one)}
 
 
 MONITOR = Actor("taskops monitor", "monitor", Everything())

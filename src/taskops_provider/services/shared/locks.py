@@ -14,6 +14,7 @@ from sqlalchemy import CursorResult, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.busy_database import while_locked
 from taskops_provider.models import Lease
 
 WRITER = "writer"
@@ -28,7 +29,9 @@ def take_writer_lock(session: Session, who: str) -> None:
     session.flush()
     now = datetime.now(UTC)
     values = {"holder": who[:250], "renewed_at": now, "expires_at": now}
-    found = session.execute(update(Lease).where(Lease.name == WRITER).values(values))
+    for attempt in while_locked():
+        with attempt:
+            found = session.execute(update(Lease).where(Lease.name == WRITER).values(values))
     if not cast("CursorResult[Any]", found).rowcount:
         try:
             with session.begin_nested():

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import Select, SQLColumnExpression
 
-from taskops_provider.exceptions import BadInput
+from taskops_provider.exceptions import BadInput, NotAllowed
 
 Row = TypeVar("Row")
 
@@ -37,7 +37,10 @@ def check_page(limit: int, offset: int) -> None:
 
 
 def order(
-    query: Select[*tuple[Any, ...]], order_by: str, columns: Mapping[str, Any], tie_breakers: Sequence[Any]
+    query: Select[*tuple[Any, ...]],
+    order_by: str,
+    columns: Mapping[str, SQLColumnExpression[Any]],
+    tie_breakers: Sequence[SQLColumnExpression[Any]],
 ) -> Select[*tuple[Any, ...]]:
     """Sort by a column's name, descending with a ``-`` in front, ties always the same way.
 
@@ -45,6 +48,6 @@ def order(
     """
     name = order_by.removeprefix("-")
     if name not in columns:
-        raise BadInput(f"cannot sort by {name!r}; allowed are {', '.join(columns)} (with a - in front: descending)")
+        raise NotAllowed("order_by", order_by, f"{', '.join(columns)} (with a - in front: descending)")
     column = columns[name]
     return query.order_by(column.desc() if order_by.startswith("-") else column.asc(), *tie_breakers)

@@ -10,9 +10,11 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
-from taskops_provider.domain.operations import Item, Outcome
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.operations.outcomes import Outcome
+from taskops_provider.domain.operations.plan import Item
 from taskops_provider.models import Operation, OperationItem
-from taskops_provider.services.actor import Actor
+from taskops_provider.services.shared.actor import Actor
 
 
 def record_items(session: Session, operation_id: int, items: Collection[Item]) -> None:
@@ -29,7 +31,7 @@ def record_items(session: Session, operation_id: int, items: Collection[Item]) -
             "after": item.after,
             "reason": item.reason,
             "restore": item.restore,
-            "blocked_by": item.blocked_by or None,
+            "blocked_by": plain(item.blocked_by) or None,
         }
         for item in items
     ]

@@ -1,27 +1,27 @@
-"""Conditions on many (dag_id, task_id) pairs that every database answers from an index."""
+"""Keys of tasks, and conditions on many of them that every database answers from an index."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 
-Pair = tuple[str, str]
+from taskops_provider.domain.chunks import chunks as chunked
+
+#: (dag_id, task_id); an empty ``task_id`` stands for the workflow
+TaskKey = tuple[str, str]
 
 #: pairs in one statement; SQLite nests one level of expression for each Dag among them, and takes 1000
 CHUNK = 400
 
 
-def chunks(pairs: Collection[Pair], size: int = CHUNK) -> Iterator[list[Pair]]:
+def chunks(pairs: Collection[TaskKey], size: int = CHUNK) -> Iterator[list[TaskKey]]:
     """Cut pairs, sorted, into lists of at most ``size``."""
-    walk = iter(sorted(pairs))
-    while chunk := list(islice(walk, size)):
-        yield chunk
+    return chunked(sorted(pairs), size)
 
 
-def matches(dag_id: Any, task_id: Any, pairs: Collection[Pair]) -> ColumnElement[bool]:
+def is_one_of(dag_id: Any, task_id: Any, pairs: Collection[TaskKey]) -> ColumnElement[bool]:
     """Return the condition that two columns hold one of the pairs.
 
     Spelled out by Dag: SQLite scans the whole table for a row value ``IN`` a list.

@@ -1,4 +1,4 @@
-"""What the monitor's steps note for their next time, as settings of no project."""
+"""Watermarks: what the monitor's steps note for their next time, as settings of no project."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from taskops_provider.models import Setting
 
 
-def read_mark(session: Session, name: str) -> str | None:
+def read_watermark(session: Session, name: str) -> str | None:
     """Return what was noted; None where nothing was yet."""
     return session.scalar(select(Setting.value).where(Setting.project == "", Setting.name == name))
 
 
-def write_mark(session: Session, name: str, value: str, by: str, now: datetime) -> None:
+def write_watermark(session: Session, name: str, value: str, by: str, now: datetime) -> None:
     """Note something. The caller commits."""
     values = {"value": value, "changed_at": now, "changed_by": by}
     change = update(Setting).where(Setting.project == "", Setting.name == name).values(values)

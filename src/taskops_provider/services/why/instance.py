@@ -16,14 +16,14 @@ from taskops_provider.adapter.waiting import DagFacts
 from taskops_provider.domain.gate import EFFECT_OF_POOL, gated_note
 from taskops_provider.domain.states import Downstream, TaskStatus
 from taskops_provider.models import Task
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.causes import Moment, causes
-from taskops_provider.services.filters import join_for_tasks
-from taskops_provider.services.lineage import links_around
-from taskops_provider.services.pairs import matches
-from taskops_provider.services.status import task_status
-from taskops_provider.services.tasks import TaskRow
-from taskops_provider.services.why_reason import Reason
+from taskops_provider.services.catalog.filters import join_for_tasks
+from taskops_provider.services.catalog.lineage import links_around
+from taskops_provider.services.catalog.status import task_status
+from taskops_provider.services.catalog.tasks import TaskRow
+from taskops_provider.services.gate.why_gated import GateMoment, why_gated
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.task_keys import is_one_of
+from taskops_provider.services.why.reason import Reason
 
 #: upstream tasks that are named
 NAMED = 5
@@ -43,7 +43,7 @@ _CODES: Mapping[str, str] = {
 }
 #: they are told of in other words below
 _TOLD_OTHERWISE = frozenset({"TriggerRuleDep", "NotInRetryPeriodDep", "ReadyToRescheduleDep", "PoolSlotsAvailableDep"})
-_NOT_OF_GATED = frozenset({"pool_full", "no_pool", "max_active_tasks", "scheduled", "due"})
+_NOT_OF_GATED = frozenset({"due"})
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,16 @@ def instance_reasons(around: Around, ti: Any, *, is_known: bool) -> list[Reason]
         "deferred": _deferred,
         "awaiting_input": _input,
     }
-    more = tell.get(state, _running)(around, ti)
-    # the pool of a gated instance has no slots, and that it is next tells nothing of it
-    return found + [reason for reason in more if not (ti.pool in EFFECT_OF_POOL and reason.code in _NOT_OF_GATED)]
+    if ti.pool in EFFECT_OF_POOL:
+        # it waits for its turn, whatever the state that it does so in is called; that it is next tells nothing of it
+        return found + [reason for reason in _unscheduled(around, ti) if reason.code not in _NOT_OF_GATED]
+    return found + tell.get(state, _running)(around, ti)
 
 
 def _gated(around: Around, ti: Any, state: str | None) -> Reason:
     effect = EFFECT_OF_POOL[ti.pool]
-    moment = Moment(ti.dag_id, ti.task_id, ti.dag_run.created_at or ti.dag_run.run_after)
-    cause = causes(around.session, [moment])[moment]
+    moment = GateMoment(ti.dag_id, ti.task_id, ti.dag_run.created_at or ti.dag_run.run_after)
+    cause = why_gated(around.session, [moment])[moment]
     text = gated_note(cause, effect).removeprefix("TaskOps: ")
     is_held = effect is Downstream.HOLD and state not in _ENDED
     return Reason(
@@ -241,7 +242,7 @@ def _sensed(around: Around, ti: Any) -> list[Reason]:
         return []
     query = join_for_tasks(
         select(Task.dag_id, Task.task_id, task_status(around.now).label("status")).select_from(Task)
-    ).where(matches(Task.dag_id, Task.task_id, nodes[:NAMED]))
+    ).where(is_one_of(Task.dag_id, Task.task_id, nodes[:NAMED]))
     return [
         Reason(
             "sensor",

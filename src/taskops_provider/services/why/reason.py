@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+
+from taskops_provider.domain.gate import waits_in_gate
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,6 @@ class Reason:
     task_id: str | None = None
     pool: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """The reason as every surface shows it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class InstanceWhy:
@@ -47,18 +44,19 @@ class InstanceWhy:
     state: str | None
     reasons: list[Reason]
 
-    def as_json(self) -> dict[str, Any]:
-        """The instance as every surface shows it."""
-        return {**asdict(self), "reasons": [reason.as_json() for reason in self.reasons]}
+    @property
+    def waits_in_gate(self) -> bool:
+        """Whether it is up for retry only in name: it waits in the gate."""
+        return waits_in_gate(self.state, gated=any(reason.code in ("gated", "held") for reason in self.reasons))
 
 
 @dataclass
-class Why:
+class Explanation:
     """Why a task does not run.
 
     :param status: its shown status
     :param reasons: those of the task itself, with when its next run is made
-    :param unfinished: how many instances are unfinished, or how many one run has where one was asked for; None where
+    :param unfinished_instances: how many are unfinished, or how many one run has where one was asked for; None where
         the actor may not see them
     :param instances: the oldest of them, each with its own reasons
     """
@@ -68,17 +66,5 @@ class Why:
     status: str
     run_id: str | None = None
     reasons: list[Reason] = field(default_factory=list)
-    unfinished: int | None = None
+    unfinished_instances: int | None = None
     instances: list[InstanceWhy] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """The answer as every surface gives it."""
-        return {
-            "dag_id": self.dag_id,
-            "task_id": self.task_id,
-            "status": self.status,
-            "run_id": self.run_id,
-            "reasons": [reason.as_json() for reason in self.reasons],
-            "unfinished_instances": self.unfinished,
-            "instances": [instance.as_json() for instance in self.instances],
-        }

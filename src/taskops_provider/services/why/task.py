@@ -1,4 +1,4 @@
-"""Why is this not running? (D9) One answer for a task, and for its unfinished instances or those of one run.
+"""Why is this not running? (requirements D9) One answer for a task and its unfinished instances, or those of a run.
 
 What TaskOps knows (state, drain, gate) and what Airflow knows (pause, schedule, dependencies, pools, its processes),
 each as a plain line.
@@ -14,16 +14,16 @@ from taskops_provider.adapter import waiting
 from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.adapter.waiting import DagFacts
 from taskops_provider.domain.states import Downstream, TaskState, TaskStatus
-from taskops_provider.exceptions import Forbidden, NotFound
+from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.models import Lease
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.history import NO_INSTANCES
-from taskops_provider.services.task_facts import TaskFacts, task_facts
-from taskops_provider.services.tasks import TaskRow, get_task
-from taskops_provider.services.why_instance import Around, instance_reasons
-from taskops_provider.services.why_reason import InstanceWhy, Reason, Why
+from taskops_provider.services.catalog.instances import NO_INSTANCES
+from taskops_provider.services.catalog.task_facts import TaskFacts, task_facts
+from taskops_provider.services.catalog.tasks import TaskRow, get_task
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.why.instance import Around, instance_reasons
+from taskops_provider.services.why.reason import Explanation, InstanceWhy, Reason
 
-__all__ = ["Reason", "Why", "why"]
+__all__ = ["Explanation", "Reason", "why"]
 
 #: instances that are looked at one by one
 INSTANCES = 5
@@ -40,17 +40,19 @@ _MEANWHILE = {
 _WAY_BACK = {TaskState.PAUSED: "start it", TaskState.OFFLINE: "submit it again", TaskState.DELETED: "submit it again"}
 
 
-def why(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime, *, run_id: str | None = None) -> Why:
+def why(
+    session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime, *, run_id: str | None = None
+) -> Explanation:
     """Tell why a task does not run: a bounded number of queries, whatever the number of runs. Changes nothing.
 
     :param run_id: tell of its instances in this run alone, finished ones too
-    :raises NotFound: when there is no such task or run, or the Dag may not be read
+    :raises ResourceNotFound: when there is no such task or run, or the Dag may not be read
     :raises Forbidden: when a run is asked for whose instances may not be seen
     """
     task = get_task(session, actor, dag_id, task_id, now)
     facts = task_facts(session, dag_id, task_id)
     dag = waiting.dag_facts(session, dag_id)
-    answer = Why(dag_id, task_id, task.status, run_id)
+    answer = Explanation(dag_id, task_id, task.status, run_id)
     answer.reasons += _of_task(task, facts, now)
     answer.reasons += _of_workflow(session, task, facts, dag)
     if actor.permissions.may_read_instances(dag_id):
@@ -136,15 +138,17 @@ def _of_schedule(session: Session, task: TaskRow, dag: DagFacts, now: datetime) 
 
 
 def _tell_of_instances(
-    session: Session, actor: Actor, answer: Why, task: TaskRow, dag: DagFacts | None, now: datetime
+    session: Session, actor: Actor, answer: Explanation, task: TaskRow, dag: DagFacts | None, now: datetime
 ) -> None:
     if answer.run_id is None:
-        answer.unfinished = waiting.count_unfinished(session, task.dag_id, task.task_id)
-        found = waiting.unfinished(session, task.dag_id, task.task_id, INSTANCES) if answer.unfinished else []
+        answer.unfinished_instances = waiting.count_unfinished(session, task.dag_id, task.task_id)
+        found = waiting.unfinished(session, task.dag_id, task.task_id, INSTANCES) if answer.unfinished_instances else []
     else:
         if not waiting.has_run(session, task.dag_id, answer.run_id):
-            raise NotFound(f"Dag {task.dag_id!r} has no run {answer.run_id!r}")
-        answer.unfinished, found = waiting.of_run(session, task.dag_id, task.task_id, answer.run_id, INSTANCES)
+            raise ResourceNotFound(f"Dag {task.dag_id!r} has no run {answer.run_id!r}")
+        answer.unfinished_instances, found = waiting.of_run(
+            session, task.dag_id, task.task_id, answer.run_id, INSTANCES
+        )
         if not found:
             text = "The run has no instance of it: it was not in the Dag when the run was made."
             answer.reasons.append(Reason("not_in_run", text))
@@ -154,10 +158,12 @@ def _tell_of_instances(
         answer.instances.append(InstanceWhy(ti.run_id, ti.map_index, ti.state and str(ti.state), reasons))
 
 
-def _of_processes(session: Session, answer: Why, task: TaskRow, facts: TaskFacts, now: datetime) -> list[Reason]:
+def _of_processes(
+    session: Session, answer: Explanation, task: TaskRow, facts: TaskFacts, now: datetime
+) -> list[Reason]:
     """Say which processes are dead on which it depends."""
     found = []
-    waits = answer.unfinished and answer.run_id is None
+    waits = answer.unfinished_instances and answer.run_id is None
     if waits or task.status == TaskStatus.SCHEDULING:
         alive, seen = waiting.last_heartbeat(session, waiting.SCHEDULER)
         if not alive:

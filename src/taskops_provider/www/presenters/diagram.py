@@ -1,13 +1,13 @@
 """The diagram of a workflow, and the drawing that the lineage of a task shows too.
 
-Usage, for any :class:`~taskops_provider.services.lineage_walk.Graph`::
+Usage, for any :class:`~taskops_provider.services.catalog.lineage_graph.Graph`::
 
-    graph = lineage(session, actor, dag_id, task_id, now, depth=3, anonymous=True)
+    graph = lineage(session, actor, dag_id, task_id, now, LineageReach(3, anonymous=True))
     drawing(graph, urls, f"Lineage of {task_id}", focus=(dag_id, task_id), query={"view": "lineage"})
 
 and in a template, with the result as ``drawing``::
 
-    {% from "taskops/diagram_svg.html" import diagram %}
+    {% from "taskops/diagram/drawing.html" import diagram %}
     {{ diagram(drawing) }}
 
 That gives the toolbar (zoom, locate, filter by status) and the frame; ``diagram.js`` finds it by itself, also in parts
@@ -18,23 +18,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from taskops_provider.domain.layering import layout
-from taskops_provider.domain.layering_routes import Point
+from taskops_provider.domain.layering.layout import TooLargeToDraw, layout
+from taskops_provider.domain.layering.routes import Point
 from taskops_provider.domain.states import TaskStatus
-from taskops_provider.services.lineage import Node
-from taskops_provider.services.lineage_walk import Graph, GraphNode, workflow_graph
-from taskops_provider.www.asked import Asked
+from taskops_provider.exceptions import BadInput
+from taskops_provider.services.catalog.lineage import Node
+from taskops_provider.services.catalog.lineage_graph import Graph, GraphNode, workflow_graph
+from taskops_provider.services.shared.large_work import large_work
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.text import Badge
 from taskops_provider.www.presenters.text_width import clip, width_of
 from taskops_provider.www.urls import Urls
 
 PAGE = "diagram"
-#: what the hover card names, in this order (SPEC A7)
+#: what the hover card names, in this order (requirements A7)
 FACTS = ("Task ID", "Project", "Workflow", "Owners", "Type", "Status", "Cycle", "Plan")
+#: boxes and lines of a drawing that takes a while
+LARGE = 3_000
 #: boxes are as wide as their texts, within these limits
 NARROWEST, WIDEST = 132.0, 236.0
 #: the share of boxes whose texts are to fit
@@ -53,6 +57,10 @@ _UNKNOWN = Badge("Not in any Dag", "none")
 _HIDDEN = Badge("Not visible", "none")
 
 
+#: a value of ``FACTS``: a text, or the owners
+Fact: TypeAlias = str | list[str]
+
+
 @dataclass(frozen=True)
 class Box:
     """A task as it is drawn.
@@ -69,18 +77,18 @@ class Box:
     status: str
     badge: Badge
     url: str
-    facts: list[Any]
+    facts: list[Fact]
     title: str
     workflow: str
     task_type: str
     name: str
     search: str
-    is_focus: bool
-    is_target: bool
+    is_focus: bool = False
+    is_target: bool = False
 
 
 @dataclass(frozen=True)
-class Line:
+class EdgeLine:
     """A dependency as it is drawn: from and to the boxes of these numbers."""
 
     start: int
@@ -100,7 +108,7 @@ class StatusCount:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What ``diagram_svg.html`` shows."""
+    """What ``diagram/drawing.html`` shows."""
 
     label: str
     width: float
@@ -108,7 +116,7 @@ class Drawing:
     box_width: float
     box_height: float
     boxes: list[Box]
-    lines: list[Line]
+    lines: list[EdgeLine]
     statuses: list[StatusCount]
     kinds: list[str]
     margin: float = MARGIN
@@ -128,17 +136,28 @@ def drawing(
     :param label: what a screen reader calls the drawing
     :param focus: the task that stands out
     :param query: what the links to the tasks' pages carry besides the task: ``{"view": "lineage"}``
+    :raises BadInput: if it is too large to be drawn within a request
+    :raises Conflict: for a large one while other large requests are under way
     """
     across = len({node.dag_id for node in graph.nodes if not node.is_hidden}) > 1
     number = {(node.dag_id, node.task_id): index for index, node in enumerate(graph.nodes)}
     links = [(number[link.up], number[link.down]) for link in graph.edges]
     box_width = _box_width(graph.nodes, across=across)
     box_height = HEIGHT_WITH_WORKFLOW if across else HEIGHT
-    laid = layout(len(graph.nodes), links, box_width, box_height)
+    try:
+        with large_work("the diagram") as turn:
+            if len(graph.nodes) + len(links) > LARGE:
+                turn.take()
+            laid = layout(len(graph.nodes), links, box_width, box_height)
+    except TooLargeToDraw as error:
+        raise BadInput(f"{label} is too large to draw: {error}; the list of tasks has them all") from None
     targets = {end for _, end in links}
     boxes = [
-        _box(node, laid.corners[index], box_width, across=across, url=_url(node, urls, query or {}))
-        | {"is_focus": (node.dag_id, node.task_id) == focus, "is_target": index in targets}
+        replace(
+            _box(node, laid.corners[index], box_width, across=across, url=_url(node, urls, query or {})),
+            is_focus=(node.dag_id, node.task_id) == focus,
+            is_target=index in targets,
+        )
         for index, node in enumerate(graph.nodes)
     ]
     return Drawing(
@@ -147,9 +166,9 @@ def drawing(
         height=laid.height,
         box_width=box_width,
         box_height=box_height,
-        boxes=[Box(**box) for box in boxes],
+        boxes=boxes,
         lines=[
-            Line(*ends, link.kind, path(route))
+            EdgeLine(*ends, link.kind, path(route))
             for ends, link, route in zip(links, graph.edges, laid.routes, strict=True)
         ],
         statuses=_statuses(graph.nodes),
@@ -203,28 +222,28 @@ def _box_width(nodes: Sequence[GraphNode], *, across: bool) -> float:
     return float(round(min(max(usual, NARROWEST), WIDEST)))
 
 
-def _box(node: GraphNode, corner: Point, width: float, *, across: bool, url: str) -> dict[str, Any]:
+def _box(node: GraphNode, corner: Point, width: float, *, across: bool, url: str) -> Box:
     badge, title = _badge(node), _title(node)
     room = width - LEFT - RIGHT
     type_room = room - MARK - width_of(f"{badge.text} · ", SMALL_SIZE)
     workflow = _workflow(node)
     named = [title, *([workflow] if across and workflow else []), badge.text, *filter(None, [node.task_type])]
-    return {
-        "x": coordinate(corner[0]),
-        "y": coordinate(corner[1]),
-        "status": node.status or "",
-        "badge": badge,
-        "url": url,
-        "facts": [] if node.is_hidden else _facts(node, badge),
-        "title": clip(title, room, TITLE_SIZE, bold=True),
-        "workflow": clip(workflow, room, SMALL_SIZE) if across else "",
-        "task_type": clip(_type(node), type_room, SMALL_SIZE),
-        "name": ", ".join(named),
-        "search": "" if node.is_hidden else title,
-    }
+    return Box(
+        x=coordinate(corner[0]),
+        y=coordinate(corner[1]),
+        status=node.status or "",
+        badge=badge,
+        url=url,
+        facts=[] if node.is_hidden else _facts(node, badge),
+        title=clip(title, room, TITLE_SIZE, bold=True),
+        workflow=clip(workflow, room, SMALL_SIZE) if across else "",
+        task_type=clip(_type(node), type_room, SMALL_SIZE),
+        name=", ".join(named),
+        search="" if node.is_hidden else title,
+    )
 
 
-def _facts(node: GraphNode, badge: Badge) -> list[Any]:
+def _facts(node: GraphNode, badge: Badge) -> list[Fact]:
     workflow = _workflow(node)
     return [
         node.task_id,
@@ -263,26 +282,42 @@ def path(route: Sequence[Point]) -> str:
     return "".join(found)
 
 
-def present(asked: Asked) -> dict[str, Any]:
-    """Return what ``diagram.html`` and ``diagram_part.html`` show.
+@dataclass(frozen=True)
+class DiagramPage:
+    """What ``diagram/page.html`` and ``diagram/part.html`` show."""
 
-    :raises NotFound: when there is no such workflow, or the Dag may not be read
+    title: str
+    id: text.Name
+    name: text.Name
+    counted: str
+    badge: Badge
+    drawing: Drawing
+    large_url: str
+    workflow_url: str
+    tasks_url: str
+    dag_url: str
+    page: str = PAGE
+    section: str = "workflows"
+
+
+def diagram_page(asked: PageRequest) -> DiagramPage:
+    """Return the diagram of a workflow.
+
+    :raises ResourceNotFound: when there is no such workflow, or the Dag may not be read
     """
     dag_id = asked.one("dag_id")
     graph = workflow_graph(asked.session, asked.actor, dag_id, asked.now)
     assert graph.workflow is not None
     name = graph.workflow.display_name or dag_id
-    return {
-        "page": PAGE,
-        "section": "workflows",
-        "title": f"Diagram of {name}",
-        "id": text.name(dag_id),
-        "name": text.name(name),
-        "counted": text.count(len(graph.nodes), "task"),
-        "badge": text.WORKFLOW_BADGES[graph.workflow.status],
-        "drawing": drawing(graph, asked.urls, f"Diagram of {name}, {text.count(len(graph.nodes), 'task')}"),
-        "large_url": asked.urls.page(PAGE, {"dag_id": dag_id}),
-        "workflow_url": asked.urls.page("workflow", {"dag_id": dag_id}),
-        "tasks_url": asked.urls.page("tasks", {"dag_id": dag_id}),
-        "dag_url": asked.urls.dag(dag_id),
-    }
+    return DiagramPage(
+        title=f"Diagram of {name}",
+        id=text.name(dag_id),
+        name=text.name(name),
+        counted=text.count(len(graph.nodes), "task"),
+        badge=text.WORKFLOW_BADGES[graph.workflow.status],
+        drawing=drawing(graph, asked.urls, f"Diagram of {name}, {text.count(len(graph.nodes), 'task')}"),
+        large_url=asked.urls.page(PAGE, {"dag_id": dag_id}),
+        workflow_url=asked.urls.page("workflow", {"dag_id": dag_id}),
+        tasks_url=asked.urls.page("tasks", {"dag_id": dag_id}),
+        dag_url=asked.urls.dag(dag_id),
+    )

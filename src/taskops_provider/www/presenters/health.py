@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taskops_provider.services.health import Level, Signs, check_health, signs_of_life, span
-from taskops_provider.www.asked import Asked
+from taskops_provider.services.health import CheckLevel, SignsOfLife, check_health, signs_of_life
+from taskops_provider.services.shared.durations import span
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.text import Badge, Piece
 
-_BADGES: Mapping[Level, Badge] = {
-    Level.OK: Badge("OK", "green"),
-    Level.WARNING: Badge("Warning", "amber"),
-    Level.ERROR: Badge("Error", "red"),
+_BADGES: Mapping[CheckLevel, Badge] = {
+    CheckLevel.OK: Badge("OK", "green"),
+    CheckLevel.WARNING: Badge("Warning", "amber"),
+    CheckLevel.ERROR: Badge("Error", "red"),
 }
 #: the words of a check's name
 _NAMES: Mapping[str, tuple[str, str]] = {
@@ -41,7 +42,7 @@ class Banner:
 
 
 @dataclass(frozen=True)
-class Line:
+class HealthLine:
     """One check."""
 
     label: str
@@ -50,13 +51,13 @@ class Line:
     text: list[Piece]
 
 
-def banner(asked: Asked) -> Banner | None:
+def banner(asked: PageRequest) -> Banner | None:
     """Return what everybody should know before they work on; None where all is well. Two queries."""
     found = _trouble(signs_of_life(asked.session, asked.now))
     return Banner(*found, f"{asked.urls.page('settings')}#health") if found else None
 
 
-def _trouble(signs: Signs) -> tuple[str, str, str] | None:
+def _trouble(signs: SignsOfLife) -> tuple[str, str, str] | None:
     if not signs.monitor_runs:
         # one that ended properly left nothing but the index
         unseen = signs.monitor_seen or signs.refreshed
@@ -76,9 +77,9 @@ def _trouble(signs: Signs) -> tuple[str, str, str] | None:
     return None
 
 
-def checks(asked: Asked) -> list[Line]:
+def checks(asked: PageRequest) -> list[HealthLine]:
     """Return all checks, as ``airflow taskops check`` makes them, without names that the person may not read."""
     return [
-        Line(*_NAMES[check.name], _BADGES[check.level], text.with_code(check.message))
+        HealthLine(*_NAMES[check.name], _BADGES[check.level], text.with_code(check.message))
         for check in check_health(asked.session, asked.now, asked.actor)
     ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from taskops_provider.domain.instances import InstanceVerb
-from taskops_provider.domain.operations import OperationOutcome, Scope
+from taskops_provider.domain.operations.answers import OperationRecord
+from taskops_provider.domain.operations.outcomes import OperationOutcome
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
-from taskops_provider.services.records import EXPORT
-from taskops_provider.services.records_targets import Touched
-from taskops_provider.services.replenishment_shown import VERB as REPLENISH
+from taskops_provider.services.operations.record_targets import Touched
+from taskops_provider.services.operations.records import EXPORT
+from taskops_provider.services.replenishments.progress import VERB as REPLENISH
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.text import Badge, Piece
 
@@ -20,7 +21,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Words:
+class OperationWords:
     """A verb: as a heading, as what was done, as what was asked for; ``{}`` is to whom."""
 
     label: str
@@ -28,29 +29,33 @@ class Words:
     asked: str
 
 
-VERBS: Mapping[str, Words] = {
-    Verb.START: Words("Start", "Started {}", "start {}"),
-    Verb.PAUSE: Words("Pause", "Paused {}", "pause {}"),
-    Verb.OFFLINE: Words("Take offline", "Took {} offline", "take {} offline"),
-    Verb.DELETE: Words("Delete", "Deleted {}", "delete {}"),
-    Verb.SUBMIT: Words("Submit again", "Submitted {} again", "submit {} again"),
-    Verb.SET_OWNERS: Words("Change owners", "Changed the owners of {}", "change the owners of {}"),
-    "undo": Words("Undo", "Undid operation {number}: {}", "undo operation {number}: {}"),
-    f"instances-{InstanceVerb.RERUN.value}": Words("Rerun instances", "Reran {}", "rerun {}"),
-    f"instances-{InstanceVerb.TERMINATE.value}": Words("Terminate instances", "Terminated {}", "terminate {}"),
-    f"instances-{InstanceVerb.SET_SUCCESS.value}": Words(
+VERBS: Mapping[str, OperationWords] = {
+    Verb.START: OperationWords("Start", "Started {}", "start {}"),
+    Verb.PAUSE: OperationWords("Pause", "Paused {}", "pause {}"),
+    Verb.OFFLINE: OperationWords("Take offline", "Took {} offline", "take {} offline"),
+    Verb.DELETE: OperationWords("Delete", "Deleted {}", "delete {}"),
+    Verb.SUBMIT: OperationWords("Submit again", "Submitted {} again", "submit {} again"),
+    Verb.SET_OWNERS: OperationWords("Change owners", "Changed the owners of {}", "change the owners of {}"),
+    "undo": OperationWords("Undo", "Undid operation {number}: {}", "undo operation {number}: {}"),
+    f"instances-{InstanceVerb.RERUN.value}": OperationWords("Rerun instances", "Reran {}", "rerun {}"),
+    f"instances-{InstanceVerb.TERMINATE.value}": OperationWords("Terminate instances", "Terminated {}", "terminate {}"),
+    f"instances-{InstanceVerb.SET_SUCCESS.value}": OperationWords(
         "Set instances to success", "Set {} to success", "set {} to success"
     ),
-    f"instances-{InstanceVerb.SET_FAILED.value}": Words(
+    f"instances-{InstanceVerb.SET_FAILED.value}": OperationWords(
         "Set instances to failed", "Set {} to failed", "set {} to failed"
     ),
-    EXPORT: Words("Download", "Download of {}", "download {}"),
-    REPLENISH: Words("Replenish", "Replenished {}", "replenish {}"),
-    "alarm-create": Words("Set alarm", "Set an alarm on {}", "set an alarm on {}"),
-    "alarm-update": Words("Change alarm", "Changed an alarm on {}", "change an alarm on {}"),
-    "alarm-delete": Words("Delete alarm", "Deleted an alarm on {}", "delete an alarm on {}"),
-    "strict-mode-on": Words("Turn strict mode on", "Turned strict mode on for {}", "turn strict mode on for {}"),
-    "strict-mode-off": Words("Turn strict mode off", "Turned strict mode off for {}", "turn strict mode off for {}"),
+    EXPORT: OperationWords("Download", "Download of {}", "download {}"),
+    REPLENISH: OperationWords("Replenish", "Replenished {}", "replenish {}"),
+    "alarm-create": OperationWords("Set alarm", "Set an alarm on {}", "set an alarm on {}"),
+    "alarm-update": OperationWords("Change alarm", "Changed an alarm on {}", "change an alarm on {}"),
+    "alarm-delete": OperationWords("Delete alarm", "Deleted an alarm on {}", "delete an alarm on {}"),
+    "strict-mode-on": OperationWords(
+        "Turn strict mode on", "Turned strict mode on for {}", "turn strict mode on for {}"
+    ),
+    "strict-mode-off": OperationWords(
+        "Turn strict mode off", "Turned strict mode off for {}", "turn strict mode off for {}"
+    ),
 }
 #: from where an operation came
 SOURCES: Mapping[str, str] = {
@@ -79,22 +84,22 @@ def plain(pieces: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
-def sentence(record: Mapping[str, Any], touched: Touched | None) -> list[Piece]:
+def sentence(record: OperationRecord, touched: Touched | None) -> list[Piece]:
     """Return what an operation did: ``Paused 12 tasks of orders``.
 
     :param record: the operation, as records show it
     :param touched: what it touched; None where that is nothing, or too much to look at
     """
-    words = VERBS.get(record["verb"]) or Words("", f"{label(record['verb'])}: {{}}", f"{record['verb']} {{}}")
-    was_done = record["outcome"] != OperationOutcome.REFUSED
+    words = VERBS.get(record.verb) or OperationWords("", f"{label(record.verb)}: {{}}", f"{record.verb} {{}}")
+    was_done = record.outcome != OperationOutcome.REFUSED
     template = words.done if was_done else f"Could not {words.asked}"
-    before, _, after = template.replace("{number}", str(record["undoes"])).partition("{}")
+    before, _, after = template.replace("{number}", str(record.undoes)).partition("{}")
     to_whom = _to_whom(record, touched)
     return [piece for piece in (Piece(before), *to_whom, Piece(after)) if piece.text]
 
 
-def _to_whom(record: Mapping[str, Any], touched: Touched | None) -> list[Piece]:
-    verb, options = record["verb"], record["options"]
+def _to_whom(record: OperationRecord, touched: Touched | None) -> list[Piece]:
+    verb, options = record.verb, record.options
     if verb == EXPORT:
         return [Piece(f"{options.get('kind', 'tasks')} as {str(options.get('format', 'csv')).upper()}")]
     if "projects" in options:
@@ -110,13 +115,12 @@ def _projects(names: Sequence[str]) -> list[Piece]:
     return [Piece("project " if len(names) == 1 else "projects "), Piece(", ".join(names), is_name=True)]
 
 
-def _targets(record: Mapping[str, Any], touched: Touched | None) -> list[Piece]:
-    counts = record["counts"]
-    total, applied = sum(counts.values()), counts["applied"]
+def _targets(record: OperationRecord, touched: Touched | None) -> list[Piece]:
+    total, applied = record.counts.total, record.counts.applied
     number = f"{applied:,} of {total:,}" if 0 < applied < total else f"{total:,}"
-    if record["scope"] == Scope.WORKFLOW:
+    if record.scope == Scope.WORKFLOW:
         return _workflows(applied or total, touched)
-    if record["verb"].startswith("instances-"):
+    if record.verb.startswith("instances-"):
         of = [Piece(" of "), *_task(touched)] if touched and touched.task_id else []
         return [Piece(f"{number} instance{'' if total == 1 else 's'}"), *of]
     if touched and touched.task_id and total == 1:
@@ -151,19 +155,20 @@ def _task(touched: Touched | None) -> list[Piece]:
     ]
 
 
-def filter_words(record: Mapping[str, Any]) -> str:
+def filter_words(record: OperationRecord) -> str:
     """Return the filter of a download, empty where it has none: ``status: paused, offline; search: orders``."""
     return "; ".join(
         f"{name.replace('_', ' ')}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in record["options"].get("filter", {}).items()
+        for name, value in record.options.get("filter", {}).items()
     )
 
 
-def counts(record: Mapping[str, Any]) -> str:
+def counts(record: OperationRecord) -> str:
     """Return how many targets each outcome has: ``12 applied, 1 blocked``."""
-    if record["verb"] == EXPORT:
+    if record.verb == EXPORT:
         return ""
-    return ", ".join(f"{record['counts'][name]:,} {words}" for name, words in _COUNTS.items() if record["counts"][name])
+    numbers = record.counts.by_outcome()
+    return ", ".join(f"{numbers[name]:,} {words}" for name, words in _COUNTS.items() if numbers[name])
 
 
 @dataclass(frozen=True)

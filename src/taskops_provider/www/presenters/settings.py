@@ -1,50 +1,94 @@
-"""Settings: strict mode of projects (A18), the configuration in effect, health."""
+"""Settings: strict mode of projects (requirements A18), the configuration in effect, health."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from taskops_provider import config
-from taskops_provider.exceptions import BadInput, Forbidden, NotFound, TaskOpsError
-from taskops_provider.services.strict_effect import Effect, effect_of_strict_mode
-from taskops_provider.services.strict_mode import StrictMode, list_strict_mode, set_strict_mode
-from taskops_provider.www.asked import Asked
+from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound, TaskOpsError
+from taskops_provider.services.operations.strict_mode import StrictMode, list_strict_mode, set_strict_mode
+from taskops_provider.services.operations.strict_preview import StrictModeEffect, effect_of_strict_mode
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import health, text
-from taskops_provider.www.presenters.changes import Answer, refused
+from taskops_provider.www.presenters.answer import DialogAnswer, refused
 
 PAGE = "settings"
 _VALUES: Mapping[str, bool] = {"on": True, "off": False}
 _STEPS = ("preview", "apply")
 
 
-def present(asked: Asked) -> dict[str, Any]:
-    """Return what the template ``settings.html`` shows."""
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """Strict mode of one project."""
+
+    name: text.Name
+    is_on: bool
+    is_chosen: bool
+    differs: bool
+    changed_by: str
+    changed_at: text.Time | None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionRow:
+    """One option of the configuration."""
+
+    option: config.ConfigOption
+    about: Sequence[text.Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPage:
+    """What the template ``settings/page.html`` shows."""
+
+    may_change: bool
+    default: str
+    projects: Sequence[ProjectRow]
+    reads_all: bool
+    options: Sequence[OptionRow]
+    checks: Sequence[health.HealthLine]
+    page: str = PAGE
+    title: str = "Settings"
+
+
+@dataclass(frozen=True, slots=True)
+class StrictModeDialog:
+    """What the template ``settings/dialog.html`` shows."""
+
+    title: str
+    project: str
+    value: str
+    address: str
+    action: str
+    words: str
+
+
+def settings_page(asked: PageRequest) -> SettingsPage:
+    """Return strict mode of the projects, the configuration and the health of the installation."""
     default = config.strict_mode()
-    return {
-        "page": PAGE,
-        "title": "Settings",
-        "may_change": asked.actor.permissions.may_change_settings(),
-        "default": "on" if default else "off",
-        "projects": [_project(mode, default=default) for mode in list_strict_mode(asked.session, asked.actor)],
-        "reads_all": asked.actor.permissions.readable() is None,
-        "options": [{"option": option, "about": text.with_code(option.description)} for option in config.options()],
-        "checks": health.checks(asked),
-    }
+    return SettingsPage(
+        may_change=asked.actor.permissions.may_change_settings(),
+        default="on" if default else "off",
+        projects=[_project(mode, default=default) for mode in list_strict_mode(asked.session, asked.actor)],
+        reads_all=asked.actor.permissions.readable() is None,
+        options=[OptionRow(option, text.with_code(option.description)) for option in config.options()],
+        checks=health.checks(asked),
+    )
 
 
-def _project(mode: StrictMode, *, default: bool) -> dict[str, Any]:
-    return {
-        "name": text.name(mode.project),
-        "is_on": mode.strict_mode,
-        "is_chosen": mode.chosen,
-        "differs": mode.strict_mode is not default,
-        "changed_by": mode.changed_by or "",
-        "changed_at": text.time(mode.changed_at),
-    }
+def _project(mode: StrictMode, *, default: bool) -> ProjectRow:
+    return ProjectRow(
+        name=text.name(mode.project),
+        is_on=mode.strict_mode,
+        is_chosen=mode.chosen,
+        differs=mode.strict_mode is not default,
+        changed_by=mode.changed_by or "",
+        changed_at=text.time(mode.changed_at),
+    )
 
 
-def change(asked: Asked) -> Answer:
+def change_strict_mode(asked: PageRequest) -> DialogAnswer:
     """Return the dialog that changes strict mode of a project, or change it and show the page anew."""
     try:
         is_on = _value(asked)
@@ -53,14 +97,14 @@ def change(asked: Asked) -> Answer:
         project = _project_of(asked)
         if asked.one("step") == "apply":
             set_strict_mode(asked.session, asked.actor, project, is_on, asked.now)
-            return Answer("settings_changed.html", {}, headers={"HX-Refresh": "true"})
+            return DialogAnswer("settings/changed.html", None, headers={"HX-Refresh": "true"})
         return _preview(asked, project, is_on)
     except TaskOpsError as error:
         asked.session.rollback()
         return refused("Strict mode", error, is_part=False)
 
 
-def _value(asked: Asked) -> bool:
+def _value(asked: PageRequest) -> bool:
     given = asked.one("strict_mode")
     if given not in _VALUES:
         raise BadInput(f"strict_mode is {given[:60]!r}; allowed are {', '.join(_VALUES)}")
@@ -70,30 +114,28 @@ def _value(asked: Asked) -> bool:
     return _VALUES[given]
 
 
-def _project_of(asked: Asked) -> str:
+def _project_of(asked: PageRequest) -> str:
     given = asked.one("project")
     known = [mode.project for mode in list_strict_mode(asked.session, asked.actor)]
     if given not in known:
-        raise NotFound(f"project {given[:60]!r} does not exist; there are {', '.join(known) or 'none yet'}")
+        raise ResourceNotFound(f"project {given[:60]!r} does not exist; there are {', '.join(known) or 'none yet'}")
     return given
 
 
-def _preview(asked: Asked, project: str, is_on: bool) -> Answer:
+def _preview(asked: PageRequest, project: str, is_on: bool) -> DialogAnswer:
     word = "on" if is_on else "off"
-    return Answer(
-        "settings_dialog.html",
-        {
-            "title": f"Turn strict mode {word} for project {project}?",
-            "project": project,
-            "value": word,
-            "address": asked.urls.page(PAGE),
-            "action": f"Turn {word}",
-            "words": _effect_words(effect_of_strict_mode(asked.session, asked.actor, project), is_on=is_on),
-        },
+    dialog = StrictModeDialog(
+        title=f"Turn strict mode {word} for project {project}?",
+        project=project,
+        value=word,
+        address=asked.urls.page(PAGE),
+        action=f"Turn {word}",
+        words=_effect_words(effect_of_strict_mode(asked.session, asked.actor, project), is_on=is_on),
     )
+    return DialogAnswer("settings/dialog.html", dialog)
 
 
-def _effect_words(effect: Effect, *, is_on: bool) -> str:
+def _effect_words(effect: StrictModeEffect, *, is_on: bool) -> str:
     """What it means for the tasks that there are now."""
     if not effect.kept:
         return "No task of the project has downstream tasks that are not offline: nothing changes for now."

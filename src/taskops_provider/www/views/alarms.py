@@ -1,4 +1,4 @@
-"""Alarms: what fired, and the rules."""
+"""Alarms, and their rules."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from functools import partial
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.domain.operations import Scope
-from taskops_provider.www.presenters import alarm_rule, alarm_rule_control, alarm_rules, alarms
+from taskops_provider.domain.operations.targets import Scope
+from taskops_provider.www.presenters.alarms import rule_actions, rule_dialog
+from taskops_provider.www.presenters.alarms.acknowledge import present_acknowledge
+from taskops_provider.www.presenters.alarms.details import present_alarm
+from taskops_provider.www.presenters.alarms.listing import present_alarms
+from taskops_provider.www.presenters.alarms.rules import RULE_ACTIONS, present_rules
 from taskops_provider.www.views.dialogs import DialogView
 
-_VERBS = ",".join(repr(verb) for verb in alarm_rules.VERBS)
+_ACTIONS = ",".join(map(repr, RULE_ACTIONS))
 
 
 class TaskOpsAlarmsView(DialogView):
@@ -21,50 +25,55 @@ class TaskOpsAlarmsView(DialogView):
 
     @expose("/alarms")
     def list(self) -> Response:
-        """Show one page of what fired."""
-        return self.show("alarms.html", alarms.present)
+        """Show one page of the alarms."""
+        return self.show("alarms/events.html", present_alarms)
 
     @expose("/alarm")
     def details(self) -> Response:
         """Show one alarm with the messages about it."""
-        return self.show("alarm.html", alarms.present_details)
+        return self.show("alarms/event.html", present_alarm)
 
     @expose("/alarms/confirm", methods=["POST"])
-    def confirm(self) -> Response:
-        """Ask whether to confirm alarms, or do it."""
-        return self.answer(alarms.present_confirm)
+    def acknowledge(self) -> Response:
+        """Ask whether to acknowledge alarms, or do it."""
+        return self.answer(present_acknowledge)
 
     @expose("/alarm_rules")
     def rules(self) -> Response:
         """Show one page of the rules."""
-        return self.show("alarm_rules.html", alarm_rules.present)
+        return self.show("alarms/rules.html", present_rules)
 
     @expose("/alarm_rules/new", methods=["POST"])
     def new(self) -> Response:
         """Show the dialog of a new rule, or make it."""
-        return self.answer(partial(alarm_rule.present_new, scope=None))
+        return self.answer(partial(rule_dialog.present_new, scope=None))
 
     @expose("/alarm_rules/new/tasks", methods=["POST"])
     def new_on_tasks(self) -> Response:
         """Show the dialog of a rule on selected tasks, or make it on each."""
-        return self.answer(partial(alarm_rule.present_new, scope=Scope.TASK))
+        return self.answer(partial(rule_dialog.present_new, scope=Scope.TASK))
 
     @expose("/alarm_rules/new/workflows", methods=["POST"])
     def new_on_workflows(self) -> Response:
         """Show the dialog of a rule on selected workflows, or make it on each."""
-        return self.answer(partial(alarm_rule.present_new, scope=Scope.WORKFLOW))
+        return self.answer(partial(rule_dialog.present_new, scope=Scope.WORKFLOW))
 
     @expose("/alarm_rules/edit", methods=["POST"])
     def edit(self) -> Response:
         """Show the dialog of a rule, or change it."""
-        return self.answer(alarm_rule.present_edit)
+        return self.answer(rule_dialog.present_edit)
 
     @expose("/alarm_rules/test", methods=["POST"])
     def test(self) -> Response:
-        """Ask whether to send a test of a rule, or send it."""
-        return self.answer(alarm_rule_control.present_test)
+        """Ask whether to send a test of a rule, or have it sent."""
+        return self.answer(rule_actions.present_test)
 
-    @expose(f"/alarm_rules/<any({_VERBS}):verb>", methods=["POST"])
+    @expose("/alarm_rules/tested")
+    def tested(self) -> Response:
+        """Answer with what came of the last test of a rule, for the dialog that waits for it."""
+        return self.show("alarms/test.html", rule_actions.present_tested)
+
+    @expose(f"/alarm_rules/<any({_ACTIONS}):verb>", methods=["POST"])
     def change(self, verb: str) -> Response:
         """Ask whether to turn rules on or off or to delete them, or do it."""
-        return self.answer(partial(alarm_rule_control.present_change, verb=alarm_rules.VERBS[verb]))
+        return self.answer(partial(rule_actions.present_change, action=RULE_ACTIONS[verb]))

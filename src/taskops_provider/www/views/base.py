@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
 from flask_appbuilder import BaseView
@@ -15,9 +15,16 @@ from werkzeug.exceptions import HTTPException
 from taskops_provider.exceptions import Forbidden, TaskOpsError
 from taskops_provider.services.health import require_tables
 from taskops_provider.www import csrf, host
-from taskops_provider.www.asked import Asked
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import health
+from taskops_provider.www.presenters.answer import variables
 from taskops_provider.www.urls import Urls
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+#: what a presenter returns
+Presented = TypeVar("Presented")
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +54,7 @@ class TaskOpsView(BaseView):
         self, appbuilder: Any, endpoint: str | None = None, static_folder: str | None = None
     ) -> Blueprint:
         """Return the view's routes, all of them guarded."""
-        blueprint = super().create_blueprint(appbuilder, endpoint, static_folder)
+        blueprint: Blueprint = super().create_blueprint(appbuilder, endpoint, static_folder)
         blueprint.before_request(admit)
         blueprint.after_request(_add_headers)
         blueprint.register_error_handler(Exception, _show_error)
@@ -56,15 +63,21 @@ class TaskOpsView(BaseView):
             protection.exempt(blueprint)
         return blueprint
 
-    def show(self, template: str, present: Callable[[Asked], dict[str, Any]]) -> Response:
+    def show(self, template: str, present: Callable[[PageRequest], DataclassInstance]) -> Response:
         """Answer with a page, or with a part of one.
 
-        The presenter's transaction is committed before the page is made of what it returned; an error undoes it.
+        :param present: a presenter: returns what the template shows
+        """
+        shown, around = self.ask(present)
+        return make_response(render(template, **around, **variables(shown)))
 
-        :param present: a presenter: makes the template's variables of what was asked
+    def ask(self, present: Callable[[PageRequest], Presented]) -> tuple[Presented, dict[str, object]]:
+        """Return what a presenter answers, and what every page has around it.
+
+        The presenter's transaction is committed before a page is made of what it returned; an error undoes it.
         """
         with host.open_session() as session:
-            asked = Asked(
+            asked = PageRequest(
                 # fields of a form win over those of its address
                 args=request.args.to_dict(flat=False) | request.form.to_dict(flat=False),
                 actor=g.taskops_actor,
@@ -73,14 +86,11 @@ class TaskOpsView(BaseView):
                 urls=_urls(),
             )
             try:
-                shown = present(asked)
-                if not is_part():
-                    shown = {"banner": health.banner(asked), **shown}
+                return present(asked), {} if is_part() else {"banner": health.banner(asked)}
             except DBAPIError:
                 session.rollback()
                 require_tables(session)
                 raise
-        return make_response(_render(template, **shown))
 
 
 def admit() -> Response | None:
@@ -103,7 +113,8 @@ def _secret() -> str | bytes:
     return secret
 
 
-def _render(template: str, **shown: Any) -> str:
+def render(template: str, **shown: Any) -> str:
+    """Return a page of a template, with what every template is given."""
     return render_template(
         f"taskops/{template}",
         urls=_urls(),
@@ -148,8 +159,8 @@ def _show_error(error: Exception) -> Response | HTTPException:
 
 
 def _message(title: str, text: str, status: int, **more: Any) -> Response:
-    template = "message_part.html" if is_part() else "message.html"
-    return _add_headers(make_response(_render(template, title=title, text=text, **more), status))
+    template = "shared/message_part.html" if is_part() else "shared/message.html"
+    return _add_headers(make_response(render(template, title=title, text=text, **more), status))
 
 
 def _add_headers(response: Response) -> Response:

@@ -7,9 +7,9 @@ from functools import partial
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.domain.operations import Scope
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
-from taskops_provider.www.presenters import changes
+from taskops_provider.www.presenters.operations import dialog
 from taskops_provider.www.views.dialogs import DialogView
 
 _VERBS = ",".join(repr(verb.value) for verb in Verb)
@@ -21,9 +21,9 @@ class TaskOpsChangesView(DialogView):
     @expose(f"/change/tasks/<any({_VERBS}):verb>", methods=["POST"])
     def tasks(self, verb: str) -> Response:
         """Preview or apply an operation on tasks."""
-        return self.answer(partial(changes.present, scope=Scope.TASK, verb=Verb(verb)))
+        return self.answer(partial(dialog.change_dialog, scope=Scope.TASK, verb=Verb(verb)))
 
     @expose(f"/change/workflows/<any({_VERBS}):verb>", methods=["POST"])
     def workflows(self, verb: str) -> Response:
         """Preview or apply an operation on whole workflows."""
-        return self.answer(partial(changes.present, scope=Scope.WORKFLOW, verb=Verb(verb)))
+        return self.answer(partial(dialog.change_dialog, scope=Scope.WORKFLOW, verb=Verb(verb)))

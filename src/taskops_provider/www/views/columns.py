@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import lists
+from taskops_provider.www.presenters.lists import list_actions
 from taskops_provider.www.views.dialogs import DialogView
 
 
@@ -15,4 +15,4 @@ class TaskOpsColumnsView(DialogView):
     @expose("/columns", methods=["POST"])
     def save(self) -> Response:
         """Keep a choice of columns."""
-        return self.answer(lists.save_columns)
+        return self.answer(list_actions.save_columns)

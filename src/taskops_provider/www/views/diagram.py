@@ -17,9 +17,9 @@ class TaskOpsDiagramView(TaskOpsView):
     @expose("/diagram")
     def diagram(self) -> Response:
         """Show the diagram as a page."""
-        return self.show("diagram.html", diagram.present)
+        return self.show("diagram/page.html", diagram.diagram_page)
 
     @expose("/diagram/part")
     def part(self) -> Response:
         """Show the diagram for a place in another page."""
-        return self.show("diagram_part.html", diagram.present)
+        return self.show("diagram/part.html", diagram.diagram_page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import lists
+from taskops_provider.www.presenters.lists import list_actions
 from taskops_provider.www.views.dialogs import DialogView
 
 
@@ -15,4 +15,4 @@ class TaskOpsExportsView(DialogView):
     @expose("/exports", methods=["POST"])
     def prepare(self) -> Response:
         """Ask for a download."""
-        return self.answer(lists.request_download)
+        return self.answer(list_actions.request_download)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import folders
+from taskops_provider.www.presenters.lists import folders
 from taskops_provider.www.views.base import TaskOpsView
 
 
@@ -17,4 +17,4 @@ class TaskOpsFoldersView(TaskOpsView):
     @expose("/folders")
     def part(self) -> Response:
         """Answer with the folders in one, or with those that a search finds."""
-        return self.show("folders_part.html", folders.present_part)
+        return self.show("lists/folder_level.html", folders.folder_part)

@@ -8,7 +8,7 @@ from flask import Response
 from flask_appbuilder import expose
 
 from taskops_provider.domain.instances import InstanceVerb
-from taskops_provider.www.presenters import instances
+from taskops_provider.www.presenters.instances import dialog
 from taskops_provider.www.views.dialogs import DialogView
 
 _VERBS = ",".join(repr(verb.value) for verb in InstanceVerb)
@@ -20,4 +20,4 @@ class TaskOpsInstancesView(DialogView):
     @expose(f"/instances/<any({_VERBS}):verb>", methods=["POST"])
     def change(self, verb: str) -> Response:
         """Preview or apply an operation on instances of a task."""
-        return self.answer(partial(instances.present, verb=InstanceVerb(verb)))
+        return self.answer(partial(dialog.instances_dialog, verb=InstanceVerb(verb)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import owners
+from taskops_provider.www.presenters.lists import owners
 from taskops_provider.www.views.base import TaskOpsView
 
 
@@ -17,4 +17,4 @@ class TaskOpsOwnersView(TaskOpsView):
     @expose("/owners")
     def part(self) -> Response:
         """Answer with names that have a part in them."""
-        return self.show("owners_part.html", owners.present)
+        return self.show("lists/owners_found.html", owners.found_owners)

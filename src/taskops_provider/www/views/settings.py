@@ -17,9 +17,9 @@ class TaskOpsSettingsView(DialogView):
     @expose("/settings")
     def settings(self) -> Response:
         """Show strict mode of projects, the configuration and the health of the installation."""
-        return self.show("settings.html", settings.present)
+        return self.show("settings/page.html", settings.settings_page)
 
     @expose("/settings", methods=["POST"])
     def change(self) -> Response:
         """Preview or make a change of strict mode."""
-        return self.answer(settings.change)
+        return self.answer(settings.change_strict_mode)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import task, task_why
+from taskops_provider.www.presenters.task.head import task_page
+from taskops_provider.www.presenters.task.why import why_page
 from taskops_provider.www.views.base import TaskOpsView
 
 
@@ -17,9 +18,9 @@ class TaskOpsTaskView(TaskOpsView):
     @expose("/task")
     def show_page(self) -> Response:
         """Show a task: its lineage, history, curve or basic information (``view``)."""
-        return self.show("task.html", task.present)
+        return self.show("task/page.html", task_page)
 
     @expose("/task/why")
     def why(self) -> Response:
         """Answer with why the task does not run, or its instances in one run (``run_id``)."""
-        return self.show("task_why.html", task_why.present)
+        return self.show("task/why.html", why_page)

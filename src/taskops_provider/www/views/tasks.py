@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import tasks
+from taskops_provider.www.presenters.lists import tasks
 from taskops_provider.www.views.base import TaskOpsView
 
 
@@ -17,4 +17,4 @@ class TaskOpsTasksView(TaskOpsView):
     @expose("/tasks")
     def list(self) -> Response:
         """Show one page of the tasks that match the filter."""
-        return self.show("tasks.html", tasks.present)
+        return self.show("lists/tasks.html", tasks.tasks_page)

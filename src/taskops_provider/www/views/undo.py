@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import changes_undo
+from taskops_provider.www.presenters.operations import undo as operation_undo
 from taskops_provider.www.views.dialogs import DialogView
 
 
@@ -15,4 +15,4 @@ class TaskOpsUndoView(DialogView):
     @expose("/undo", methods=["POST"])
     def undo(self) -> Response:
         """Preview or apply an undo."""
-        return self.answer(changes_undo.present)
+        return self.answer(operation_undo.undo_dialog)

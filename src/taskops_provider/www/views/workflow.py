@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import workflow
+from taskops_provider.www.presenters.workflow import page
 from taskops_provider.www.views.base import TaskOpsView
 
 
@@ -17,14 +17,14 @@ class TaskOpsWorkflowView(TaskOpsView):
     @expose("/workflow")
     def show_page(self) -> Response:
         """Show a workflow with all there is to know of it."""
-        return self.show("workflow.html", workflow.present)
+        return self.show("workflow/page.html", page.workflow_page)
 
     @expose("/workflow/summary")
     def summary(self) -> Response:
         """Answer with what a row of the workflow list opens to."""
-        return self.show("workflow_summary.html", workflow.present_summary)
+        return self.show("workflow/summary.html", page.workflow_summary)
 
     @expose("/workflow/bar")
     def bar(self) -> Response:
         """Answer with the state of the workflow, for the tab of its Dag."""
-        return self.show("workflow_state.html", workflow.present_bar)
+        return self.show("workflow/state.html", page.workflow_bar)

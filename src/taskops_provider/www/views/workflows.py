@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_appbuilder import expose
 
-from taskops_provider.www.presenters import workflows
+from taskops_provider.www.presenters.lists import workflows
 from taskops_provider.www.views.base import TaskOpsView
 
 
@@ -18,4 +18,4 @@ class TaskOpsWorkflowsView(TaskOpsView):
     @expose("/workflows")
     def list(self) -> Response:
         """Show one page of the workflows that match the filter."""
-        return self.show("workflows.html", workflows.present)
+        return self.show("lists/workflows.html", workflows.workflows_page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from taskops_provider.domain.gate import WAITS_IN_GATE
 from taskops_provider.domain.instances import InstanceStatus, status_of
 from taskops_provider.www.presenters.text import Badge
 
@@ -19,8 +20,13 @@ STATUS_BADGES: Mapping[str, Badge] = {
 }
 
 
-def state_badge(state: str | None) -> Badge:
-    """Return Airflow's state of an instance in words, in the colour of what it is doing."""
+def state_badge(state: str | None, *, waits: bool = False) -> Badge:
+    """Return Airflow's state of an instance in words, in the colour of what it is doing.
+
+    :param waits: in the gate, see :func:`taskops_provider.domain.gate.waits_in_gate`
+    """
+    if waits:
+        return Badge(WAITS_IN_GATE.capitalize(), STATUS_BADGES[InstanceStatus.WAITING_FOR_UPSTREAM].tone)
     badge = STATUS_BADGES[status_of(state)]
     return badge if state is None else Badge(state.replace("_", " ").capitalize(), badge.tone)
 

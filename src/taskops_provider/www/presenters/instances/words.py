@@ -9,7 +9,7 @@ from taskops_provider.domain.instances import InstanceVerb
 
 
 @dataclass(frozen=True)
-class Words:
+class InstanceWords:
     """The words of an operation.
 
     :param done: what is said when it was done, behind the number of instances
@@ -20,24 +20,24 @@ class Words:
     effect: str
 
 
-VERBS: Mapping[InstanceVerb, Words] = {
-    InstanceVerb.RERUN: Words(
+VERBS: Mapping[InstanceVerb, InstanceWords] = {
+    InstanceVerb.RERUN: InstanceWords(
         "Rerun",
         "cleared to run again",
         "Clears exactly these instances: each runs again, and its run with it. What failed below them stays as it is. "
         "A gated one runs now.",
     ),
-    InstanceVerb.TERMINATE: Words(
+    InstanceVerb.TERMINATE: InstanceWords(
         "Terminate",
         "terminated",
         "Ends them as failed. What runs in a worker is killed at its next heartbeat; nothing is tried again.",
     ),
-    InstanceVerb.SET_SUCCESS: Words(
+    InstanceVerb.SET_SUCCESS: InstanceWords(
         "Set success",
         "set to success",
         "Marks them as success without executing. What failed below them because of them is cleared and runs.",
     ),
-    InstanceVerb.SET_FAILED: Words(
+    InstanceVerb.SET_FAILED: InstanceWords(
         "Set failed",
         "set to failed",
         "Marks them as failed, by Airflow's own rules. What runs in a worker is killed.",

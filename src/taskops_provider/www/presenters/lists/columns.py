@@ -1,14 +1,13 @@
-"""Which columns of a list somebody sees, and in which order (B25)."""
+"""Which columns of a list somebody sees, and in which order (requirements B25)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 
-class Shown(StrEnum):
+class ColumnVisibility(StrEnum):
     """Whether a column is there for somebody who has chosen nothing."""
 
     ALWAYS = "always"
@@ -31,7 +30,7 @@ class Column:
     sort: str = ""
     largest_first: bool = False
     kind: str = ""
-    shown: Shown = Shown.ALWAYS
+    shown: ColumnVisibility = ColumnVisibility.ALWAYS
 
     @property
     def css(self) -> str:
@@ -40,7 +39,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnChoice:
     """A line of the column menu.
 
     :param is_wide: shown where the window is wide
@@ -61,12 +60,12 @@ class Arranged:
     """
 
     columns: tuple[Column, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[ColumnChoice, ...]
     is_default: bool
 
 
 def arrange(
-    fixed: Column, columns: Sequence[Column], chosen: Mapping[str, Any] | None, left_out: Collection[str] = ()
+    fixed: Column, columns: Sequence[Column], chosen: Mapping[str, Sequence[str]] | None, left_out: Collection[str] = ()
 ) -> Arranged:
     """Put columns into somebody's order.
 
@@ -84,10 +83,10 @@ def arrange(
     for column in ordered:
         is_chosen = column.key in order
         choices.append(
-            Choice(
+            ColumnChoice(
                 column,
-                is_shown=column.key not in hidden if is_chosen else column.shown is not Shown.HIDDEN,
-                is_wide=column.shown is Shown.WIDE and not is_chosen,
+                is_shown=column.key not in hidden if is_chosen else column.shown is not ColumnVisibility.HIDDEN,
+                is_wide=column.shown is ColumnVisibility.WIDE and not is_chosen,
                 is_left_out=column.key in left_out,
             )
         )
@@ -100,7 +99,7 @@ def arrange(
     return Arranged((fixed, *shown), tuple(choices), not order)
 
 
-def choice_of(columns: Sequence[Column], order: Sequence[str], shown: Collection[str]) -> dict[str, Any]:
+def choice_of(columns: Sequence[Column], order: Sequence[str], shown: Collection[str]) -> dict[str, list[str]]:
     """Return what is kept of a choice.
 
     :param order: keys of columns, those that are not named behind

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
 
-from taskops_provider.services.choices import CAP, Choices
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters import folders, owners, text
+from taskops_provider.exceptions import BadInput
+from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.lists import folders, owners
 
 #: the plain field for owners, for browsers without script: several names with commas between them
 TYPED_OWNERS = "owner_names"
 
 
 @dataclass(frozen=True)
-class Option:
+class FilterOption:
     """One choice of a field.
 
     :param tone: the colour of its mark, of a status
@@ -41,11 +45,11 @@ class Field:
     label: str
     values: tuple[str, ...]
     hint: str = ""
-    options: tuple[Option, ...] | None = None
+    options: tuple[FilterOption, ...] | None = None
     more: str = ""
     find_url: str = ""
     typed: str = ""
-    tree: folders.Level | None = None
+    tree: folders.FolderLevel | None = None
     is_hidden: bool = False
     zone: str = ""
 
@@ -98,8 +102,47 @@ class Problems:
         allowed = tuple(allowed)
         for value in given:
             if value not in allowed:
-                self.lines.append(f"{name} “{value}” does not exist; allowed are {', '.join(allowed)}.")
+                self.lines.append(f"{name} is “{value}”; allowed are {', '.join(allowed)}.")
         return tuple(value for value in given if value in allowed)
+
+
+class _NotedArgs(dict[str, list[str]]):
+    """Fields of a request that note which of them were asked for."""
+
+    def __init__(self, fields: Mapping[str, list[str]]):
+        super().__init__(fields)
+        self.known: set[str] = set(_SAYS_NOTHING)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.known.add(name)
+        return super().get(name, default)
+
+
+#: fields of a list that do not say what matches
+_SAYS_NOTHING = ("page", "sort", "tab", "zone")
+Found = TypeVar("Found")
+
+
+def read_matching(asked: PageRequest, query: str, read: Callable[[PageRequest, Problems], Found]) -> Found:
+    """Return what all rows of a list under its filter are, as ``matching`` names them; ``?`` is the list without one.
+
+    What the list answers with a remark is refused here: more would match than was meant.
+
+    :param query: as :func:`~taskops_provider.www.presenters.lists.paging.query_string` made it
+    :param read: takes the request as the list gets it
+    :raises BadInput: for a text that is no query, a filter that the list does not have, a value that cannot be
+    """
+    try:
+        args = _NotedArgs(parse_qs(query.removeprefix("?"), strict_parsing=query not in ("", "?")))
+    except ValueError:
+        raise BadInput(f"matching is {query[:60]!r}; it is the query of a list, as '?status=paused'") from None
+    problems = Problems()
+    found = read(replace(asked, args=args), problems)
+    if unknown := sorted(args.keys() - args.known):
+        raise BadInput(f"matching has no filter {unknown[0][:60]!r}")
+    if problems.lines:
+        raise BadInput(problems.lines[0])
+    return found
 
 
 def text_field(name: str, label: str, value: str, hint: str) -> Field:
@@ -119,13 +162,13 @@ def moment_field(name: str, label: str, value: str, zone: str) -> Field:
 
 def fixed_field(name: str, label: str, chosen: Sequence[str], labels: Mapping[str, str]) -> Field:
     """A field with choices that are always the same."""
-    options = tuple(Option(value, words, value in chosen) for value, words in labels.items())
+    options = tuple(FilterOption(value, words, value in chosen) for value, words in labels.items())
     return Field(name, label, tuple(chosen), options=options)
 
 
 def status_field(chosen: Sequence[str], badges: Mapping[str, text.Badge]) -> Field:
     """The field for the shown status, each with its colour."""
-    options = tuple(Option(value, badge.text, value in chosen, badge.tone) for value, badge in badges.items())
+    options = tuple(FilterOption(value, badge.text, value in chosen, badge.tone) for value, badge in badges.items())
     return Field("status", "Status", tuple(chosen), options=options)
 
 
@@ -144,38 +187,38 @@ def quick(fields: Iterable[Field], url: Callable[..., str]) -> list[Quick]:
     ]
 
 
-def found_field(name: str, label: str, chosen: Sequence[str], choices: Choices) -> Field:
+def found_field(name: str, label: str, chosen: Sequence[str], choices: FilterChoices) -> Field:
     """A field with the choices that the index holds; what is chosen comes first."""
     more = f"The first {CAP} are listed; type another one" if choices.is_capped else ""
     return Field(name, label, tuple(chosen), options=_options(chosen, choices), more=more)
 
 
-def owners_of(asked: Asked) -> tuple[str, ...]:
+def owners_of(asked: PageRequest) -> tuple[str, ...]:
     """Return the owners asked for, picked and typed."""
     typed = (name.strip() for name in asked.one(TYPED_OWNERS).split(","))
     return tuple(dict.fromkeys([*asked.many("owner"), *(name for name in typed if name)]))
 
 
-def owner_field(asked: Asked, choices: Choices) -> Field:
+def owner_field(asked: PageRequest, choices: FilterChoices) -> Field:
     """The field for owners, picked or typed; where there are many they are looked for while somebody types."""
     chosen = owners_of(asked)
     find_url = asked.urls.page(owners.PAGE, {"for": "filter"}) if choices.is_capped else ""
-    shown = Choices(choices.values[: owners.OFFERED], True) if choices.is_capped else choices
+    shown = FilterChoices(choices.values[: owners.OFFERED], True) if choices.is_capped else choices
     options = _options(chosen, shown)
     return Field("owner", "Owner", chosen, options=options, find_url=find_url, typed=TYPED_OWNERS)
 
 
-def folder_field(asked: Asked) -> Field:
+def folder_field(asked: PageRequest) -> Field:
     """The field for folders: a tree of several levels, in which a folder means those below it too."""
     chosen = asked.many("folder")
     tree = folders.tree(asked, chosen)
     shown = folders.paths(tree)
-    elsewhere = tuple(Option(path, path, is_chosen=True) for path in chosen if path not in shown)
+    elsewhere = tuple(FilterOption(path, path, is_chosen=True) for path in chosen if path not in shown)
     find_url = asked.urls.page(folders.PAGE)
     return Field("folder", "Folder", chosen, options=elsewhere, find_url=find_url, tree=tree)
 
 
-def _options(chosen: Sequence[str], choices: Choices) -> tuple[Option, ...]:
+def _options(chosen: Sequence[str], choices: FilterChoices) -> tuple[FilterOption, ...]:
     """What is chosen comes first."""
     others = [value for value in choices.values if value not in chosen]
-    return tuple(Option(value, value, value in chosen) for value in [*chosen, *others])
+    return tuple(FilterOption(value, value, value in chosen) for value in [*chosen, *others])

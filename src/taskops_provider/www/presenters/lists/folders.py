@@ -1,13 +1,12 @@
-"""The tree of folders in the filter form (A19, B22)."""
+"""The tree of folders in the filter form (requirements A19, B22)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-from taskops_provider.services import folders
-from taskops_provider.www.asked import Asked
+from taskops_provider.services.catalog import folders
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.urls import Urls
 
 PAGE = "folders"
@@ -27,11 +26,11 @@ class Node:
     is_chosen: bool
     is_open: bool
     url: str
-    below: Level
+    below: FolderLevel
 
 
 @dataclass(frozen=True)
-class Level:
+class FolderLevel:
     """Folders beside each other.
 
     :param more: that there are more of them; empty where all are here
@@ -41,19 +40,31 @@ class Level:
     more: str = ""
 
 
-def tree(asked: Asked, chosen: Collection[str]) -> Level:
+def tree(asked: PageRequest, chosen: Collection[str]) -> FolderLevel:
     """Return the top of the tree, as far down as it is given at once."""
     found = folders.folder_tree(asked.session, asked.actor, chosen)
     return _level(found, asked.urls, chosen, only=len(found.folders) == 1)
 
 
-def paths(level: Level) -> set[str]:
+def paths(level: FolderLevel) -> set[str]:
     """The folders that a tree shows, of all levels."""
     return {path for node in level.nodes for path in (node.path, *paths(node.below))}
 
 
-def present_part(asked: Asked) -> dict[str, Any]:
-    """Return what the template ``folders_part.html`` shows: the folders in one, or those that a search finds."""
+@dataclass(frozen=True)
+class FolderPart:
+    """What the template ``lists/folder_level.html`` shows.
+
+    :param asked: what was searched for
+    """
+
+    level_of: FolderLevel
+    is_search: bool
+    asked: str
+
+
+def folder_part(asked: PageRequest) -> FolderPart:
+    """Return the folders in one, or those that a search finds."""
     under, part = asked.one("under"), asked.one("q")
     if under:
         found = folders.folders_below(asked.session, asked.actor, under)
@@ -61,13 +72,13 @@ def present_part(asked: Asked) -> dict[str, Any]:
         found = folders.find_folders(asked.session, asked.actor, part)
     else:
         found = folders.Folders()
-    return {"level_of": _level(found, asked.urls, ()), "is_search": not under, "asked": part}
+    return FolderPart(_level(found, asked.urls, ()), is_search=not under, asked=part)
 
 
-def _level(found: folders.Folders, urls: Urls, chosen: Collection[str], *, only: bool = False) -> Level:
+def _level(found: folders.Folders, urls: Urls, chosen: Collection[str], *, only: bool = False) -> FolderLevel:
     """:param only: there is one at the top: it is open"""
     nodes = tuple(_node(folder, urls, chosen, only=only) for folder in found.folders)
-    return Level(nodes, "There are more: search for them" if found.is_capped else "")
+    return FolderLevel(nodes, "There are more: search for them" if found.is_capped else "")
 
 
 def _node(folder: folders.Folder, urls: Urls, chosen: Collection[str], *, only: bool) -> Node:
@@ -79,5 +90,5 @@ def _node(folder: folders.Folder, urls: Urls, chosen: Collection[str], *, only: 
         is_chosen=folder.path in chosen,
         is_open=is_here and (only or any(path.startswith(f"{folder.path}/") for path in chosen)),
         url="" if is_here else urls.page(PAGE, {"under": folder.path}),
-        below=_level(folder.below, urls, chosen) if folder.below else Level(),
+        below=_level(folder.below, urls, chosen) if folder.below else FolderLevel(),
     )

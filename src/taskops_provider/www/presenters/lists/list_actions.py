@@ -1,25 +1,23 @@
-"""What is done with a list as a whole: its columns are chosen, its rows are downloaded (B24, B25)."""
+"""What is done with a list as a whole: its columns are chosen, its rows are downloaded (requirements B24, B25)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
-from taskops_provider.exceptions import BadInput
-from taskops_provider.services.exports import request_export
-from taskops_provider.services.filters import check_choices
-from taskops_provider.services.preferences import forget_preference, write_preference
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters import tasks, workflows
-from taskops_provider.www.presenters.changes import Answer
-from taskops_provider.www.presenters.columns import Column, choice_of
-from taskops_provider.www.presenters.filters import Problems
+from taskops_provider.services.catalog.filters import check_choices
+from taskops_provider.services.catalog.preferences import forget_preference, write_preference
+from taskops_provider.services.exports.request import request_export
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters.answer import DialogAnswer
+from taskops_provider.www.presenters.lists import tasks, workflows
+from taskops_provider.www.presenters.lists.columns import Column, choice_of
+from taskops_provider.www.presenters.lists.filters import Problems, read_matching
 
 #: an answer whose headers say all
-NOTHING = "nothing.html"
+NOTHING = "shared/nothing.html"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class List:
     """
 
     columns: tuple[Column, ...]
-    filter_of: Callable[[Asked, Problems], Any]
+    filter_of: Callable[[PageRequest, Problems], Any]
 
 
 LISTS = {
@@ -39,7 +37,7 @@ LISTS = {
 }
 
 
-def save_columns(asked: Asked) -> Answer:
+def save_columns(asked: PageRequest) -> DialogAnswer:
     """Keep which columns of a list (``list``) the person wants (``shown``), in which order (``column``).
 
     :raises BadInput: for a list or a column that does not exist
@@ -52,31 +50,27 @@ def save_columns(asked: Asked) -> Answer:
     else:
         choice = choice_of(wanted.columns, order, shown)
         write_preference(asked.session, asked.actor, f"columns.{name}", choice)
-    return Answer(NOTHING, {}, headers={"HX-Refresh": "true"})
+    return DialogAnswer(NOTHING, None, headers={"HX-Refresh": "true"})
 
 
-def request_download(asked: Asked) -> Answer:
+def request_download(asked: PageRequest) -> DialogAnswer:
     """Ask for all rows of a list (``list``) under its filter (``matching``), as ``format``.
 
     :raises BadInput: for a list, a filter or a format that cannot be
     :raises Conflict: when the person has too many downloads under way
     """
     _, wanted = _list_of(asked)
-    problems = Problems()
-    # a filter that the list shows with a remark is not left out here: more would match than was meant
-    where = wanted.filter_of(replace(asked, args=parse_qs(asked.one("matching").removeprefix("?"))), problems)
-    if problems.lines:
-        raise BadInput(problems.lines[0])
+    where = read_matching(asked, asked.one("matching"), wanted.filter_of)
     made = request_export(asked.session, asked.actor, where, asked.one("format"), asked.now)
     notice = {
         "text": "The download is being prepared; fetch it from the operation records.",
-        "url": asked.urls.page("operation", {"id": str(made["operation_id"])}),
+        "url": asked.urls.page("operation", {"id": str(made.operation_id)}),
         "label": "Open its record",
     }
-    return Answer(NOTHING, {}, headers={"HX-Trigger": json.dumps({"taskops:notice": notice})})
+    return DialogAnswer(NOTHING, None, headers={"HX-Trigger": json.dumps({"taskops:notice": notice})})
 
 
-def _list_of(asked: Asked) -> tuple[str, List]:
+def _list_of(asked: PageRequest) -> tuple[str, List]:
     name = asked.one("list")
     check_choices("list", [name], list(LISTS))
     return name, LISTS[name]

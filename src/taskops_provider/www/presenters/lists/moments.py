@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters.filters import Problems
+from taskops_provider.domain.iso_times import read_iso_time
+from taskops_provider.domain.zones import parse_zone
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters.lists.filters import Problems
 
 
-def period(asked: Asked, problems: Problems) -> tuple[datetime | None, datetime | None]:
+def period(asked: PageRequest, problems: Problems) -> tuple[datetime | None, datetime | None]:
     """Return the moments ``since`` and ``until`` that were asked for, in the time zone ``zone``."""
     zone = zone_of(asked.one("zone"), problems)
     since = moment_of("Since", asked.one("since"), zone, problems)
@@ -24,8 +25,8 @@ def end_of(until: datetime | None) -> datetime | None:
 def zone_of(name: str, problems: Problems) -> tzinfo:
     """Return a time zone; UTC, with a problem noted, for one that does not exist."""
     try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return parse_zone(name or "UTC")
+    except ValueError:
         problems.lines.append(f"Time zone “{name}” does not exist; UTC is taken.")
         return UTC
 
@@ -38,9 +39,9 @@ def moment_of(name: str, given: str, zone: tzinfo, problems: Problems) -> dateti
     if not given:
         return None
     try:
-        local = datetime.fromisoformat(given)
+        local = read_iso_time(given)
         moment = (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
         return min(moment, datetime.max.replace(tzinfo=UTC) - timedelta(minutes=1))
     except (ValueError, OverflowError):
-        problems.lines.append(f"{name} “{given}” is no time; allowed are a date and time, as 2026-12-24T06:00.")
+        problems.lines.append(f"{name} is “{given}”; allowed are a date and time, as 2026-12-24T06:00.")
         return None

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from taskops_provider import config
-from taskops_provider.services.paging import MAX_LIMIT, Page
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters.columns import Column
-from taskops_provider.www.presenters.filters import Chip, Field, Problems
+from taskops_provider.domain.text import whole_number
+from taskops_provider.services.shared.paging import MAX_LIMIT, Page
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters.lists.columns import Column
+from taskops_provider.www.presenters.lists.filters import Chip, Field, Problems
+
+#: a page of a list
+Found = TypeVar("Found", bound=Page[Any])
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Pager:
 class Address:
     """The address of a list with its filters, order and page."""
 
-    asked: Asked
+    asked: PageRequest
     name: str
     query: Mapping[str, tuple[str, ...]]
 
@@ -50,23 +54,24 @@ class Address:
         return self.asked.urls.page(self.name, {key: value for key, value in query.items() if value})
 
 
-def page_of(asked: Asked, problems: Problems) -> int:
+def page_of(asked: PageRequest, problems: Problems) -> int:
     """Return the number of the page asked for."""
     given = asked.one("page") or "1"
-    if given.isascii() and given.isdigit() and 1 <= int(given) <= 10**9:
-        return int(given)
-    problems.lines.append(f"Page “{given}” does not exist; the first one is shown.")
+    number = whole_number(given, digits=10)
+    if number is not None and 1 <= number <= 10**9:
+        return number
+    problems.lines.append(f"Page “{given[:60]}” does not exist; the first one is shown.")
     return 1
 
 
-def order_of(asked: Asked, columns: Sequence[Column], default: str, problems: Problems) -> str:
+def order_of(asked: PageRequest, columns: Sequence[Column], default: str, problems: Problems) -> str:
     """Return the service's name of the order asked for."""
     given = asked.one("sort") or default
     allowed = [column.sort for column in columns if column.sort]
     return given if problems.only("Sort order", [given.removeprefix("-")], allowed) else default
 
 
-def fetch(read: Callable[..., Page[Any]], page: int, order_by: str, problems: Problems) -> tuple[Page[Any], int]:
+def fetch(read: Callable[..., Found], page: int, order_by: str, problems: Problems) -> tuple[Found, int]:
     """Read one page of a list; the last one where there are not so many.
 
     :param read: takes ``limit``, ``offset``, ``order_by``

@@ -1,4 +1,4 @@
-"""What may be done with the rows of a list: boxes to select them, the toolbar, the menu of each (B12-B18, B21)."""
+"""What you can do with rows of a list: boxes to select them, toolbar, menu of each (requirements B12-B18, B21)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from taskops_provider.domain.states import Verb
-from taskops_provider.www.presenters.changes_options import WORDS
 from taskops_provider.www.presenters.text import Badge
+from taskops_provider.www.presenters.verbs import WORDS
 from taskops_provider.www.urls import Urls
 
 #: what is offered beside the verbs
@@ -33,7 +33,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Link:
+class CellLink:
     """A place that a row leads to.
 
     :param leads: ``airflow`` for a page of Airflow's, ``outside`` for one elsewhere, empty for one of ours
@@ -45,7 +45,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Scope:
+class ListScope:
     """What the rows of a list are.
 
     :param name: ``workflows`` or ``tasks``
@@ -75,7 +75,7 @@ class Offers:
     :param deletable: those that they may delete; who may not is not offered it
     """
 
-    def __init__(self, urls: Urls, scope: Scope, *, editable: Collection[str], deletable: Collection[str]):
+    def __init__(self, urls: Urls, scope: ListScope, *, editable: Collection[str], deletable: Collection[str]):
         self._scope = scope
         self._replenish_url = urls.page(f"{REPLENISH}/{scope.name}")
         self._alarm_url = urls.page(f"alarm_rules/new/{scope.name}")
@@ -122,8 +122,8 @@ class Offers:
         return Action(ALARM, "Set alarm", self._alarm_url, why_not)
 
 
-def development(urls: Urls, dag_id: str, elsewhere: Mapping[str, str]) -> Iterable[Link]:
+def development(urls: Urls, dag_id: str, elsewhere: Mapping[str, str]) -> Iterable[CellLink]:
     """Yield the places where a Dag is developed: its code in Airflow, and in its repository where there is one."""
-    yield Link("Development: code in Airflow", urls.dag(dag_id, "code"), "airflow")
+    yield CellLink("Development: code in Airflow", urls.dag(dag_id, "code"), "airflow")
     if dag_id in elsewhere:
-        yield Link("Development: repository", elsewhere[dag_id], "outside")
+        yield CellLink("Development: repository", elsewhere[dag_id], "outside")

@@ -1,15 +1,16 @@
-"""Downloads behind operation records: how far they are, and where the file is (B24)."""
+"""Downloads behind operation records: how far they are, and where the file is (requirements B24)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from taskops_provider.services.exports import ExportState
-from taskops_provider.services.records import EXPORT, get_record
-from taskops_provider.www.asked import Asked
+from taskops_provider.domain.operations.answers import OperationRecord
+from taskops_provider.exceptions import ResourceNotFound
+from taskops_provider.services.exports.request import ExportState
+from taskops_provider.services.operations.records import EXPORT, get_record
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.text import Badge
 
@@ -41,29 +42,28 @@ class Download:
     poll_seconds: int = 0
 
 
-def of_record(asked: Asked, record: Mapping[str, Any]) -> Download | None:
+def of_record(asked: PageRequest, record: OperationRecord) -> Download | None:
     """Return the download behind a record; None for another operation."""
-    if record["verb"] != EXPORT:
+    if record.verb != EXPORT:
         return None
-    export = record.get("export")
+    export = record.export
     if export is None:
         return Download(_EXPIRED, "it was kept as long as records are")
-    state = export["state"]
-    rows = text.count(export["rows"], "row")
-    details = {
+    rows = text.count(export.rows, "row")
+    details: Mapping[str, str] = {
         ExportState.QUEUED: "the monitor prepares it",
         ExportState.PREPARING: f"{rows} so far",
-        ExportState.READY: f"{rows}, {size(export['size'])}",
-        ExportState.FAILED: f"{export['error']}; ask for it again",
+        ExportState.READY: f"{rows}, {size(export.size)}",
+        ExportState.FAILED: f"{export.error}; ask for it again",
     }
-    is_own = record["actor"] == asked.actor.name[:250]
-    under_way = state in (ExportState.QUEUED, ExportState.PREPARING)
+    is_own = record.actor == asked.actor.recorded_name
+    under_way = export.state in (ExportState.QUEUED, ExportState.PREPARING)
     return Download(
-        _BADGES[state],
-        details[state],
-        asked.urls.export(export["export_id"]) if state == ExportState.READY and is_own else "",
-        asked.urls.page("operation/download", {"id": str(record["operation_id"])}) if under_way else "",
-        _seconds(record["at"], asked.now),
+        _BADGES[export.state],
+        details[export.state],
+        asked.urls.export(export.export_id) if export.state == ExportState.READY and is_own else "",
+        asked.urls.page("operation/download", {"id": str(record.operation_id)}) if under_way else "",
+        _seconds(record.at, asked.now),
     )
 
 
@@ -71,10 +71,24 @@ def _seconds(asked_at: datetime, now: datetime) -> int:
     return _SOON if now - asked_at < _LONG else _LATER
 
 
-def present_part(asked: Asked) -> dict[str, Any]:
-    """Return what the template ``operation_download.html`` shows: one download, on the list and on its page."""
+@dataclass(frozen=True, slots=True)
+class DownloadPart:
+    """What the template ``operations/download.html`` shows: one download, on the list and on its page."""
+
+    download: Download
+    number: str
+
+
+def download_part(asked: PageRequest) -> DownloadPart:
+    """Return the download behind a record.
+
+    :raises ResourceNotFound: when there is no such operation, none that the actor may see, or it is no download
+    """
     record = get_record(asked.session, asked.actor, asked.number("id"))
-    return {"download": of_record(asked, record), "number": str(record["operation_id"])}
+    download = of_record(asked, record)
+    if download is None:
+        raise ResourceNotFound(f"operation {record.operation_id} is no download")
+    return DownloadPart(download, str(record.operation_id))
 
 
 def size(number: int) -> str:

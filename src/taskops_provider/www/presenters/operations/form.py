@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from taskops_provider import config
-from taskops_provider.domain.operations import MAX_TARGETS, Options, Request, Scope, Target
-from taskops_provider.domain.states import DOWNSTREAM_ALLOWED, Downstream, Verb
+from taskops_provider.domain.iso_times import read_iso_time
+from taskops_provider.domain.operations.limits import MAX_TARGETS
+from taskops_provider.domain.operations.targets import Scope, Target
+from taskops_provider.domain.states import Verb
+from taskops_provider.domain.text import whole_number
+from taskops_provider.domain.zones import parse_zone
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.tasks import matching_targets
-from taskops_provider.services.workflows import matching_workflows
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters import filters, tasks, workflows
+from taskops_provider.inputs.operation import SWITCHES, Options, ReasonAndTicket, Request
+from taskops_provider.inputs.problems import read
+from taskops_provider.services.catalog.tasks import matching_targets
+from taskops_provider.services.catalog.workflows import matching_workflows
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters.lists import filters, tasks, workflows
 
 STEPS = ("preview", "apply")
 #: what a box that is ticked sends
@@ -38,7 +42,7 @@ class ChangeForm:
     selection: tuple[tuple[str, str], ...]
 
 
-def read_change(asked: Asked, scope: Scope, verb: Verb) -> ChangeForm:
+def read_change(asked: PageRequest, scope: Scope, verb: Verb) -> ChangeForm:
     """Read the fields of a change.
 
     :raises BadInput: for the first of them that cannot be
@@ -57,7 +61,7 @@ def read_change(asked: Asked, scope: Scope, verb: Verb) -> ChangeForm:
     )
 
 
-def step_of(asked: Asked) -> str:
+def step_of(asked: PageRequest) -> str:
     """Return what is asked of a dialog, one of :data:`STEPS`.
 
     :raises BadInput: for anything else
@@ -68,13 +72,13 @@ def step_of(asked: Asked) -> str:
     return step
 
 
-def selection_of(asked: Asked) -> tuple[tuple[str, str], ...]:
+def selection_of(asked: PageRequest) -> tuple[tuple[str, str], ...]:
     """Return the hidden fields that hold the targets, as they were sent."""
     matching = asked.one("matching")
     return (("matching", matching),) if matching else tuple(("target", value) for value in asked.many("target"))
 
 
-def targets_of(asked: Asked, scope: Scope) -> tuple[Target, ...]:
+def targets_of(asked: PageRequest, scope: Scope) -> tuple[Target, ...]:
     """Return the targets: named one by one, or all rows of a list.
 
     :raises BadInput: when there are none or too many, or the filter of the list cannot be
@@ -99,20 +103,15 @@ def _target(value: str, scope: Scope) -> Target:
     return Target(dag_id, task_id)
 
 
-def _matching(asked: Asked, scope: Scope, query: str) -> tuple[Target, ...]:
+def _matching(asked: PageRequest, scope: Scope, query: str) -> tuple[Target, ...]:
     """All rows of a list, found as the list finds them; ``?`` is the list without a filter."""
-    listed = replace(asked, args=parse_qs(query.removeprefix("?")))
-    problems = filters.Problems()
     found: tuple[Target, ...]
-    # a filter that the list shows with a remark is not left out here: more would match than was meant
     if scope is Scope.TASK:
-        where = tasks.filter_of(listed, problems)
-        _refuse(problems)
+        where = filters.read_matching(asked, query, tasks.filter_of)
         pairs = matching_targets(asked.session, asked.actor, where, asked.now, deleted=False)
         found = tuple(Target(*pair) for pair in pairs)
     else:
-        flows = workflows.filter_of(listed, problems)
-        _refuse(problems)
+        flows = filters.read_matching(asked, query, workflows.filter_of)
         dag_ids = matching_workflows(asked.session, asked.actor, flows, asked.now, deleted=False)
         found = tuple(Target(dag_id) for dag_id in dag_ids)
     if not found:
@@ -120,43 +119,31 @@ def _matching(asked: Asked, scope: Scope, query: str) -> tuple[Target, ...]:
     return found
 
 
-def _refuse(problems: filters.Problems) -> None:
-    if problems.lines:
-        raise BadInput(problems.lines[0])
+def _options(asked: PageRequest, verb: Verb) -> Options:
+    # the fields are called as the model's are, but for owner, which there are several of
+    given: dict[str, object] = {name: value for name in Options.model_fields if (value := asked.one(name))}
+    given |= {name: ticked(asked, name) for name in SWITCHES}
+    given |= {"reason": reason_of(asked), "resume_at": _resume_at(asked), "owners": asked.many("owner")}
+    if "downstream" not in given and verb in (Verb.PAUSE, Verb.OFFLINE):
+        # shown as chosen; delete has no default
+        given["downstream"] = config.default_downstream()
+    return read(Options, given)
 
 
-def _options(asked: Asked, verb: Verb) -> Options:
-    return Options(
-        reason=reason_of(asked),
-        ticket=asked.one("ticket") or None,
-        downstream=_downstream(asked, verb),
-        terminate_instances=ticked(asked, "terminate_instances"),
-        resume_at=_resume_at(asked),
-        held=asked.one("held") or "run",
-        cascade=ticked(asked, "cascade"),
-        fill_gap=ticked(asked, "fill_gap"),
-        owners=asked.many("owner"),
-        notify_owners=ticked(asked, "notify_owners"),
-    )
+def explanation_of(asked: PageRequest) -> ReasonAndTicket:
+    """Return why something is done, as a dialog asks for it.
+
+    :raises BadInput: when it cannot be kept
+    """
+    return read(ReasonAndTicket, {"reason": reason_of(asked), "ticket": asked.one("ticket")})
 
 
-def reason_of(asked: Asked) -> str | None:
+def reason_of(asked: PageRequest) -> str | None:
     """Return the reason, None without one."""
     return asked.one("reason").replace("\r\n", "\n") or None
 
 
-def _downstream(asked: Asked, verb: Verb) -> Downstream | None:
-    """The effect that is chosen; delete has no default."""
-    value = asked.one("downstream")
-    if not value:
-        return config.default_downstream() if verb in (Verb.PAUSE, Verb.OFFLINE) else None
-    if value not in list(Downstream):
-        allowed = DOWNSTREAM_ALLOWED.get(verb, tuple(Downstream))
-        raise BadInput(f"downstream is {value[:60]!r}; allowed are {', '.join(allowed)}")
-    return Downstream(value)
-
-
-def ticked(asked: Asked, name: str) -> bool:
+def ticked(asked: PageRequest, name: str) -> bool:
     """Return whether a box is ticked.
 
     :raises BadInput: when something else was sent
@@ -167,14 +154,14 @@ def ticked(asked: Asked, name: str) -> bool:
     return bool(value)
 
 
-def _resume_at(asked: Asked) -> datetime | None:
+def _resume_at(asked: PageRequest) -> datetime | None:
     """A wall clock time, in the time zone that the person chose in Airflow."""
     given = asked.one("resume_at")
     if not given:
         return None
     zone = _zone(asked.one("zone"))
     try:
-        local = datetime.fromisoformat(given)
+        local = read_iso_time(given)
         moment = (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadInput(f"the time to start again, {given[:60]!r}, is no date and time") from None
@@ -184,20 +171,19 @@ def _resume_at(asked: Asked) -> datetime | None:
 
 
 def _zone(name: str) -> tzinfo:
-    if not name or name == "UTC":
-        return UTC
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return parse_zone(name or "UTC")
+    except ValueError:
         raise BadInput(f"time zone {name[:60]!r} does not exist") from None
 
 
-def operation_id_of(asked: Asked) -> int:
+def operation_id_of(asked: PageRequest) -> int:
     """Read the number of an operation.
 
     :raises BadInput: when it is none
     """
     given = asked.one("operation_id")
-    if not (given.isascii() and given.isdigit() and 0 < int(given[:19]) < 2**63 and len(given) < 20):
+    number = whole_number(given, digits=19)
+    if number is None or not 0 < number < 2**63:
         raise BadInput(f"operation_id is {given[:60]!r}; it is the number of an operation")
-    return int(given)
+    return number

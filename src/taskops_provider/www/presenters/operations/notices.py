@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from taskops_provider.domain.alarms import EMAIL, WEBHOOK
+from taskops_provider.domain.alarms.deliveries import EMAIL
+from taskops_provider.domain.operations.answers import Notified
 from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.alarm_notices import notice_channels
+from taskops_provider.services.alarms.owner_notices import notice_channels
 from taskops_provider.www.presenters import text
 
 #: people named one by one in a dialog; the others are counted
 PEOPLE_SHOWN = 10
-_BY = {EMAIL: "e-mail", WEBHOOK: "webhook"}
+_BY = {EMAIL: "e-mail"}
 
 
-class Words(NamedTuple):
+class NoticeWords(NamedTuple):
     """A part of a sentence."""
 
     text: str
@@ -34,27 +35,27 @@ def help_text(verb: Verb) -> str:
     return f"Tells the owners by {by} what was done, by whom and why."
 
 
-def lines(notified: Mapping[str, Any]) -> Sequence[Sequence[Words]]:
+def lines(notified: Notified) -> Sequence[Sequence[NoticeWords]]:
     """Return who is told, and in a line of its own for whom no address is known."""
-    told, unreachable = notified["told"], notified["unreachable"]
+    told, unreachable = notified.told, notified.unreachable
     by = channels(notified)
-    words: list[Words] = []
+    words: list[NoticeWords] = []
     if told:
-        words += [Words(text.count(len(told), "owner"), True), Words(f" will be told: {_some(told)}.")]
+        words += [NoticeWords(text.count(len(told), "owner"), True), NoticeWords(f" will be told: {_some(told)}.")]
         if by:
-            words.append(Words(f" A message goes out by {by} too."))
+            words.append(NoticeWords(f" A message goes out by {by} too."))
     elif by:
-        words.append(Words(f"A message to the owners goes out by {by}."))
+        words.append(NoticeWords(f"A message to the owners goes out by {by}."))
     else:
-        words.append(Words("No owner will be told." if unreachable else "No owner will be told: there is none."))
+        words.append(NoticeWords("No owner will be told." if unreachable else "No owner will be told: there is none."))
     if not unreachable:
         return [words]
-    return [words, [Words("No address is known for "), Words(_some(unreachable), True), Words(".")]]
+    return [words, [NoticeWords("No address is known for "), NoticeWords(_some(unreachable), True), NoticeWords(".")]]
 
 
-def channels(notified: Mapping[str, Any]) -> str:
+def channels(notified: Notified) -> str:
     """Return what tells them besides e-mail, which is known by its addresses: ``webhook and retail_site.DutyBook``."""
-    return _by(channel for channel in notified.get("channels", ()) if channel != EMAIL)
+    return _by(channel for channel in notified.channels if channel != EMAIL)
 
 
 def _by(names: Iterable[str]) -> str:

@@ -4,37 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from taskops_provider.domain.operations import (
-    MAX_OWNER_LENGTH,
-    MAX_REASON_LENGTH,
-    MAX_TICKET_LENGTH,
-    Options,
-    Plan,
-    Request,
-    Scope,
-)
+from taskops_provider.domain.operations.limits import MAX_OWNER_LENGTH, MAX_REASON_LENGTH, MAX_TICKET_LENGTH
+from taskops_provider.domain.operations.plan import Plan
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import DOWNSTREAM_ALLOWED, Downstream, Verb
-
-
-class Words(NamedTuple):
-    """How a verb is put: on its button, and with ``12 tasks`` in the place of ``{}``."""
-
-    label: str
-    action: str
-    progress: str
-    done: str
-
-
-WORDS: Mapping[Verb, Words] = {
-    Verb.START: Words("Start", "Start {}", "Starting {}", "{} started"),
-    Verb.PAUSE: Words("Pause", "Pause {}", "Pausing {}", "{} paused"),
-    Verb.OFFLINE: Words("Take offline", "Take {} offline", "Taking {} offline", "{} taken offline"),
-    Verb.DELETE: Words("Delete", "Delete {}", "Deleting {}", "{} deleted"),
-    Verb.SUBMIT: Words("Submit again", "Submit {} again", "Submitting {} again", "{} submitted again"),
-    Verb.SET_OWNERS: Words("Change owners", "Change owners of {}", "Changing owners of {}", "Owners of {} changed"),
-}
+from taskops_provider.inputs.operation import Options, Request
 
 _EFFECTS: Mapping[Downstream, tuple[str, str]] = {
     Downstream.SKIP: ("Skip", "They are skipped, and normally so is what runs after them."),
@@ -60,7 +35,7 @@ _HELD: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class OptionCard:
     """A radio card."""
 
     value: str
@@ -70,12 +45,12 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Choices:
+class DialogFields:
     """Which fields the dialog has, and how they are set at first."""
 
-    effects: Sequence[Choice]
+    effects: Sequence[OptionCard]
     effects_legend: str
-    held: Sequence[Choice]
+    held: Sequence[OptionCard]
     has_terminate: bool
     has_resume: bool
     has_cascade: bool
@@ -87,13 +62,13 @@ class Choices:
     max_ticket: int = MAX_TICKET_LENGTH
 
 
-def choices(request: Request, plan: Plan, owners: Sequence[str]) -> Choices:
+def choices(request: Request, plan: Plan, owners: Sequence[str]) -> DialogFields:
     """Return what can be chosen.
 
     :param owners: those that the targets have now
     """
     verb, options = request.verb, request.options
-    return Choices(
+    return DialogFields(
         effects=_effects(verb, options),
         effects_legend="Deletion method" if verb is Verb.DELETE else "Their instances in runs made from now on",
         held=_cards(_HELD, options.held) if plan.held_instances else (),
@@ -106,7 +81,7 @@ def choices(request: Request, plan: Plan, owners: Sequence[str]) -> Choices:
     )
 
 
-def _effects(verb: Verb, options: Options) -> list[Choice]:
+def _effects(verb: Verb, options: Options) -> list[OptionCard]:
     words = _DELETION_METHODS if verb is Verb.DELETE else _EFFECTS
     allowed = {effect: words[effect] for effect in DOWNSTREAM_ALLOWED.get(verb, ())}
     return _cards(allowed, options.downstream)
@@ -114,8 +89,8 @@ def _effects(verb: Verb, options: Options) -> list[Choice]:
 
 def _cards(
     words: Mapping[str, tuple[str, str]] | Mapping[Downstream, tuple[str, str]], chosen: str | None
-) -> list[Choice]:
-    return [Choice(str(value), label, text, value == chosen) for value, (label, text) in words.items()]
+) -> list[OptionCard]:
+    return [OptionCard(str(value), label, text, value == chosen) for value, (label, text) in words.items()]
 
 
 def hints(request: Request) -> str:

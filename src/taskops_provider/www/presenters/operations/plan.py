@@ -6,14 +6,16 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.operations import Item, Outcome, Plan, Scope
+from taskops_provider.domain.operations.answers import BlockingTask, Counts
+from taskops_provider.domain.operations.outcomes import Outcome
+from taskops_provider.domain.operations.plan import Item, Plan
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb, WorkflowStatus
-from taskops_provider.services.described import Described, describe
-from taskops_provider.services.pairs import Pair
+from taskops_provider.services.operations.target_details import TargetDetails, target_details
+from taskops_provider.services.shared.task_keys import TaskKey
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.text import Badge, Name
 from taskops_provider.www.urls import Urls
@@ -25,7 +27,7 @@ BLOCKERS_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Blocker:
+class PlanBlocker:
     """A task that blocks a target; without an address where its Dag may not be read."""
 
     name: str
@@ -37,7 +39,7 @@ class Blocker:
 
 
 @dataclass(frozen=True)
-class Row:
+class TargetRow:
     """One target."""
 
     name: Name
@@ -53,12 +55,12 @@ class Row:
     wave: int | None = None
     #: how many tasks the row stands for, where a whole workflow is blocked
     tasks: int = 0
-    blockers: Sequence[Blocker] = ()
+    blockers: Sequence[PlanBlocker] = ()
     more_blockers: int = 0
 
 
 @dataclass(frozen=True)
-class Group:
+class TargetGroup:
     """Targets that came to the same, for the same reason.
 
     :param more: how many rows are not shown
@@ -66,18 +68,18 @@ class Group:
 
     reason: str
     count: int
-    rows: Sequence[Row]
+    rows: Sequence[TargetRow]
     more: int = 0
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPlan:
     """What a dialog shows of a plan."""
 
-    applied: Group
-    left_alone: Sequence[Group]
-    blocked: Sequence[Group]
-    counts: Mapping[str, int]
+    applied: TargetGroup
+    left_alone: Sequence[TargetGroup]
+    blocked: Sequence[TargetGroup]
+    counts: Counts
     #: ``12 tasks``, ``2 workflows``: what it applies to
     noun: str
     has_tasks: bool
@@ -109,7 +111,7 @@ class _Cut:
             self.left -= 1
 
 
-def show(session: Session, plan: Plan, urls: Urls) -> Shown:
+def shown_plan(session: Session, plan: Plan, urls: Urls) -> ShownPlan:
     """Return what is shown of a plan: a constant number of queries, whatever its size."""
     sections = {outcome: _Cut() for outcome in (Outcome.APPLIED, Outcome.LEFT_ALONE, Outcome.BLOCKED)}
     whole = _whole_workflows(plan)
@@ -118,38 +120,30 @@ def show(session: Session, plan: Plan, urls: Urls) -> Shown:
         if item.outcome in sections and whole.get(item.dag_id, item) is item:
             sections[item.outcome].add(item)
     kept = [item for cut in sections.values() for items in cut.kept.values() for item in items]
-    rows = _Rows(describe(session, [_pair(item, whole) for item in kept]), plan, whole, urls)
-    counts = plan.counts()
-    applied = [item for item in plan.items if item.outcome is Outcome.APPLIED]
-    return Shown(
+    rows = _Rows(target_details(session, [_pair(item, whole) for item in kept]), plan, whole, urls)
+    applied = plan.applied()
+    gap = plan.gap
+    return ShownPlan(
         applied=_group("", sections[Outcome.APPLIED], rows),
         left_alone=_groups(sections[Outcome.LEFT_ALONE], rows),
         blocked=_groups(sections[Outcome.BLOCKED], rows),
-        counts=counts,
-        noun=noun(plan, applied),
+        counts=plan.counts(),
+        noun=counted_targets(plan),
         has_tasks=any(item.task_id for item in kept),
         has_waves=any(item.wave is not None for item in applied),
         strict=", ".join(plan.strict_projects),
         affected=_affected(plan),
-        instances=plan.instances,
+        instances=plan.affects.instances,
         held=plan.held_instances,
-        **_gap(plan, urls),
+        gap="" if gap is None else text.count(gap.cells, "missed cell") if gap.cells else "Nothing",
+        gap_notes=gap.notes if gap else (),
+        gap_url=urls.page("replenishment", {"id": str(gap.replenishment_id)}) if gap and gap.replenishment_id else "",
     )
 
 
-def _gap(plan: Plan, urls: Urls) -> dict[str, Any]:
-    if plan.gap is None:
-        return {}
-    number = plan.gap.replenishment_id
-    return {
-        "gap": text.count(plan.gap.cells, "missed cell") if plan.gap.cells else "Nothing",
-        "gap_notes": plan.gap.notes,
-        "gap_url": urls.page("replenishment", {"id": str(number)}) if number else "",
-    }
-
-
-def noun(plan: Plan, applied: Sequence[Item]) -> str:
+def counted_targets(plan: Plan) -> str:
     """Return what a plan applies to, counted: ``12 tasks``, ``2 workflows``, ``12 tasks of 2 workflows``."""
+    applied = plan.applied()
     flows = text.count(len({item.dag_id for item in applied}), "workflow")
     if plan.scope is Scope.TASK:
         return text.count(len(applied), "task")
@@ -159,9 +153,10 @@ def noun(plan: Plan, applied: Sequence[Item]) -> str:
 
 
 def _affected(plan: Plan) -> str:
-    if not plan.downstream_tasks:
+    affects = plan.affects
+    if not affects.downstream_tasks:
         return ""
-    tasks, flows = text.count(plan.downstream_tasks, "task"), text.count(plan.downstream_workflows, "workflow")
+    tasks, flows = text.count(affects.downstream_tasks, "task"), text.count(affects.downstream_workflows, "workflow")
     return f"{tasks} downstream, in {flows}"
 
 
@@ -175,18 +170,18 @@ def _whole_workflows(plan: Plan) -> dict[str, Item]:
     return whole
 
 
-def _pair(item: Item, whole: Mapping[str, Item]) -> Pair:
+def _pair(item: Item, whole: Mapping[str, Item]) -> TaskKey:
     return item.dag_id, "" if whole.get(item.dag_id) is item else item.task_id
 
 
-def _groups(cut: _Cut, rows: _Rows) -> list[Group]:
+def _groups(cut: _Cut, rows: _Rows) -> list[TargetGroup]:
     """The most frequent reason first."""
     return [_group(reason, cut, rows) for reason in sorted(cut.counts, key=lambda r: (-cut.counts[r], r))]
 
 
-def _group(reason: str, cut: _Cut, rows: _Rows) -> Group:
+def _group(reason: str, cut: _Cut, rows: _Rows) -> TargetGroup:
     kept = cut.kept[reason]
-    return Group(
+    return TargetGroup(
         _in_words(reason), cut.counts[reason], [rows.row(item) for item in kept], cut.counts[reason] - len(kept)
     )
 
@@ -206,20 +201,20 @@ def _camel(name: str) -> Name:
 class _Rows:
     """Makes rows of items."""
 
-    def __init__(self, described: Mapping[Pair, Described], plan: Plan, whole: Mapping[str, Item], urls: Urls):
-        self._described = described
+    def __init__(self, details: Mapping[TaskKey, TargetDetails], plan: Plan, whole: Mapping[str, Item], urls: Urls):
+        self._details = details
         self._whole = whole
         self._urls = urls
         self._tasks_of: dict[str, int] = defaultdict(int)
         for item in plan.items if whole else ():
             self._tasks_of[item.dag_id] += bool(item.task_id)
 
-    def row(self, item: Item) -> Row:
+    def row(self, item: Item) -> TargetRow:
         pair = dag_id, task_id = _pair(item, self._whole)
-        known = self._described.get(pair) or Described(task_id or dag_id, dag_id, "", "", [])
+        known = self._details.get(pair) or TargetDetails(task_id or dag_id, dag_id, "", "", [])
         is_whole = self._whole.get(dag_id) is item
         shown = BLOCKERS_SHOWN if not is_whole else SHOWN
-        return Row(
+        return TargetRow(
             name=text.name(known.name),
             id=text.name(task_id or dag_id),
             url=self._task(dag_id, task_id) if task_id else self._workflow(dag_id),
@@ -233,19 +228,19 @@ class _Rows:
             wave=item.wave,
             tasks=self._tasks_of[dag_id] if is_whole else 0,
             blockers=[self._blocker(by) for by in item.blocked_by[:shown]],
-            more_blockers=max(len(item.blocked_by) - shown, 0),
+            more_blockers=max(len(item.blockers) - shown, 0),
         )
 
-    def _blocker(self, by: Mapping[str, Any]) -> Blocker:
-        if by["dag_id"] is None:
-            return Blocker(by["name"])
-        return Blocker(
-            name=by["name"],
-            workflow=by["dag_id"],
-            url=self._task(by["dag_id"], by["task_id"]),
-            type=by["task_type"],
-            period=text.PERIODS.get(by["period"], by["period"]),
-            owners=", ".join(by["owners"]),
+    def _blocker(self, by: BlockingTask) -> PlanBlocker:
+        if by.dag_id is None or by.task_id is None:
+            return PlanBlocker(by.name)
+        return PlanBlocker(
+            name=by.name,
+            workflow=by.dag_id,
+            url=self._task(by.dag_id, by.task_id),
+            type=by.task_type or "",
+            period=text.PERIODS.get(by.period or "", by.period or ""),
+            owners=", ".join(by.owners or ()),
         )
 
     def _task(self, dag_id: str, task_id: str) -> str:

@@ -1,27 +1,30 @@
-"""What can be done to a replenishment: the buttons and menus, and their dialogs (SPEC 6)."""
+"""What can be done to a replenishment: the buttons and menus, and their dialogs (requirements 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from taskops_provider.domain.operations import MAX_REASON_LENGTH
+from taskops_provider.domain.operations.limits import MAX_REASON_LENGTH
 from taskops_provider.domain.progress import CellState, ReplenishmentState
-from taskops_provider.exceptions import BadInput, Conflict, Forbidden, TaskOpsError
-from taskops_provider.services.filters import check_choices
-from taskops_provider.services.replenishment_control import (
+from taskops_provider.exceptions import Conflict, Forbidden, TaskOpsError
+from taskops_provider.inputs import problems
+from taskops_provider.inputs.replenishment import ControlInput
+from taskops_provider.services.catalog.filters import check_choices
+from taskops_provider.services.replenishments.control import (
     APPLIES_TO,
     ControlVerb,
     applies,
-    control,
+    control_replenishment,
     controllable,
 )
-from taskops_provider.services.replenishments import show_replenishment
-from taskops_provider.www.asked import Asked
+from taskops_provider.services.replenishments.create import show_replenishment
+from taskops_provider.services.replenishments.progress import ReplenishmentDetails, ReplenishmentProgress
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
-from taskops_provider.www.presenters.changes import CHANGED, Answer, refused
-from taskops_provider.www.presenters.rows import Action
+from taskops_provider.www.presenters.answer import CHANGED, DialogAnswer, refused
+from taskops_provider.www.presenters.lists.rows import Action
+from taskops_provider.www.presenters.operations.form import reason_of
 from taskops_provider.www.presenters.text import Badge
 from taskops_provider.www.urls import Urls
 
@@ -42,51 +45,90 @@ _ENDINGS = ("leave", "end")
 
 
 @dataclass(frozen=True)
-class Words:
+class ActionWords:
     """A verb: as a button, as what was done."""
 
     label: str
     done: str
 
 
-WORDS: Mapping[ControlVerb, Words] = {
-    ControlVerb.PAUSE: Words("Pause", "is paused"),
-    ControlVerb.RESUME: Words("Resume", "goes on"),
-    ControlVerb.CANCEL: Words("Cancel", "is cancelled"),
-    ControlVerb.RETRY: Words("Retry", "goes on"),
+WORDS: Mapping[ControlVerb, ActionWords] = {
+    ControlVerb.PAUSE: ActionWords("Pause", "is paused"),
+    ControlVerb.RESUME: ActionWords("Resume", "goes on"),
+    ControlVerb.CANCEL: ActionWords("Cancel", "is cancelled"),
+    ControlVerb.RETRY: ActionWords("Retry", "goes on"),
 }
 
 
-def badge(shown: Mapping[str, Any]) -> Badge:
+def badge(progress: ReplenishmentProgress) -> Badge:
     """Return the state of a replenishment."""
-    is_ending = shown["state"] == ReplenishmentState.CANCELLED and not shown["ended_at"]
-    return _CANCELLING if is_ending else BADGES[shown["state"]]
+    is_ending = progress.state == ReplenishmentState.CANCELLED and not progress.ended_at
+    return _CANCELLING if is_ending else BADGES[progress.state]
 
 
-def actions(shown: Mapping[str, Any], urls: Urls) -> tuple[Action, ...]:
+def actions(progress: ReplenishmentProgress, urls: Urls) -> tuple[Action, ...]:
     """Return what can be done to a replenishment; what does not apply says why."""
     return tuple(
-        Action(verb.value, words.label, urls.page(f"replenishment/{verb.value}"), why_not(verb, shown))
+        Action(verb.value, words.label, urls.page(f"replenishment/{verb.value}"), why_not(verb, progress))
         for verb, words in WORDS.items()
     )
 
 
-def why_not(verb: ControlVerb, shown: Mapping[str, Any]) -> str:
+def why_not(verb: ControlVerb, progress: ReplenishmentProgress) -> str:
     """Return why a verb does not apply, a sentence; empty where it does."""
-    if not applies(verb, shown["state"], has_ended=shown["ended_at"] is not None):
-        is_now = badge(shown).text.lower()
+    if not applies(verb, progress.state, has_ended=progress.ended_at is not None):
+        is_now = badge(progress).text.lower()
         return f"This replenishment is {is_now}; it would have to be {APPLIES_TO[verb]}"
-    if verb is ControlVerb.RETRY and not _again(shown):
+    if verb is ControlVerb.RETRY and not _can_retry(progress):
         return "No cell of this replenishment failed or was cancelled"
     return ""
 
 
-def _again(shown: Mapping[str, Any]) -> int:
-    states = shown["counts"]["by_state"]
-    return int(states[CellState.FAILED] + states[CellState.CANCELLED])
+def _can_retry(progress: ReplenishmentProgress) -> bool:
+    states = progress.counts.by_state
+    return bool(states[CellState.FAILED] or states[CellState.CANCELLED])
 
 
-def present(asked: Asked, verb: ControlVerb) -> Answer:
+@dataclass(frozen=True)
+class Ending:
+    """What may become of the cells that run: a choice of the dialog."""
+
+    value: str
+    label: str
+    about: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class ControlDialog:
+    """What the template ``replenishments/control.html`` shows.
+
+    :param lines: what it means for the cells
+    :param endings: empty if there is nothing to choose
+    """
+
+    title: str
+    name: str
+    number: str
+    address: str
+    action: str
+    is_danger: bool
+    lines: Sequence[str]
+    endings: Sequence[Ending]
+    max_reason: int = MAX_REASON_LENGTH
+
+
+@dataclass(frozen=True)
+class ControlledDialog:
+    """What the template ``replenishments/controlled.html`` shows."""
+
+    title: str
+    number: str
+    lines: Sequence[str]
+    url: str
+
+
+def control_dialog(asked: PageRequest, verb: ControlVerb) -> DialogAnswer:
     """Return the dialog that asks whether, or do it and say what came of it. Errors are shown in the dialog."""
     try:
         number, step = asked.number("target"), asked.one("step") or _STEPS[0]
@@ -102,32 +144,29 @@ def present(asked: Asked, verb: ControlVerb) -> Answer:
         return refused(WORDS[verb].label, error, is_part=False)
 
 
-def _preview(asked: Asked, verb: ControlVerb, number: int) -> Answer:
-    shown = show_replenishment(asked.session, asked.actor, number, asked.now)
+def _preview(asked: PageRequest, verb: ControlVerb, number: int) -> DialogAnswer:
+    details = show_replenishment(asked.session, asked.actor, number, asked.now)
     if number not in controllable(asked.session, asked.actor, [number]):
         raise Forbidden(f"replenishment {number} has Dags that you may not edit")
-    if problem := why_not(verb, shown):
+    if problem := why_not(verb, details):
         raise Conflict(problem)
-    active = shown["counts"]["by_state"][CellState.ACTIVE]
-    return Answer(
-        "replenishment_control.html",
-        {
-            "title": f"{WORDS[verb].label} replenishment {number}?",
-            "name": shown["name"],
-            "number": str(number),
-            "address": asked.urls.page(f"replenishment/{verb.value}"),
-            "action": f"{WORDS[verb].label} replenishment",
-            "is_danger": verb is ControlVerb.CANCEL,
-            "lines": _effects(verb, shown),
-            "endings": _endings(active) if verb is ControlVerb.CANCEL and active else [],
-            "max_reason": MAX_REASON_LENGTH,
-        },
+    active = details.counts.by_state[CellState.ACTIVE]
+    dialog = ControlDialog(
+        title=f"{WORDS[verb].label} replenishment {number}?",
+        name=details.name,
+        number=str(number),
+        address=asked.urls.page(f"replenishment/{verb.value}"),
+        action=f"{WORDS[verb].label} replenishment",
+        is_danger=verb is ControlVerb.CANCEL,
+        lines=_effects(verb, details),
+        endings=_endings(active) if verb is ControlVerb.CANCEL and active else [],
     )
+    return DialogAnswer("replenishments/control.html", dialog)
 
 
-def _effects(verb: ControlVerb, shown: Mapping[str, Any]) -> list[str]:
+def _effects(verb: ControlVerb, details: ReplenishmentDetails) -> list[str]:
     """What it means for the cells that there are now."""
-    states = shown["counts"]["by_state"]
+    states = details.counts.by_state
     waiting, active = (states[state] for state in (CellState.WAITING, CellState.ACTIVE))
     if verb is ControlVerb.CANCEL:
         return [f"{_verbed(waiting, 'waits', 'wait')} and will never execute."]
@@ -147,43 +186,43 @@ def _verbed(number: int, one: str, many: str) -> str:
     return f"{text.count(number, 'cell')} {one if number == 1 else many}"
 
 
-def _endings(active: int) -> list[dict[str, Any]]:
+def _endings(active: int) -> list[Ending]:
     runs = _verbed(active, "runs", "run")
     return [
-        {
-            "value": "leave",
-            "label": "Leave what runs",
-            "about": f"{runs} and will go on to the end.",
-            "is_chosen": True,
-        },
-        {
-            "value": "end",
-            "label": "End what runs",
-            "about": f"{runs} and will be ended: their instances are set to failed.",
-            "is_chosen": False,
-        },
+        Ending("leave", "Leave what runs", f"{runs} and will go on to the end.", is_chosen=True),
+        Ending(
+            "end", "End what runs", f"{runs} and will be ended: their instances are set to failed.", is_chosen=False
+        ),
     ]
 
 
-def _apply(asked: Asked, verb: ControlVerb, number: int, *, end_running: bool) -> Answer:
-    reason = asked.one("reason").replace("\r\n", "\n")
-    if len(reason) > MAX_REASON_LENGTH:
-        raise BadInput(f"the reason has {len(reason):,} characters; at most {MAX_REASON_LENGTH:,} are kept")
-    shown = control(asked.session, asked.actor, number, verb, asked.now, end_running=end_running, reason=reason or None)
-    return Answer(
-        "replenishment_controlled.html",
-        {
-            "title": f"Replenishment {number} {WORDS[verb].done}",
-            "number": str(number),
-            "lines": _results(verb, shown, ended=end_running),
-            "url": asked.urls.page("replenishment", {"id": str(number)}),
-        },
-        headers=CHANGED,
+def _apply(asked: PageRequest, verb: ControlVerb, number: int, *, end_running: bool) -> DialogAnswer:
+    values = {"terminate_instances": end_running, "reason": reason_of(asked)}
+    inputs = problems.read(ControlInput, values, name=_label)
+    details = control_replenishment(
+        asked.session,
+        asked.actor,
+        number,
+        verb,
+        asked.now,
+        end_running=inputs.terminate_instances,
+        reason=inputs.reason,
     )
+    dialog = ControlledDialog(
+        title=f"Replenishment {number} {WORDS[verb].done}",
+        number=str(number),
+        lines=_results(verb, details, ended=end_running),
+        url=asked.urls.page("replenishment", {"id": str(number)}),
+    )
+    return DialogAnswer("replenishments/controlled.html", dialog, headers=CHANGED)
 
 
-def _results(verb: ControlVerb, shown: Mapping[str, Any], *, ended: bool) -> list[str]:
-    states = shown["counts"]["by_state"]
+def _label(path: problems.Path) -> str:
+    return f"the {path[0]}"
+
+
+def _results(verb: ControlVerb, details: ReplenishmentDetails, *, ended: bool) -> list[str]:
+    states = details.counts.by_state
     active = states[CellState.ACTIVE]
     if verb is ControlVerb.CANCEL:
         lines = [f"{text.count(states[CellState.CANCELLED], 'cell')} will never execute."]

@@ -1,4 +1,4 @@
-"""How the cells of a replenishment, task by cycle, are called, marked and coloured (D5).
+"""How the cells of a replenishment, task by cycle, are called, marked and coloured (requirements D5).
 
 A cell is ``<td class="{{ mark.css }}">{{ mark.letter }}</td>``; the colours are in ``replenish_grid.css``.
 """

@@ -1,31 +1,44 @@
-"""What the fields of the dialog of a replenishment ask for; one line about each that cannot be (SPEC 6)."""
+"""What the fields of the dialog of a replenishment ask for; one line about each that cannot be (requirements 6)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from taskops_provider.domain.cells import Wanted
-from taskops_provider.domain.operations import MAX_REASON_LENGTH, Scope
-from taskops_provider.domain.replenishment import Asked as Inputs
-from taskops_provider.domain.replenishment import Range, Window, parse_conf
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.cells import CellSelection
+from taskops_provider.domain.operations.targets import Scope, Target
+from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest
+from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.forms import reason_of, selection_of, step_of, targets_of, ticked
-from taskops_provider.www.presenters import moments
-from taskops_provider.www.presenters.filters import Problems
+from taskops_provider.inputs import problems
+from taskops_provider.inputs.free_text import read_object
+from taskops_provider.inputs.replenishment import MAX_TASKS, MAX_WORKFLOWS, ReplenishmentCreateInput
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters.lists import moments
+from taskops_provider.www.presenters.lists.filters import Problems
+from taskops_provider.www.presenters.operations.form import reason_of, selection_of, step_of, targets_of, ticked
 
 #: what a date and time field sends, to the minute and to the second
 _MINUTES, _SECONDS = "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"
-#: of which cells the dialog lets choose
-CELLS = {
-    "missing,failed": frozenset({Wanted.MISSING, Wanted.FAILED}),
-    "missing": frozenset({Wanted.MISSING}),
-    "failed": frozenset({Wanted.FAILED}),
-    "all": frozenset({Wanted.ALL}),
+#: the cells of each choice that the dialog has
+CELLS_OF_CHOICE = {
+    "missing,failed": frozenset({CellSelection.MISSING, CellSelection.FAILED}),
+    "missing": frozenset({CellSelection.MISSING}),
+    "failed": frozenset({CellSelection.FAILED}),
+    "all": frozenset({CellSelection.ALL}),
 }
 #: as the REST API has it: the plan of each workflow is made by itself
-MOST = {Scope.WORKFLOW: 1000, Scope.TASK: 10_000}
+MOST = {Scope.WORKFLOW: MAX_WORKFLOWS, Scope.TASK: MAX_TASKS}
+_LABELS = {
+    "upstream_depth": "steps upstream",
+    "downstream_depth": "steps downstream",
+    "max_active_runs": "runs at a time",
+    "window": "the window",
+    "name": "the name",
+    "reason": "the reason",
+}
 DEFAULT_CELLS = "missing,failed"
 ORDERS = ("oldest", "newest")
 
@@ -37,39 +50,39 @@ class ReplenishForm:
     :param scope: what the targets are
     :param fields: the ranges as they were sent
     :param zone: in which the ranges are
-    :param seen: the plan that the person saw
+    :param fingerprint: of the plan that the person saw
     :param selection: the hidden fields that hold the targets, as they were sent
     :param cycle_page: the page of the grid's cycles, counted from 1; None where none was chosen
     :param busy_cycles_only: show just the cycles in which something executes; None where nothing was chosen
     """
 
-    inputs: Inputs
+    request: ReplenishmentRequest
     scope: Scope
     fields: tuple[tuple[str, str], ...]
     zone: tzinfo
     is_apply: bool
-    seen: str
+    fingerprint: str
     selection: tuple[tuple[str, str], ...]
     cycle_page: int | None
     task_page: int
     busy_cycles_only: bool | None
 
 
-def zone_of(asked: Asked) -> tzinfo:
+def zone_of(asked: PageRequest) -> tzinfo:
     """Return the time zone in which the fields are.
 
     :raises BadInput: when there is no such zone
     """
-    problems = Problems()
-    zone = moments.zone_of(asked.one("zone"), problems)
-    _refuse(problems)
+    found = Problems()
+    zone = moments.zone_of(asked.one("zone"), found)
+    _refuse(found)
     return zone
 
 
-def read_replenish(asked: Asked, scope: Scope) -> ReplenishForm:
+def read_form(asked: PageRequest, scope: Scope) -> ReplenishForm:
     """Read the fields of the dialog.
 
-    :raises BadInput: for the first of them that cannot be
+    :raises BadInput: one line about the first of them that is not valid
     """
     is_apply = step_of(asked) == "apply"
     targets = targets_of(asked, scope)
@@ -78,36 +91,54 @@ def read_replenish(asked: Asked, scope: Scope) -> ReplenishForm:
         raise BadInput(f"{what}; at most {MOST[scope]:,} are replenished at once, so filter the list first")
     zone = zone_of(asked)
     fields = _fields(asked, zone)
-    is_flows = scope is Scope.WORKFLOW
-    inputs = Inputs(
-        workflows=tuple(target.dag_id for target in targets) if is_flows else (),
-        tasks=() if is_flows else targets,
-        upstream=0 if is_flows else _number(asked, "upstream", "Steps upstream", 0),
-        downstream=0 if is_flows else _number(asked, "downstream", "Steps downstream", 0),
-        ranges=tuple(_range(number, *pair, zone) for number, pair in enumerate(fields, start=1)),
-        wanted=CELLS[_one_of(asked, "cells", "Cells", tuple(CELLS), DEFAULT_CELLS)],
-        name=asked.one("name"),
-        max_active_runs=_number(asked, "max_active_runs", "Runs at a time", 1),
-        newest_first=_one_of(asked, "order", "Order", ORDERS, ORDERS[0]) == "newest",
-        window=_window(asked),
-        conf=parse_conf(asked.one("conf"), "Conf"),
-        queues=not ticked(asked, "refuse_busy"),
-        reason=_reason(asked),
-        is_selection=bool(asked.one("matching")) or len(targets) > 1,
-    )
-    shown = _one_of(asked, "cycles", "Cycles", ("", "all", "busy"), "")
+    cycles = _one_of(asked, "cycles", "Cycles", ("", "all", "busy"), "")
+    is_selection = bool(asked.one("matching")) or len(targets) > 1
     return ReplenishForm(
-        inputs=inputs,
+        request=_inputs(asked, scope, targets, fields, zone).request(is_selection=is_selection),
         scope=scope,
         fields=fields,
         zone=zone,
         is_apply=is_apply,
-        seen=asked.one("plan_hash"),
+        fingerprint=asked.one("plan_hash"),
         selection=selection_of(asked),
         cycle_page=_number(asked, "cycle_page", "Page of cycles", 0) or None,
         task_page=_number(asked, "task_page", "Page of tasks", 0) or 1,
-        busy_cycles_only=shown == "busy" if shown else None,
+        busy_cycles_only=cycles == "busy" if cycles else None,
     )
+
+
+def _inputs(
+    asked: PageRequest, scope: Scope, targets: Sequence[Target], fields: Sequence[tuple[str, str]], zone: tzinfo
+) -> ReplenishmentCreateInput:
+    """Read what to replenish, from the fields that are called otherwise here, or are text."""
+    values: Json = {
+        "ranges": [_range(number, *pair, zone) for number, pair in enumerate(fields, start=1)],
+        "cells": _one_of(asked, "cells", "Cells", tuple(CELLS_OF_CHOICE), DEFAULT_CELLS).split(","),
+        "name": asked.one("name"),
+        "max_active_runs": asked.one("max_active_runs") or 1,
+        "newest_first": _one_of(asked, "order", "Order", ORDERS, ORDERS[0]) == "newest",
+        "window": _window(asked),
+        "conf": read_object(asked.one("conf"), "Conf"),
+        "if_busy": IfBusy.REFUSE if ticked(asked, "refuse_busy") else IfBusy.QUEUE,
+        "reason": reason_of(asked),
+    }
+    if scope is Scope.WORKFLOW:
+        values["workflows"] = [target.dag_id for target in targets]
+    else:
+        values["tasks"] = [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in targets]
+        values["upstream_depth"] = asked.one("upstream") or 0
+        values["downstream_depth"] = asked.one("downstream") or 0
+    return problems.read(ReplenishmentCreateInput, values, name=_label)
+
+
+def _label(path: problems.Path) -> str:
+    """Name a field as the dialog does."""
+    match path:
+        case ("ranges", int(number), *_):
+            return f"range {number + 1}"
+        case (str(field), *_):
+            return _LABELS.get(field, field)
+    return ""
 
 
 def last_days(number: int, now: datetime, zone: tzinfo) -> tuple[str, str]:
@@ -122,7 +153,7 @@ def field_of(moment: datetime, zone: tzinfo) -> str:
     return f"{local:{_SECONDS if local.second else _MINUTES}}"
 
 
-def _fields(asked: Asked, zone: tzinfo) -> tuple[tuple[str, str], ...]:
+def _fields(asked: PageRequest, zone: tzinfo) -> tuple[tuple[str, str], ...]:
     """The ranges that are filled in; the last seven days where the form was not shown yet."""
     firsts, lasts = asked.each("from"), asked.each("to")
     if asked.one("part") != "plan" and not firsts and not lasts:
@@ -132,60 +163,52 @@ def _fields(asked: Asked, zone: tzinfo) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in zip(firsts, lasts, strict=True) if any(pair))
 
 
-def _range(number: int, first: str, last: str, zone: tzinfo) -> Range:
+def _range(number: int, first: str, last: str, zone: tzinfo) -> Json:
     if not first or not last:
         raise BadInput(f"range {number} has no {'end' if first else 'beginning'}")
-    begin = _moment(f"The beginning of range {number},", first, zone)
-    end = _moment(f"The end of range {number},", last, zone)
-    if begin > end:
-        raise BadInput(f"range {number} ends before it begins")
+    begin = _moment(f"The beginning of range {number}", first, zone)
+    end = _moment(f"The end of range {number}", last, zone)
     # to the second is to the end of the second: dates of runs made by hand have parts of it
     whole = end + timedelta(microseconds=999_999 - end.microsecond)
-    return Range(begin, whole if end.second else whole + timedelta(seconds=59))
+    return {"from": begin, "to": whole if end.second else whole + timedelta(seconds=59)}
 
 
 def _moment(name: str, given: str, zone: tzinfo) -> datetime:
-    problems = Problems()
-    moment = moments.moment_of(name, given[:60], zone, problems)
-    _refuse(problems)
+    found = Problems()
+    moment = moments.moment_of(name, given[:60], zone, found)
+    _refuse(found)
     if moment is None:
         raise BadInput(f"{name} is missing")
     return moment
 
 
-def _refuse(problems: Problems) -> None:
-    if problems.lines:
-        raise BadInput(problems.lines[0].rstrip("."))
+def _refuse(found: Problems) -> None:
+    if found.lines:
+        raise BadInput(found.lines[0].rstrip("."))
 
 
-def _number(asked: Asked, name: str, label: str, default: int) -> int:
-    """A whole number; what it may be beyond that is checked with the other inputs."""
+def _number(asked: PageRequest, name: str, label: str, default: int) -> int:
+    """A whole number."""
     given = asked.one(name)
     if not given:
         return default
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
+    number = whole_number(given)
+    if number is None:
         raise BadInput(f"{label}: {given[:60]!r} is no whole number")
-    return int(given)
+    return number
 
 
-def _one_of(asked: Asked, name: str, label: str, allowed: tuple[str, ...], default: str) -> str:
+def _one_of(asked: PageRequest, name: str, label: str, allowed: tuple[str, ...], default: str) -> str:
     given = asked.one(name) or default
     if given not in allowed:
         raise BadInput(f"{label}: {given[:60]!r} is not among {', '.join(filter(None, allowed))}")
     return given
 
 
-def _window(asked: Asked) -> Window | None:
+def _window(asked: PageRequest) -> str | None:
     opens, closes = asked.one("window_from"), asked.one("window_to")
     if not opens and not closes:
         return None
     if not opens or not closes:
         raise BadInput(f"the daily window has no {'end' if opens else 'beginning'}")
-    return Window.parse(f"{opens[:5]}-{closes[:5]}")
-
-
-def _reason(asked: Asked) -> str | None:
-    reason = reason_of(asked)
-    if reason and len(reason) > MAX_REASON_LENGTH:
-        raise BadInput(f"the reason has {len(reason):,} characters; at most {MAX_REASON_LENGTH:,} are kept")
-    return reason
+    return f"{opens[:5]}-{closes[:5]}"

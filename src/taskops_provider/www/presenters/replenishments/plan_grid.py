@@ -1,4 +1,4 @@
-"""The grid of a plan, task by cycle: the part of it that a page has room for (D5)."""
+"""The grid of a plan, task by cycle: the part of it that a page has room for (requirements D5)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from taskops_provider.services.replenishment_plan import CLASSES as CODES
-from taskops_provider.services.replenishment_plan import Grid, ReplenishmentPlan, Row
-from taskops_provider.www.presenters import replenish_cells as marks
+from taskops_provider.services.replenishments.plan import CLASSES as CODES
+from taskops_provider.services.replenishments.plan import Grid, PlannedRow, ReplenishmentPlan
 from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.replenishments import cell_marks
 
 #: columns and rows of one page: as much as one looks at at once, and some 400 kB of it
 CYCLES_SHOWN = 60
 TASKS_SHOWN = 50
-_MARKS = tuple(marks.CLASSES[code.value] for code in CODES)
+_MARKS = tuple(cell_marks.CLASSES[code.value] for code in CODES)
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlanCell:
     """One cell; where the workflow has no such cycle there is none."""
 
     css: str
@@ -28,26 +28,26 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class PlanLine:
     """One task."""
 
     task_id: str
     #: why it is here although nobody asked for it
     pulled_in: str
-    cells: Sequence[Cell | None]
+    cells: Sequence[PlanCell | None]
 
 
 @dataclass(frozen=True)
-class Group:
+class PlanGroup:
     """The tasks of one workflow."""
 
     dag_id: str
     facts: str
-    lines: Sequence[Line]
+    lines: Sequence[PlanLine]
 
 
 @dataclass(frozen=True)
-class Turn:
+class PlanPage:
     """Where in the cycles, or in the tasks, the page is (counted from 1)."""
 
     page: int
@@ -57,7 +57,7 @@ class Turn:
     total: int
 
     @classmethod
-    def of(cls, page: int, total: int, size: int) -> Turn:
+    def of(cls, page: int, total: int, size: int) -> PlanPage:
         """The page asked for, or the last one where there are not so many."""
         pages = max(-(-total // size), 1)
         page = min(max(page, 1), pages)
@@ -70,7 +70,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Shown:
+class PlanGrid:
     """The part of the grid.
 
     :param columns: the cycles as their columns are headed, and in full
@@ -79,21 +79,21 @@ class Shown:
     """
 
     columns: Sequence[tuple[str, str]]
-    groups: Sequence[Group]
-    cycles: Turn
-    tasks: Turn
+    groups: Sequence[PlanGroup]
+    cycles: PlanPage
+    tasks: PlanPage
     is_busy_only: bool
     idle: int
 
 
-def show(
+def page_of_grid(
     plan: ReplenishmentPlan,
     zone: tzinfo,
     *,
     cycle_page: int | None,
     task_page: int,
     busy_only: bool | None,
-) -> Shown:
+) -> PlanGrid:
     """Return a page of a plan's grid, whose size does not depend on that of the plan.
 
     :param cycle_page: None: that which is executed first
@@ -106,12 +106,12 @@ def show(
     if busy_only is None:
         busy_only = len(every) > CYCLES_SHOWN and 0 < len(busy) < len(every)
     dates = sorted(busy if busy_only else every)
-    first = len(dates) if plan.asked.newest_first else 1
-    cycles = Turn.of(first if cycle_page is None else cycle_page, len(dates), CYCLES_SHOWN)
+    first = len(dates) if plan.request.newest_first else 1
+    cycles = PlanPage.of(first if cycle_page is None else cycle_page, len(dates), CYCLES_SHOWN)
     lines = [(grid, row) for grid in plan.grids for row in grid.rows]
-    tasks = Turn.of(task_page, len(lines), TASKS_SHOWN)
+    tasks = PlanPage.of(task_page, len(lines), TASKS_SHOWN)
     shown = dates[cycles.part]
-    return Shown(
+    return PlanGrid(
         columns=_columns(shown, zone),
         groups=_groups(lines[tasks.part], shown, zone),
         cycles=cycles,
@@ -134,26 +134,26 @@ def _columns(dates: Sequence[datetime], zone: tzinfo) -> list[tuple[str, str]]:
     return [(one.removesuffix(common), one) for one in full]
 
 
-def _groups(lines: Sequence[tuple[Grid, Row]], dates: Sequence[datetime], zone: tzinfo) -> list[Group]:
+def _groups(lines: Sequence[tuple[Grid, PlannedRow]], dates: Sequence[datetime], zone: tzinfo) -> list[PlanGroup]:
     words = [cycle_words(date, zone) for date in dates]
-    groups: list[Group] = []
+    groups: list[PlanGroup] = []
     for grid in dict.fromkeys(id(grid) for grid, _ in lines):
         of_grid = [(one, row) for one, row in lines if id(one) == grid]
         groups.append(_group(of_grid[0][0], [row for _, row in of_grid], dates, words))
     return groups
 
 
-def _group(grid: Grid, rows: Sequence[Row], dates: Sequence[datetime], words: Sequence[str]) -> Group:
+def _group(grid: Grid, rows: Sequence[PlannedRow], dates: Sequence[datetime], words: Sequence[str]) -> PlanGroup:
     own = [cycle.logical_date for cycle in grid.cycles]
     at = [bisect_left(own, date) for date in dates]
     columns = [
         (i, word) if i < len(own) and own[i] == date else None for i, date, word in zip(at, dates, words, strict=True)
     ]
-    return Group(
+    return PlanGroup(
         dag_id=grid.dag_id,
         facts=_facts(grid),
         lines=[
-            Line(
+            PlanLine(
                 row.task_id,
                 row.pulled_in or "",
                 [column and _cell(row, *column) for column in columns],
@@ -171,7 +171,7 @@ def _facts(grid: Grid) -> str:
     return " · ".join(parts)
 
 
-def _cell(row: Row, index: int, cycle: str) -> Cell:
+def _cell(row: PlannedRow, index: int, cycle: str) -> PlanCell:
     mark, executes = _MARKS[row.classes[index]], bool(row.executes[index])
-    css = f"{mark.css} {marks.EXECUTES}" if executes else mark.css
-    return Cell(css, mark.letter, marks.planned_words(row.task_id, cycle, mark, executes=executes))
+    css = f"{mark.css} {cell_marks.EXECUTES}" if executes else mark.css
+    return PlanCell(css, mark.letter, cell_marks.planned_words(row.task_id, cycle, mark, executes=executes))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from taskops_provider.domain.progress import CellState
-from taskops_provider.www.presenters import replenish_cells, text
+from taskops_provider.services.replenishments.progress import ReplenishmentProgress, WorkflowProgress
+from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.replenishments import cell_marks
 
 #: in the order in which a bar fills
 _IN_BAR = (
@@ -20,7 +21,7 @@ _IN_BAR = (
 
 
 @dataclass(frozen=True)
-class Bar:
+class ProgressBar:
     """How far something is.
 
     :param pieces: (state, where it begins, how long it is) in percent
@@ -32,11 +33,17 @@ class Bar:
     pieces: Sequence[tuple[str, float, float]]
 
 
-def bar(percent: Mapping[str, Any], by_state: Mapping[str, int]) -> Bar:
-    """Return the bar of a replenishment, or of a workflow in one.
+@dataclass(frozen=True)
+class CellNumbers:
+    """How many cells a replenishment has, how many of them failed (empty if none did), and all states in words."""
 
-    :param percent: ``percent_complete``, ``percent_success``
-    """
+    all: str
+    failed: str
+    words: str
+
+
+def bar(progress: ReplenishmentProgress | WorkflowProgress, by_state: Mapping[str, int]) -> ProgressBar:
+    """Return the bar of a replenishment, or of a workflow in one."""
     total = sum(by_state.values())
     pieces, begin = [], 0.0
     for state in _IN_BAR:
@@ -44,22 +51,22 @@ def bar(percent: Mapping[str, Any], by_state: Mapping[str, int]) -> Bar:
         if size:
             pieces.append((state.value, round(begin, 2), round(size, 2)))
         begin += size
-    complete, success = percent["percent_complete"], percent["percent_success"]
-    return Bar(complete, success, f"{complete} % complete: {words(by_state)}", pieces)
+    complete, success = progress.percent_complete, progress.percent_success
+    return ProgressBar(complete, success, f"{complete} % complete: {count_words(by_state)}", pieces)
 
 
-def words(by_state: Mapping[str, int]) -> str:
+def count_words(by_state: Mapping[str, int]) -> str:
     """Return counts of cells by state in words: ``12 success, 1 failed``."""
-    found = [f"{by_state[key]:,} {mark.label}" for key, mark in replenish_cells.STATES.items() if by_state.get(key)]
+    found = [f"{by_state[key]:,} {mark.label}" for key, mark in cell_marks.STATES.items() if by_state.get(key)]
     return ", ".join(found) or "no cells"
 
 
-def cells(shown: Mapping[str, Any]) -> dict[str, str]:
+def cell_numbers(progress: ReplenishmentProgress) -> CellNumbers:
     """Return how many cells a replenishment has, and how many of them failed."""
-    states = shown["counts"]["by_state"]
+    states = progress.counts.by_state
     failed = states[CellState.FAILED]
-    return {
-        "all": f"{sum(states.values()):,}",
-        "failed": text.count(failed, "failed cell") if failed else "",
-        "words": words(states),
-    }
+    return CellNumbers(
+        all=f"{sum(states.values()):,}",
+        failed=text.count(failed, "failed cell") if failed else "",
+        words=count_words(states),
+    )

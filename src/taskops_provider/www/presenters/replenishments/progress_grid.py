@@ -1,4 +1,4 @@
-"""The window of the grid of a replenishment, task by cycle, that its page shows (D5)."""
+"""The window of the grid of a replenishment, task by cycle, that its page shows (requirements D5)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from taskops_provider.services.replenishment_cells import Seen, Stretch, Window, at_work, window
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters import replenish_cells as marks
+from taskops_provider.domain.text import whole_number
+from taskops_provider.services.replenishments.cells import (
+    CellWindow,
+    FollowedCell,
+    Stretch,
+    cycles_before_active,
+    read_window,
+)
+from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.replenishments import cell_marks
 from taskops_provider.www.presenters.text import Time
 
 #: columns and rows of one page: as much as one looks at at once
@@ -22,7 +29,7 @@ FAILED = "failed"
 
 
 @dataclass(frozen=True)
-class Cell:
+class ProgressCell:
     """One cell; ``css`` is empty where nothing is to execute.
 
     :param url: Airflow's page of the instance; empty while the run has not been made
@@ -35,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class ProgressLine:
     """One task.
 
     :param key: of its row, on every page and after every look
@@ -45,21 +52,21 @@ class Line:
     key: str
     task_id: str
     url: str
-    cells: Sequence[Cell]
+    cells: Sequence[ProgressCell]
     digest: str
 
 
 @dataclass(frozen=True)
-class Group:
+class ProgressGroup:
     """The tasks of one workflow."""
 
     dag_id: str
     url: str
-    lines: Sequence[Line]
+    lines: Sequence[ProgressLine]
 
 
 @dataclass(frozen=True)
-class Turn:
+class WindowPage:
     """Where in the cycles, or in the tasks, the page is (counted from 1); ``urls`` lead to the others."""
 
     noun: str
@@ -70,23 +77,23 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ProgressGrid:
     """The part of the grid."""
 
     columns: Sequence[Time]
-    groups: Sequence[Group]
-    turns: Sequence[Turn]
+    groups: Sequence[ProgressGroup]
+    turns: Sequence[WindowPage]
     is_failed_only: bool
     digest: str
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ProgressLine]:
         """The rows of all workflows."""
         return [line for group in self.groups for line in group.lines]
 
 
 @dataclass(frozen=True)
-class Part:
+class GridPart:
     """Which part of the grid is asked for; the address of the page says it.
 
     Without a page of cycles it is that at which the replenishment is at work.
@@ -98,12 +105,12 @@ class Part:
     is_failed_only: bool
 
     @classmethod
-    def of(cls, asked: Asked, number: int) -> Part:
+    def of(cls, asked: PageRequest, number: int) -> GridPart:
         """Read it; a page that cannot be is the first one."""
         is_failed_only = asked.one("show") == FAILED
         page = _page(asked, "cycles")
         if not is_failed_only and not asked.one("cycles"):
-            page = at_work(asked.session, asked.actor, number) // CYCLES_SHOWN + 1
+            page = cycles_before_active(asked.session, asked.actor, number) // CYCLES_SHOWN + 1
         return cls(number, page, _page(asked, "tasks"), is_failed_only)
 
     def query(self, **changes: int | bool) -> dict[str, str]:
@@ -119,18 +126,17 @@ class Part:
         return query | ({"tasks": str(part["tasks"])} if part["tasks"] > 1 else {})
 
 
-def _page(asked: Asked, name: str) -> int:
-    given = asked.one(name)
-    return int(given) if given.isascii() and given.isdigit() and int(given[:9]) > 0 and len(given) < 9 else 1
+def _page(asked: PageRequest, name: str) -> int:
+    return whole_number(asked.one(name), digits=8) or 1
 
 
-def show(asked: Asked, part: Part) -> Shown:
+def progress_grid(asked: PageRequest, part: GridPart) -> ProgressGrid:
     """Return a part of the grid, whose size does not depend on that of the replenishment."""
     cycles = Stretch((part.cycle_page - 1) * CYCLES_SHOWN, CYCLES_SHOWN)
     tasks = Stretch((part.task_page - 1) * TASKS_SHOWN, TASKS_SHOWN)
-    found = window(asked.session, asked.actor, part.number, cycles, tasks, failed_only=part.is_failed_only)
+    found = read_window(asked.session, asked.actor, part.number, cycles, tasks, failed_only=part.is_failed_only)
     groups = [
-        Group(
+        ProgressGroup(
             dag_id,
             asked.urls.page("workflow", {"dag_id": dag_id}),
             [_line(asked, found, dag_id, task_id) for _, task_id in of],
@@ -143,7 +149,7 @@ def show(asked: Asked, part: Part) -> Shown:
         _turn(asked, part, "tasks", len(found.tasks), found.task_count, TASKS_SHOWN),
     ]
     shape = digest([columns, found.tasks, found.date_count, found.task_count])
-    return Shown(columns, groups, turns, part.is_failed_only, shape)
+    return ProgressGrid(columns, groups, turns, part.is_failed_only, shape)
 
 
 def digest(shown: Any) -> str:
@@ -151,9 +157,9 @@ def digest(shown: Any) -> str:
     return sha256(repr(shown).encode()).hexdigest()[:8]
 
 
-def _line(asked: Asked, found: Window, dag_id: str, task_id: str) -> Line:
+def _line(asked: PageRequest, found: CellWindow, dag_id: str, task_id: str) -> ProgressLine:
     cells = [_cell(asked, dag_id, task_id, date, found.cells.get((dag_id, task_id, date))) for date in found.dates]
-    return Line(
+    return ProgressLine(
         key=f"l{digest([dag_id, task_id])}",
         task_id=task_id,
         url=asked.urls.page("task", {"dag_id": dag_id, "task_id": task_id, "view": "history"}),
@@ -162,16 +168,16 @@ def _line(asked: Asked, found: Window, dag_id: str, task_id: str) -> Line:
     )
 
 
-def _cell(asked: Asked, dag_id: str, task_id: str, date: datetime, seen: Seen | None) -> Cell:
+def _cell(asked: PageRequest, dag_id: str, task_id: str, date: datetime, cell: FollowedCell | None) -> ProgressCell:
     cycle = f"{text.time(date).text} UTC"  # type: ignore[union-attr]
-    if seen is None:
-        return Cell("", "", f"{task_id}, {cycle}: left alone", "")
-    mark, was = marks.STATES[seen.state], marks.CLASSES[seen.was]
-    url = asked.urls.instance(dag_id, seen.run_id, task_id) if seen.run_id else ""
-    return Cell(mark.css, mark.letter, f"{marks.state_words(task_id, cycle, mark)}; was {was.label}", url)
+    if cell is None:
+        return ProgressCell("", "", f"{task_id}, {cycle}: left alone", "")
+    mark, was = cell_marks.STATES[cell.state], cell_marks.CLASSES[cell.was]
+    url = asked.urls.instance(dag_id, cell.run_id, task_id) if cell.run_id else ""
+    return ProgressCell(mark.css, mark.letter, f"{cell_marks.state_words(task_id, cycle, mark)}; was {was.label}", url)
 
 
-def _turn(asked: Asked, part: Part, noun: str, number: int, total: int, size: int) -> Turn:
+def _turn(asked: PageRequest, part: GridPart, noun: str, number: int, total: int, size: int) -> WindowPage:
     pages = max(-(-total // size), 1)
     page = min(part.cycle_page if noun == "cycles" else part.task_page, pages)
     wanted = {"First": 1, "Previous": page - 1, "Next": page + 1, "Last": pages}
@@ -180,4 +186,4 @@ def _turn(asked: Asked, part: Part, noun: str, number: int, total: int, size: in
         for label, to in wanted.items()
     }
     first = (page - 1) * size
-    return Turn(noun, first + 1 if number else 0, first + number, total, urls if pages > 1 else {})
+    return WindowPage(noun, first + 1 if number else 0, first + number, total, urls if pages > 1 else {})

@@ -1,4 +1,4 @@
-"""Execution history of a task: filters, statistics by status, its instances (C2)."""
+"""Execution history of a task: filters, statistics by status, its instances (requirements C2)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
+from taskops_provider.domain.gate import waits_in_gate
 from taskops_provider.domain.instances import InstanceStatus, InstanceVerb, why_not
 from taskops_provider.domain.states import TaskState
-from taskops_provider.services.history import InstanceFilter, InstanceRow, page_of_instances
-from taskops_provider.services.tasks import TaskRow
-from taskops_provider.www.presenters import listing, moments, rows, text
-from taskops_provider.www.presenters.columns import Column
-from taskops_provider.www.presenters.instances_words import VERBS
-from taskops_provider.www.presenters.task_instances import STATUS_BADGES, name_of, state_badge
-from taskops_provider.www.presenters.task_page import PAGE, TaskPage
+from taskops_provider.services.catalog.instances import (
+    InstanceFilter,
+    InstancePage,
+    InstanceRow,
+    InstanceSearch,
+    page_of_instances,
+)
+from taskops_provider.services.catalog.tasks import TaskRow
+from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.instances.badges import STATUS_BADGES, name_of, state_badge
+from taskops_provider.www.presenters.instances.words import VERBS
+from taskops_provider.www.presenters.lists import moments, paging, rows
+from taskops_provider.www.presenters.lists.columns import Column
+from taskops_provider.www.presenters.task.page import PAGE, TaskPage
 
 DEFAULT_ORDER = "-run"
 GATED = "gated"
@@ -39,7 +46,7 @@ ENDS = ("from", "to")
 
 
 @dataclass(frozen=True)
-class Moment:
+class ShownMoment:
     """A bound of a range: as it stands in the form (wall clock of the zone that was sent), and as a moment."""
 
     name: str
@@ -60,7 +67,7 @@ class Statistic:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HistoryQuery:
     """What the filter asks for.
 
     :param given: the bounds as they were sent, by field
@@ -80,45 +87,93 @@ class Wanted:
         return query | {"zone": (self.zone,) if self.given else (), "status": self.statuses}
 
 
-def present(page: TaskPage) -> dict[str, Any]:
-    """Return what the template ``task_history.html`` shows.
+@dataclass(frozen=True)
+class HistoryRow:
+    """One instance.
+
+    :param target: what operations on it are sent
+    :param map_index: None where the task is not mapped
+    """
+
+    target: str
+    label: str
+    id: text.Name
+    name: text.Name
+    run_id: str
+    map_index: int | None
+    run_type: str
+    url: str
+    why_url: str
+    asks_why: bool
+    data_time: text.Time | None
+    interval_from: text.Time | None
+    interval_to: text.Time | None
+    badge: text.Badge
+    gated: str
+    try_number: int
+    started: text.Time | None
+    ended: text.Time | None
+    took: str
+    pool: str
+    note: str
+    actions: Sequence[rows.Action]
+    links: Sequence[rows.CellLink]
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    """What the template ``task/history.html`` shows.
+
+    :param form_fields: hidden fields of the filter's form, and ``form_statuses``: its statuses
+    :param ranges: label, both ends
+    :param verbs: what can be done with instances: label, address
+    """
+
+    refresh_url: str
+    reset_url: str
+    is_filtered: bool
+    form_fields: Mapping[str, str]
+    form_statuses: Sequence[str]
+    zone: str
+    ranges: Sequence[tuple[str, Sequence[ShownMoment]]]
+    statistics: Sequence[Statistic]
+    headers: Sequence[paging.Header]
+    rows: Sequence[HistoryRow]
+    pager: paging.Pager
+    verbs: Sequence[tuple[str, str]]
+
+
+def history_view(page: TaskPage) -> HistoryView:
+    """Return the execution history.
 
     :raises Forbidden: when the instances of the Dag may not be seen
     """
     asked, row = page.asked, page.row
     wanted = _wanted(page)
-    order_by = listing.order_of(asked, COLUMNS, DEFAULT_ORDER, page.problems)
-    doing = [status for status in wanted.statuses if status != GATED]
-    read = partial(
-        page_of_instances,
-        asked.session,
-        asked.actor,
-        row.dag_id,
-        row.task_id,
-        asked.now,
-        wanted.where,
-        statuses=doing,
-    )
-    found, number = listing.fetch(read, listing.page_of(asked, page.problems), order_by, page.problems)
+    order_by = paging.order_of(asked, COLUMNS, DEFAULT_ORDER, page.problems)
+    statuses = tuple(status for status in wanted.statuses if status != GATED)
+    search = InstanceSearch(row.dag_id, row.task_id, wanted.where, statuses)
+    read = partial(page_of_instances, asked.session, asked.actor, search, asked.now)
+    found, number = paging.fetch(read, paging.page_of(asked, page.problems), order_by, page.problems)
     fixed = {**page.fixed, "view": page.view} | ({"sort": order_by} if order_by != DEFAULT_ORDER else {})
-    address = listing.Address(asked, PAGE, {name: (value,) for name, value in fixed.items()} | wanted.query)
+    address = paging.Address(asked, PAGE, {name: (value,) for name, value in fixed.items()} | wanted.query)
     offered = _offered(page)
-    return {
-        "refresh_url": address.url(page=str(number) if number > 1 else ""),
-        "reset_url": page.url(view=page.view),
-        "is_filtered": bool(wanted.given or wanted.statuses),
-        "form_fields": fixed,
-        "form_statuses": wanted.statuses,
-        "zone": wanted.zone,
-        "ranges": [
+    return HistoryView(
+        refresh_url=address.url(page=str(number) if number > 1 else ""),
+        reset_url=page.url(view=page.view),
+        is_filtered=bool(wanted.given or wanted.statuses),
+        form_fields=fixed,
+        form_statuses=wanted.statuses,
+        zone=wanted.zone,
+        ranges=[
             (label, [_bound(f"{key}_{end}", f"{label} {end}", wanted) for end in ENDS]) for key, label in RANGES.items()
         ],
-        "statistics": _statistics(found, wanted.statuses, address),
-        "headers": listing.headers(COLUMNS, order_by, address),
-        "rows": [_row(instance, page, offered) for instance in found.rows],
-        "pager": listing.pager(found, number, address),
-        "verbs": [(action.label, action.url) for action in offered],
-    }
+        statistics=_statistics(found, wanted.statuses, address),
+        headers=paging.headers(COLUMNS, order_by, address),
+        rows=[_row(instance, page, offered) for instance in found.rows],
+        pager=paging.pager(found, number, address),
+        verbs=[(action.label, action.url) for action in offered],
+    )
 
 
 def _offered(page: TaskPage) -> list[rows.Action]:
@@ -134,7 +189,7 @@ def _offered(page: TaskPage) -> list[rows.Action]:
     return found
 
 
-def _wanted(page: TaskPage) -> Wanted:
+def _wanted(page: TaskPage) -> HistoryQuery:
     asked, problems = page.asked, page.problems
     zone = moments.zone_of(asked.one("zone"), problems)
     bounds = {
@@ -156,17 +211,17 @@ def _wanted(page: TaskPage) -> Wanted:
         started_to=moments.end_of(bounds["start_to"]),
     )
     given = {name: asked.one(name) for name, moment in bounds.items() if moment}
-    return Wanted(where, statuses, bounds, given, str(zone))
+    return HistoryQuery(where, statuses, bounds, given, str(zone))
 
 
-def _bound(name: str, label: str, wanted: Wanted) -> Moment:
+def _bound(name: str, label: str, wanted: HistoryQuery) -> ShownMoment:
     moment = wanted.bounds[name]
     iso = f"{moment.replace(tzinfo=None).isoformat()}Z" if moment else ""
     # to the minute, as the field shows it
-    return Moment(name, label, wanted.given.get(name, "")[:16], iso)
+    return ShownMoment(name, label, wanted.given.get(name, "")[:16], iso)
 
 
-def _statistics(found: Any, statuses: Sequence[str], address: listing.Address) -> list[Statistic]:
+def _statistics(found: InstancePage, statuses: Sequence[str], address: paging.Address) -> list[Statistic]:
     total = sum(found.counts.values())
     made = [Statistic("Total", "", total, address.url(status=(), page=""), not statuses)]
     counts = {**found.counts, GATED: found.gated}
@@ -179,39 +234,39 @@ def _statistics(found: Any, statuses: Sequence[str], address: listing.Address) -
     return made
 
 
-def _row(instance: InstanceRow, page: TaskPage, offered: Sequence[rows.Action]) -> dict[str, Any]:
+def _row(instance: InstanceRow, page: TaskPage, offered: Sequence[rows.Action]) -> HistoryRow:
     row, urls = page.row, page.asked.urls
     where = (row.dag_id, instance.run_id, row.task_id, instance.map_index)
     why_query = {"dag_id": row.dag_id, "task_id": row.task_id, "run_id": instance.run_id}
     label = name_of(instance.run_id, instance.map_index)
-    return {
-        "target": f"{instance.map_index} {instance.run_id}",
-        "label": label,
-        "id": text.name(label),
-        "name": text.name(instance.run_id),
-        "run_id": instance.run_id,
-        "map_index": instance.map_index if instance.map_index >= 0 else None,
-        "run_type": instance.run_type.replace("_", " "),
-        "url": urls.instance(*where),
-        "why_url": urls.page("task/why", why_query),
-        "asks_why": instance.gated or instance.status in _ASKS_WHY,
-        "data_time": text.time(instance.logical_date),
-        "interval_from": text.time(instance.data_interval_start),
-        "interval_to": text.time(instance.data_interval_end),
-        "badge": state_badge(instance.state),
-        "gated": f"Gated: {instance.downstream}" if instance.gated else "",
-        "try_number": instance.try_number,
-        "started": text.time(instance.start_date),
-        "ended": text.time(instance.end_date),
-        "took": "" if instance.duration is None else text.duration(instance.duration),
-        "pool": instance.pool,
-        "note": instance.note or "",
-        "actions": [replace(action, why_not=_why_not(action.verb, instance, row)) for action in offered],
-        "links": [
-            rows.Link("Log", urls.instance(*where, instance.try_number), "airflow"),
-            rows.Link("Run in Airflow", urls.run(row.dag_id, instance.run_id), "airflow"),
+    return HistoryRow(
+        target=f"{instance.map_index} {instance.run_id}",
+        label=label,
+        id=text.name(label),
+        name=text.name(instance.run_id),
+        run_id=instance.run_id,
+        map_index=instance.map_index if instance.map_index >= 0 else None,
+        run_type=instance.run_type.replace("_", " "),
+        url=urls.instance(*where),
+        why_url=urls.page("task/why", why_query),
+        asks_why=instance.gated or instance.status in _ASKS_WHY,
+        data_time=text.time(instance.logical_date),
+        interval_from=text.time(instance.data_interval_start),
+        interval_to=text.time(instance.data_interval_end),
+        badge=state_badge(instance.state, waits=waits_in_gate(instance.state, gated=instance.gated)),
+        gated=f"Gated: {instance.downstream}" if instance.gated else "",
+        try_number=instance.try_number,
+        started=text.time(instance.start_date),
+        ended=text.time(instance.end_date),
+        took="" if instance.duration is None else text.duration(instance.duration),
+        pool=instance.pool,
+        note=instance.note or "",
+        actions=[replace(action, why_not=_why_not(action.verb, instance, row)) for action in offered],
+        links=[
+            rows.CellLink("Log", urls.instance(*where, instance.try_number), "airflow"),
+            rows.CellLink("Run in Airflow", urls.run(row.dag_id, instance.run_id), "airflow"),
         ],
-    }
+    )
 
 
 def _why_not(verb: str, instance: InstanceRow, row: TaskRow) -> str:

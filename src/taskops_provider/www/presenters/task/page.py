@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskops_provider.services.task_facts import TaskFacts
-from taskops_provider.services.tasks import TaskRow
-from taskops_provider.www.asked import Asked
-from taskops_provider.www.presenters.filters import Problems
+from taskops_provider.services.catalog.task_facts import TaskFacts
+from taskops_provider.services.catalog.tasks import TaskRow
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters.lists.filters import Problems
 
 PAGE = "task"
 
@@ -21,7 +21,7 @@ class TaskPage:
     :param problems: what could not be understood of the request
     """
 
-    asked: Asked
+    asked: PageRequest
     row: TaskRow
     facts: TaskFacts
     view: str

@@ -1,4 +1,4 @@
-"""Ring charts: how a whole divides into parts, as arcs of a circle and as a legend (A4, A5)."""
+"""Ring charts: how a whole divides into parts, as arcs of a circle and as a legend (requirements A4, A5)."""
 
 from __future__ import annotations
 

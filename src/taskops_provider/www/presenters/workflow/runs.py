@@ -1,12 +1,12 @@
-"""The last runs of a workflow as bars: as high as they took long, coloured by their state (A6)."""
+"""The last runs of a workflow as bars: as high as they took long, coloured by their state (requirements A6)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from taskops_provider.services.catalog.runs import RunHistoryRow
 from taskops_provider.www.presenters import text
 from taskops_provider.www.urls import Urls
 
@@ -18,7 +18,7 @@ TONES: Mapping[str, str] = {"success": "green", "failed": "red", "running": "blu
 
 
 @dataclass(frozen=True)
-class Bar:
+class RunBar:
     """A run."""
 
     url: str
@@ -33,7 +33,7 @@ class Bar:
     words: str
 
 
-def bars(dag_id: str, runs: Sequence[Mapping[str, Any]], now: datetime, urls: Urls) -> list[Bar]:
+def bars(dag_id: str, runs: Sequence[RunHistoryRow], now: datetime, urls: Urls) -> list[RunBar]:
     """Return the bars of some runs; one that is on its way is as high as it has taken so far."""
     seconds = [_seconds(run, now) for run in runs]
     longest = max((number for number in seconds if number), default=0)
@@ -41,18 +41,18 @@ def bars(dag_id: str, runs: Sequence[Mapping[str, Any]], now: datetime, urls: Ur
     for run, number in zip(runs, seconds, strict=True):
         height = LOWEST if not longest or not number else max(round(HEIGHT * number / longest), LOWEST)
         took = "" if number is None else text.duration(number)
-        data_time = text.time(run["logical_date"])
-        told = (run["run_type"].replace("_", " "), run["state"], f"{took}{_so_far(run)}" if took else "not started")
+        data_time = text.time(run.logical_date)
+        told = (run.run_type.replace("_", " "), run.state, f"{took}{_so_far(run)}" if took else "not started")
         made.append(
-            Bar(
-                url=urls.run(dag_id, run["run_id"]),
-                run_id=run["run_id"],
-                run_type=run["run_type"].replace("_", " "),
-                state=run["state"],
-                tone=TONES.get(run["state"], "grey"),
+            RunBar(
+                url=urls.run(dag_id, run.run_id),
+                run_id=run.run_id,
+                run_type=run.run_type.replace("_", " "),
+                state=run.state,
+                tone=TONES.get(run.state, "grey"),
                 height=height,
                 data_time=data_time,
-                started=text.time(run["start_date"]),
+                started=text.time(run.start_date),
                 took=told[2],
                 words=f"{_named(run, data_time)}: {', '.join(told)}",
             )
@@ -60,17 +60,17 @@ def bars(dag_id: str, runs: Sequence[Mapping[str, Any]], now: datetime, urls: Ur
     return made
 
 
-def _seconds(run: Mapping[str, Any], now: datetime) -> float | None:
-    if run["duration"] is not None:
-        return float(run["duration"])
-    if run["start_date"] is None or run["end_date"] is not None:
+def _seconds(run: RunHistoryRow, now: datetime) -> float | None:
+    if run.duration is not None:
+        return run.duration
+    if run.start_date is None or run.end_date is not None:
         return None
-    return max((now.astimezone(UTC) - run["start_date"]).total_seconds(), 0)
+    return max((now.astimezone(UTC) - run.start_date).total_seconds(), 0)
 
 
-def _so_far(run: Mapping[str, Any]) -> str:
-    return "" if run["end_date"] else " so far"
+def _so_far(run: RunHistoryRow) -> str:
+    return "" if run.end_date else " so far"
 
 
-def _named(run: Mapping[str, Any], data_time: text.Time | None) -> str:
-    return f"Data of {data_time.text} UTC" if data_time else str(run["run_id"])
+def _named(run: RunHistoryRow, data_time: text.Time | None) -> str:
+    return f"Data of {data_time.text} UTC" if data_time else run.run_id

@@ -1,0 +1,1 @@
+"""The layout of diagrams: layers, order in them, places, routes of edges."""

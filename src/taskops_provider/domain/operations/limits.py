@@ -1,0 +1,10 @@
+"""How much an operation takes."""
+
+from __future__ import annotations
+
+#: targets that one request may name
+MAX_TARGETS = 10_000
+MAX_OWNERS = 50
+MAX_OWNER_LENGTH = 190
+MAX_REASON_LENGTH = 2000
+MAX_TICKET_LENGTH = 250

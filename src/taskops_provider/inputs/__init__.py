@@ -1,0 +1,1 @@
+"""What people and programs may ask for: one model for each input, whichever surface reads it."""

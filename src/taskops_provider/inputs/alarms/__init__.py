@@ -1,0 +1,1 @@
+"""Alarm rules, as people and programs give them and as they are kept."""

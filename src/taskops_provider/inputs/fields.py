@@ -1,0 +1,129 @@
+"""The types that inputs are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from airflow import settings
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
+from pydantic_core import ValidationError, core_schema
+
+from taskops_provider.domain.iso_times import read_iso_time
+from taskops_provider.inputs.free_text import MAX_TEXT_LENGTH, text_problem
+from taskops_provider.inputs.problems import predicate
+from taskops_provider.inputs.wording import not_allowed
+
+TIME_EXAMPLE = "2026-12-24T06:00:00+01:00"
+
+
+def _is_storable(text: str) -> str:
+    if found := text_problem(text):
+        raise predicate(found)
+    return text
+
+
+def _is_not_empty(text: str) -> str:
+    # an empty one is a script's unset variable, and would match everything
+    if not text.strip():
+        raise predicate("is empty; leave it out to match everything")
+    return text
+
+
+def _is_time(value: Any) -> Any:
+    """Pydantic would take numbers, and texts that read as one, for seconds since 1970."""
+    if isinstance(value, datetime):
+        return value
+    try:
+        if isinstance(value, str):
+            return read_iso_time(value)
+    except ValueError:
+        pass  # it is named below, as everything else that is no time
+    raise predicate(not_allowed(value, f"are a date and time in ISO 8601, as {TIME_EXAMPLE}"))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Without a zone a time is in Airflow's default zone, as everywhere in Airflow."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=settings.TIMEZONE)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise predicate("is beyond the times that can be kept") from None
+
+
+Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_is_storable), AfterValidator(_is_not_empty)]
+LongText = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH), AfterValidator(_is_storable)]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=250), AfterValidator(_is_storable), AfterValidator(_is_not_empty)
+]
+Moment = Annotated[datetime, BeforeValidator(_is_time), AfterValidator(_in_utc)]
+#: an autoincremented key
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+Names = Annotated[list[Name], Field(max_length=200)]
+
+
+@dataclass(frozen=True)
+class Between:
+    """A whole number from ``low`` to ``high``, both included; the error says so."""
+
+    low: int
+    high: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Read a whole number, then look at its size."""
+        return core_schema.no_info_wrap_validator_function(self._read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe it."""
+        return {**handler(schema), "minimum": self.low, "maximum": self.high}
+
+    def _read(self, value: Any, read: Callable[[Any], int]) -> int:
+        allowed = f"are {self.low:,} to {self.high:,}"
+        try:
+            number = read(value)
+        except ValidationError:
+            raise predicate(not_allowed(value, allowed)) from None
+        if not self.low <= number <= self.high:
+            raise predicate(not_allowed(number, allowed))
+        return number
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """A text of at most so many characters; the error says so."""
+
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Read a text, then look at its length."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe it."""
+        return {**handler(schema), "maxLength": self.most}
+
+    def _check(self, text: str) -> str:
+        if len(text) > self.most:
+            raise predicate(f"has {len(text):,} characters; at most {self.most:,} are kept")
+        return text
+
+
+class Input(BaseModel):
+    """What is sent. A field that does not exist is refused: a misspelt one would silently do something else."""
+
+    model_config = ConfigDict(extra="forbid")

@@ -1,0 +1,109 @@
+"""Steps that see to many things: each alone, so that what is wrong with one keeps nobody else waiting."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from airflow.utils.session import create_session
+from sqlalchemy.orm import Session
+
+from taskops_provider.monitor.leased import first_line
+from taskops_provider.services.shared.retries import is_passing
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: seconds until something that failed is tried again: they double each time
+FIRST_WAIT = 2.0
+LONGEST_WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class EachStep(Generic[T]):
+    """A step that lists what there is to do and does each in a transaction of its own.
+
+    :param each: lists it; what it writes is committed
+    :param do: does one; tells whether it changed anything
+    :param name_of: what the status calls one, ``d/run_1`` say
+    """
+
+    name: str
+    #: seconds between two times; 0: every round
+    every: float
+    each: Callable[[Session, datetime], Iterable[T]]
+    do: Callable[[Session, T, datetime], object]
+    name_of: Callable[[T], str]
+
+
+@dataclass
+class _Aside:
+    reason: str
+    wait: float
+    again: float
+
+
+class OneByOne(Generic[T]):
+    """Runs an :class:`EachStep`; remembers what it set aside, and why."""
+
+    def __init__(self, step: EachStep[T]):
+        self._step = step
+        self._aside: dict[str, _Aside] = {}
+
+    def run(self, now: datetime) -> bool:
+        """Do all that is listed, but what failed lately; tell whether anything changed.
+
+        :raises Exception: when the list cannot be made
+        """
+        with create_session(scoped=False) as session:
+            listed = list(self._step.each(session, now))
+        did = [self._do(one, now) for one in listed if self._is_due(self._step.name_of(one))]
+        names = {self._step.name_of(one) for one in listed}
+        moment = time.monotonic()
+        self._aside = {
+            name: aside for name, aside in self._aside.items() if name in names or aside.again + LONGEST_WAIT > moment
+        }
+        return any(did)
+
+    def told(self) -> str:
+        """What is set aside, with its reason; empty if nothing is."""
+        if not self._aside:
+            return ""
+        name, aside = next(iter(self._aside.items()))
+        more = f" and {len(self._aside) - 1} more" if len(self._aside) > 1 else ""
+        return f"{name}{more}: {aside.reason}"
+
+    def _is_due(self, name: str) -> bool:
+        return name not in self._aside or self._aside[name].again <= time.monotonic()
+
+    def _do(self, one: T, now: datetime) -> bool:
+        name = self._step.name_of(one)
+        try:
+            with create_session(scoped=False) as session:
+                did = bool(self._step.do(session, one, now))
+        except Exception as error:
+            if not is_passing(error):  # what the database gave up is simply done in the next round
+                self._set_aside(name, error)
+            return False
+        if self._aside.pop(name, None):
+            log.info("The TaskOps monitor's step %s works again for %s", self._step.name, name)
+        return did
+
+    def _set_aside(self, name: str, error: Exception) -> None:
+        before = self._aside.get(name)
+        reason = first_line(error)
+        if before is None or before.reason != reason:
+            log.error(
+                "The TaskOps monitor's step %s sets %s aside and tries again later: %s",
+                self._step.name,
+                name,
+                reason,
+                exc_info=True,
+            )
+        wait = FIRST_WAIT if before is None else min(before.wait * 2, LONGEST_WAIT)
+        self._aside[name] = _Aside(reason, wait, time.monotonic() + wait)

@@ -1,0 +1,1 @@
+"""Alarms: rules, what they watch for, whom they tell and how."""

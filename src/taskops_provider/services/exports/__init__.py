@@ -1,0 +1,1 @@
+"""Downloads prepared in the background."""

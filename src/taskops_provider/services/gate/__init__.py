@@ -1,0 +1,1 @@
+"""The gate: which tasks are stopped, and what becomes of their instances."""

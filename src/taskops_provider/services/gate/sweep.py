@@ -1,0 +1,124 @@
+"""The monitor's sweep: what no open interval holds goes on, and what escaped one is gated.
+
+Operations and the scheduler take the same locks, but not everybody who creates a run does (a manual trigger, say). So
+there can be runs that nobody could see while an operation was done. What decides here are facts of rows, never two
+machines' clocks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter import dag_state
+from taskops_provider.adapter.missed_instances import dags_with_missed, held_tasks, missed
+from taskops_provider.adapter.runs import Instance
+from taskops_provider.domain.gate import ANY_TASK, effect_for, effects
+from taskops_provider.domain.states import Downstream
+from taskops_provider.models import GateInterval
+from taskops_provider.services.gate.instances import gate_and_end, gate_unstarted, regate_held, release
+from taskops_provider.services.shared.actor import MONITOR
+from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
+
+#: how long after it was opened an interval is watched: no run is that long in the making
+WATCHED_FOR = timedelta(seconds=60)
+
+
+def dags_to_sweep(session: Session, now: datetime) -> list[str]:
+    """Return the Dags that need repair, and go on with watching. A constant number of queries. The caller commits."""
+    held = held_tasks(session)
+    unjustified = {pair[0] for pair in held - _held_by_open(session, held)}
+    watched = session.scalar(select(GateInterval.id).where(GateInterval.seen_run_id.is_not(None)).limit(1))
+    if watched is None:
+        return sorted(unjustified)
+    found = unjustified | set(dags_with_missed(session))
+    table = update(GateInterval).where(GateInterval.seen_run_id.is_not(None))
+    begun = table.where(GateInterval.watched_since.is_(None)).values(watched_since=now)
+    over = table.where(GateInterval.watched_since <= now - WATCHED_FOR).values(seen_run_id=None)
+    for statement in (over, begun):
+        session.execute(statement.execution_options(synchronize_session=False))
+    return sorted(found)
+
+
+def sweep_dag(session: Session, dag_id: str, now: datetime) -> int:
+    """Repair a Dag; return how many instances. The caller commits: a Dag is one short transaction."""
+    take_writer_lock(session, MONITOR.name)
+    dag_state.lock_runs_and_dags(session, [dag_id])
+    return _let_go_unjustified(session, dag_id) + _gate_missed(session, dag_id, now)
+
+
+def _held_by_open(session: Session, pairs: Collection[TaskKey]) -> set[TaskKey]:
+    """Those of the tasks that an open interval of their own holds."""
+    found: set[TaskKey] = set()
+    for chunk in chunks(pairs):
+        query = select(GateInterval.dag_id, GateInterval.task_id).where(
+            is_one_of(GateInterval.dag_id, GateInterval.task_id, chunk),
+            GateInterval.to_at.is_(None),
+            GateInterval.downstream == Downstream.HOLD.value,
+        )
+        found.update((row.dag_id, row.task_id) for row in session.execute(query))
+    return found
+
+
+def _let_go_unjustified(session: Session, dag_id: str) -> int:
+    """Held instances of tasks that nothing holds go the way that the newest interval says."""
+    held = {pair for pair in held_tasks(session) if pair[0] == dag_id}
+    unjustified = held - _held_by_open(session, held)
+    if not unjustified:
+        return 0
+    in_force = effects(
+        (row.task_id, row.downstream)
+        for row in session.execute(
+            select(GateInterval.task_id, GateInterval.downstream)
+            .where(GateInterval.dag_id == dag_id, GateInterval.to_at.is_(None))
+            .order_by(GateInterval.id)
+        )
+    )
+    chosen = _chosen_at_close(session, unjustified)
+    ways: dict[Downstream | str, list[TaskKey]] = defaultdict(list)
+    for pair in unjustified:
+        ways[effect_for(pair[1], in_force) or chosen.get(pair) or "run"].append(pair)
+    done = 0
+    for way, pairs in ways.items():
+        if isinstance(way, Downstream):
+            done += regate_held(session, pairs, way)
+        else:
+            done += release(session, pairs, way, stays_paused=[dag_id])
+    return done
+
+
+def _chosen_at_close(session: Session, pairs: Collection[TaskKey]) -> dict[TaskKey, str | None]:
+    found: dict[TaskKey, str | None] = {}
+    for chunk in chunks(pairs):
+        query = (
+            select(GateInterval.dag_id, GateInterval.task_id, GateInterval.held)
+            .where(is_one_of(GateInterval.dag_id, GateInterval.task_id, chunk), GateInterval.to_at.is_not(None))
+            .order_by(GateInterval.id)
+        )
+        found.update({(row.dag_id, row.task_id): row.held for row in session.execute(query)})
+    return found
+
+
+def _gate_missed(session: Session, dag_id: str, now: datetime) -> int:
+    intervals = {
+        row.id: row
+        for row in session.scalars(
+            select(GateInterval).where(GateInterval.dag_id == dag_id, GateInterval.to_at.is_(None))
+        )
+    }
+    own = {row.task_id for row in intervals.values()}
+    ends: dict[Downstream, list[Instance]] = defaultdict(list)
+    waits: dict[Downstream, list[Instance]] = defaultdict(list)
+    for ti, interval_id in missed(session, dag_id):
+        interval = intervals[interval_id]
+        if interval.task_id == ANY_TASK and ti.task_id in own:
+            continue
+        effect = effects([(ti.task_id, interval.downstream)])[ti.task_id]
+        (ends if interval.terminates else waits)[effect].append(ti)
+    ended = sum(gate_and_end(session, instances, effect, now) for effect, instances in ends.items())
+    return ended + sum(gate_unstarted(session, instances, effect, now) for effect, instances in waits.items())

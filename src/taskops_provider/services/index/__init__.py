@@ -1,0 +1,1 @@
+"""The index of workflows, tasks and dependencies, read from serialized Dags."""

@@ -1,0 +1,1 @@
+"""Operations: preview, apply, record, undo."""

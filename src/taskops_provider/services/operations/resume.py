@@ -1,0 +1,68 @@
+"""Starting tasks again at their ``resume_at`` (the monitor's step)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import Session
+
+from taskops_provider.domain.operations.targets import Scope
+from taskops_provider.domain.states import TaskState, Verb
+from taskops_provider.exceptions import GapRefused
+from taskops_provider.inputs.operation import Options, Request
+from taskops_provider.models import Operation, Task
+from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.operations.plan import targets_of
+from taskops_provider.services.shared.actor import MONITOR
+from taskops_provider.services.shared.task_keys import TaskKey
+
+REASON = "resume_at has come"
+
+
+def due_dags(session: Session, now: datetime) -> list[str]:
+    """Return the Dags with tasks whose time has come. One query."""
+    return list(session.scalars(select(Task.dag_id).where(_is_due(now)).distinct().order_by(Task.dag_id)))
+
+
+def resume_dag(session: Session, dag_id: str, now: datetime) -> bool:
+    """Start the tasks of a Dag whose time has come, as one operation, or two where some fill their gap.
+
+    Each Dag is done alone, so that what is wrong with one, or a gap that is too large, keeps no other waiting. Each is
+    committed.
+
+    :return: whether there were any
+    """
+    query = (
+        select(Task.task_id, Operation.options)
+        .outerjoin(Operation, Operation.id == Task.state_operation_id)
+        .where(_is_due(now), Task.dag_id == dag_id)
+        .order_by(Task.task_id)
+    )
+    due: dict[bool, list[TaskKey]] = {True: [], False: []}
+    for row in session.execute(query):
+        due[bool((row.options or {}).get("fill_gap"))].append((dag_id, row.task_id))
+    for fills, pairs in due.items():
+        if pairs:
+            _start(session, pairs, fills=fills)
+            session.commit()  # an operation that is done again rolls back what was done before in its transaction
+    return any(due.values())
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    # also of tasks that left their Dag: runs of older versions may hold instances of them
+    return and_(Task.resume_at <= now, Task.state == TaskState.PAUSED.value)
+
+
+def _start(session: Session, pairs: list[TaskKey], *, fills: bool) -> None:
+    """Start tasks of one Dag. A gap that is too large keeps no task paused."""
+    try:
+        _apply(session, pairs, REASON, fills=fills)
+    except GapRefused as refused:
+        # nothing was done yet
+        _apply(session, pairs, f"{REASON}; the gap is not filled: {refused.why}", fills=False)
+
+
+def _apply(session: Session, pairs: list[TaskKey], reason: str, *, fills: bool) -> None:
+    options = Options(reason=reason, fill_gap=fills)
+    apply_operation(session, MONITOR, Request(Verb.START, Scope.TASK, targets_of(pairs), options))

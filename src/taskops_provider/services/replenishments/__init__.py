@@ -1,0 +1,1 @@
+"""Replenishments: plan, create, execute, follow."""

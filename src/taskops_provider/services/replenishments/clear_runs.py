@@ -1,0 +1,95 @@
+"""Cells in runs that exist: looked at again under the lock of the run, then cleared if they are still to execute."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter import backfills
+from taskops_provider.adapter.graphs import DagGraph, load_graph
+from taskops_provider.domain.cells import CellClass, CellFacts, reverse
+from taskops_provider.domain.progress import CellState
+from taskops_provider.domain.replenishment_run import RunEvent, outcome_without_executing
+from taskops_provider.models import Replenishment, ReplenishmentRun
+from taskops_provider.services.replenishments.plan import classes_in_run
+from taskops_provider.services.replenishments.run_rows import (
+    DueCell,
+    cells_of,
+    give_up,
+    move,
+    next_wave_or_end,
+    out_of_service,
+    set_cells,
+    set_class,
+)
+from taskops_provider.services.replenishments.waking import may_go_on
+
+
+def clear_next(
+    session: Session, replenishment: Replenishment, run: ReplenishmentRun, now: datetime
+) -> tuple[bool, str | None]:
+    """Clear the cells of a run whose turn it is. The caller commits.
+
+    :return: whether anything changed, and what it waits for
+    """
+    run_id = run.run_id or ""
+    state = backfills.lock_runs(session, run.dag_id, [run_id]).get(run_id)
+    if state in ("queued", "running"):
+        return False, None  # what goes on in it ends first
+    graph = load_graph(session, run.dag_id)
+    if state is None or graph is None:
+        give_up(session, replenishment, [run], f"{run.dag_id} {run_id}: the run or its Dag was deleted")
+        return True, None
+    facts = _facts(session, run, graph)
+    upstream = reverse(graph.downstream)
+    classes = classes_in_run(facts, upstream, is_finished=True)
+    due = [cell for cell in cells_of(session, [run.id], CellState.WAITING).get(run.id, ()) if cell.wave == run.wave]
+    chosen = _chosen(session, graph, due, run, classes, facts)
+    if not chosen:
+        next_wave_or_end(session, [run])
+        return True, None
+    waits_for = may_go_on(session, replenishment, run.dag_id, now)
+    if waits_for is not None:
+        return False, waits_for
+    task_ids = {cell.task_id for cell in chosen}
+    before = {up for task_id in task_ids for up in upstream[task_id]} - task_ids
+    passed = {task_id for task_id in before if classes.get(task_id) is CellClass.GATED}
+    backfills.clear_tasks(session, graph.dag, run_id, task_ids, passed, now)
+    set_cells(session, [cell.key for cell in chosen], CellState.ACTIVE)
+    move(run, RunEvent.START)
+    return True, None
+
+
+def _facts(session: Session, run: ReplenishmentRun, graph: DagGraph) -> dict[str, list[CellFacts]]:
+    found = backfills.cell_facts_in_runs(session, run.dag_id, [run.run_id or ""], graph.downstream)
+    return {task_id: seen for (_, task_id), seen in found.items()}
+
+
+def _chosen(
+    session: Session,
+    graph: DagGraph,
+    due: Sequence[DueCell],
+    run: ReplenishmentRun,
+    classes: Mapping[str, CellClass],
+    facts: Mapping[str, Collection[CellFacts]],
+) -> list[DueCell]:
+    """Return the cells that are to execute; write down what became of the others meanwhile."""
+    gone = out_of_service(session, run.dag_id)
+    chosen = []
+    for cell in due:
+        found = classes.get(cell.task_id, CellClass.NO_INSTANCE)
+        if cell.was == CellClass.RUNNING:
+            set_class(session, cell.key, found)
+        outcome = outcome_without_executing(
+            cell.was,
+            found if cell.task_id in graph.downstream else CellClass.NO_INSTANCE,
+            out_of_service=cell.task_id in gone,
+            all_skipped=all(one.state == "skipped" for one in facts.get(cell.task_id, ())),
+        )
+        if outcome is None:
+            chosen.append(cell)
+        else:
+            set_cells(session, [cell.key], outcome)
+    return chosen

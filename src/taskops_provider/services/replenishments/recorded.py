@@ -1,0 +1,120 @@
+"""The inputs of a replenishment as they are recorded, and as every surface shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.replenishment import ReplenishmentRequest
+from taskops_provider.services.shared.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTask:
+    """A task that was named."""
+
+    dag_id: str
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRange:
+    """Logical dates, both included, in ISO 8601."""
+
+    from_: str
+    to: str
+
+    @property
+    def first(self) -> datetime:
+        """The first of the dates."""
+        return datetime.fromisoformat(self.from_)
+
+    @property
+    def last(self) -> datetime:
+        """The last of the dates."""
+        return datetime.fromisoformat(self.to)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedInputs:
+    """What was asked for.
+
+    :param upstream: so many steps upstream of the tasks
+    :param downstream: so many steps downstream of them
+    :param cells: ``missing``, ``failed``, ``all``
+    :param window: ``HH:MM-HH:MM`` UTC, when runs may start; None: at any time
+    :param conf: of the runs that are created; None for who may not read runs of all targets
+    """
+
+    workflows: Sequence[str]
+    tasks: Sequence[RecordedTask]
+    upstream: int
+    downstream: int
+    ranges: Sequence[RecordedRange]
+    cells: Sequence[str]
+    max_active_runs: int
+    newest_first: bool
+    window: str | None
+    conf: Json | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, request: ReplenishmentRequest) -> RecordedInputs:
+        """Record a request; ``plain`` of it is what the tables keep."""
+        return cls(
+            workflows=list(request.workflows),
+            tasks=[RecordedTask(*target) for target in request.tasks],
+            upstream=request.upstream_depth,
+            downstream=request.downstream_depth,
+            ranges=[RecordedRange(one.first.isoformat(), one.last.isoformat()) for one in request.ranges],
+            cells=sorted(request.cells),
+            max_active_runs=request.max_active_runs,
+            newest_first=request.newest_first,
+            window=str(request.window) if request.window else None,
+            conf=dict(request.conf),
+            reason=request.reason,
+        )
+
+    @classmethod
+    def read(cls, column: Json) -> RecordedInputs:
+        """Read what the tables keep. What another version did not keep is empty: it keeps nobody from the others."""
+        return cls(
+            workflows=list(column.get("workflows") or ()),
+            tasks=[RecordedTask(task["dag_id"], task["task_id"]) for task in _tasks(column)],
+            upstream=column.get("upstream") or 0,
+            downstream=column.get("downstream") or 0,
+            ranges=[RecordedRange(one["from"], one["to"]) for one in column.get("ranges") or ()],
+            cells=list(column.get("cells") or ()),
+            max_active_runs=column.get("max_active_runs") or 1,
+            newest_first=bool(column.get("newest_first")),
+            window=column.get("window"),
+            conf=column.get("conf", {}),
+            reason=column.get("reason"),
+        )
+
+
+def _tasks(inputs: Json) -> list[Json]:
+    """The tasks that were named, without what is none."""
+    return [
+        task for task in inputs.get("tasks") or () if isinstance(task, dict) and task.keys() >= {"dag_id", "task_id"}
+    ]
+
+
+def readable_inputs(actor: Actor, inputs: Json) -> Json:
+    """Return inputs, or options of a record that are like them, without targets in Dags that the actor may not read.
+
+    The conf is that of runs: only who may read those of all targets sees it.
+    """
+    shown = {
+        **inputs,
+        "workflows": [dag_id for dag_id in inputs.get("workflows") or () if actor.may_read(dag_id)],
+        "tasks": [task for task in _tasks(inputs) if actor.may_read(task["dag_id"])],
+    }
+    if inputs.get("conf"):
+        readable = actor.permissions.runs_readable()
+        dag_ids = {*(inputs.get("workflows") or ()), *(task["dag_id"] for task in _tasks(inputs))}
+        if readable is not None and not readable.issuperset(dag_ids):
+            shown["conf"] = None
+    return shown

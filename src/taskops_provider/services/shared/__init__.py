@@ -1,0 +1,1 @@
+"""What all services lean on: the actor, locks, pages, keys of tasks, watermarks, records."""

@@ -1,0 +1,1 @@
+"""Why a task or an instance does not run."""

@@ -1,0 +1,1 @@
+"""Dialogs on task instances, and their badges."""

@@ -1,0 +1,1 @@
+"""The lists of workflows and tasks: columns, filters, rows."""
