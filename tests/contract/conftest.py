@@ -1,7 +1,7 @@
-"""Sessions on the migrated database, as the integration tests have them."""
+"""Sessions on the migrated database, emptied after each test."""
 
 from __future__ import annotations
 
-from tests.integration.conftest import count_queries, session
+from tests.support.sessions import session
 
-__all__ = ["count_queries", "session"]
+__all__ = ["session"]

@@ -1,4 +1,4 @@
-"""Who may do what, as docs/api.md has it: every route, every role, both auth managers (SPEC 10)."""
+"""Who may do what, as docs/api.md has it: every route, every role, both auth managers (requirements 10)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
 from taskops_provider.adapter.permissions import UserPermissions
-from taskops_provider.services import exports
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import TaskFilter
-from taskops_provider.services.replenishments import create_replenishment
-from tests.e2e.apps import MANAGERS, WebApp, web_app
-from tests.support.alarming import became, events, look, rule
+from taskops_provider.api import docs_page
+from taskops_provider.services.catalog.filters import TaskFilter
+from taskops_provider.services.exports import prepare as export_prepare
+from taskops_provider.services.exports import request as export_request
+from taskops_provider.services.replenishments.create import create_replenishment
+from taskops_provider.services.shared.actor import Actor
+from tests.support.alarming import alarms, became, look, rule
 from tests.support.api import Api, tasks, workflows
+from tests.support.apps import MANAGERS, WebApp, web_app
 from tests.support.instances import write_runs
 from tests.support.live import USERS
 from tests.support.replenishing import asked
@@ -91,7 +93,7 @@ def replenishment(suffix: str, body: Any = None) -> Prepare:
     def prepare(session: Session, _web: WebApp, _role: str) -> tuple[str, Any]:
         made = create_replenishment(session, ALICE, asked("orders"), datetime.now(UTC))
         session.commit()
-        return f"/v1/replenishments/{made['replenishment_id']}{suffix}", body
+        return f"/v1/replenishments/{made.replenishment_id}{suffix}", body
 
     return prepare
 
@@ -100,11 +102,13 @@ def own_export(suffix: str) -> Prepare:
     def prepare(session: Session, web: WebApp, role: str) -> tuple[str, Any]:
         name = "nobody" if role == "anonymous" else role
         permissions = UserPermissions(web._users["viewer" if role == "anonymous" else role])
-        made = exports.request_export(session, Actor(name, "api", permissions), TaskFilter(), "csv", datetime.now(UTC))
+        made = export_request.request_export(
+            session, Actor(name, "api", permissions), TaskFilter(), "csv", datetime.now(UTC)
+        )
         session.commit()
-        while exports.step(session, datetime.now(UTC)):
+        while export_prepare.prepare_next(session, datetime.now(UTC)):
             session.commit()
-        return f"/v1/exports/{made['export_id']}{suffix}", None
+        return f"/v1/exports/{made.export_id}{suffix}", None
 
     return prepare
 
@@ -121,7 +125,7 @@ def alarm(path: str, body: Any = None) -> Prepare:
         if "{event}" in path:
             became(session, "orders.clean", "failed")
             look(session)
-            event = max(one.id for one in events(session))
+            event = max(one.id for one in alarms(session))
         return path.format(rule=made, event=event), body
 
     return prepare
@@ -151,9 +155,11 @@ REQUESTS: dict[Route, Prepare] = {
     ("GET", "/v1/alarms/rules/{rule_id}"): alarm("/v1/alarms/rules/{rule}"),
     ("PATCH", "/v1/alarms/rules/{rule_id}"): alarm("/v1/alarms/rules/{rule}", {"level": 2}),
     ("DELETE", "/v1/alarms/rules/{rule_id}"): alarm("/v1/alarms/rules/{rule}"),
+    ("GET", "/v1/alarms/rules/{rule_id}/test"): alarm("/v1/alarms/rules/{rule}/test"),
     ("POST", "/v1/alarms/rules/{rule_id}/test"): alarm("/v1/alarms/rules/{rule}/test", {}),
     ("GET", "/v1/alarms/events"): plain("/v1/alarms/events"),
     ("GET", "/v1/alarms/events/{event_id}"): alarm("/v1/alarms/events/{event}"),
+    ("POST", "/v1/alarms/events/{event_id}/acknowledge"): alarm("/v1/alarms/events/{event}/acknowledge", {}),
     ("POST", "/v1/alarms/events/{event_id}/confirm"): alarm("/v1/alarms/events/{event}/confirm", {}),
     ("GET", "/v1/operations"): plain("/v1/operations"),
     ("GET", "/v1/operations/{operation_id}"): an_operation,
@@ -169,6 +175,7 @@ REQUESTS: dict[Route, Prepare] = {
     ("GET", "/v1/health"): plain("/v1/health"),
     ("GET", "/openapi.json"): plain("/openapi.json"),
     ("GET", "/docs"): plain("/docs"),
+    ("GET", "/docs/{name}"): plain(f"/docs/{docs_page.files()[docs_page.SCRIPT]}"),
 }
 
 

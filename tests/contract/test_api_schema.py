@@ -23,11 +23,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from taskops_provider.services import exports
-from taskops_provider.services.filters import TaskFilter
-from tests.e2e.apps import WebApp, web_app
-from tests.support.alarming import became, events, look, rule
+from taskops_provider.services.catalog.filters import TaskFilter
+from taskops_provider.services.exports import request
+from tests.support.alarming import alarms, became, look, rule
 from tests.support.api import Api
+from tests.support.apps import WebApp, web_app
 from tests.support.instances import write_runs
 from tests.support.warehouse import ALICE, install, operate, retail
 
@@ -56,11 +56,11 @@ def web(session) -> Iterator[WebApp]:
     install(session, retail())
     write_runs(session, "orders", ["clean"], range(5))
     REAL["operation_id"] = operate(session, "pause", "orders.clean", reason="a record").operation_id
-    REAL["export_id"] = exports.request_export(session, ALICE, TaskFilter(), "csv", datetime.now(UTC))["export_id"]
+    REAL["export_id"] = request.request_export(session, ALICE, TaskFilter(), "csv", datetime.now(UTC)).export_id
     REAL["rule_id"] = rule(session, "orders.clean")
     became(session, "orders.clean", "failed")
     look(session)
-    REAL["event_id"] = events(session)[0].id
+    REAL["event_id"] = alarms(session)[0].id
     session.commit()
     with web_app("simple").active() as app:
         yield app

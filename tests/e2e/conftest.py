@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import expect
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.e2e import rows
-from tests.e2e.browser import WAIT_MS, Person, chromium
+from tests.support import rows
 from tests.support.airflow_db import empty_tables, new_session, write_dags
+from tests.support.browser import WAIT_MS, Person, chromium
 from tests.support.live import FAB, LiveAirflow
 from tests.support.warehouse import chain
 

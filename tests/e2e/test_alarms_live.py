@@ -1,4 +1,4 @@
-"""Alarms on a running Airflow, against a real mail server and a real HTTP endpoint (SPEC 7; B16, B18)."""
+"""Alarms on a running Airflow, against a real mail server and a real HTTP endpoint (requirements 7; B16, B18)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser import Person
+from tests.support.browser import Person
 from tests.support.live import LiveAirflow, free_port
 from tests.support.mail import Endpoint, Mail, MailServer
 
@@ -112,11 +112,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "AIRFLOW_CONN_SMTP_DEFAULT": mail.uri,
             "AIRFLOW_CONN_SMTP_DEAD": f"smtp://127.0.0.1:{dead}/{plain}",
             "AIRFLOW_CONN_CHAT": chat.uri,
+            "AIRFLOW__TASKOPS__ALARM_CHANNELS": json.dumps(RELEASED),
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
         }
         with LiveAirflow(tmp_path_factory.mktemp("alarms"), **settings) as airflow:
             airflow.write_dag("dags.py", DAGS)
-            airflow.airflow("db", "migrate")
+            airflow.migrate()
             airflow.make_users()
             airflow.serve()
             airflow.airflow("dags", "reserialize")
@@ -126,6 +127,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             airflow.airflow("dags", "trigger", "work", "--run-id", RUN, "--logical-date", datetime.now(UTC).isoformat())
             airflow.start("scheduler", "monitor")
             yield world
+
+
+RELEASED = {
+    "chat": {"notifier": "webhook", "connection": "chat", "args": {"endpoint": "ops"}},
+    "dead-chat": {"notifier": "webhook", "connection": "chat", "args": {"endpoint": "dead"}},
+    "dead-mail": {"notifier": "email", "connection": "smtp_dead"},
+}
 
 
 def _soon() -> dict[str, str]:
@@ -139,7 +147,7 @@ def _soon() -> dict[str, str]:
 
 def _rules(world: World) -> None:
     now = datetime.now(UTC)
-    both = [{"channel": "email"}, {"channel": "webhook", "connection": "chat", "args": {"endpoint": "ops"}}]
+    both = [{"channel": "email"}, {"channel": "chat"}]
     world.rule("first", "work.boom", "failed", parameters={"on": "first_failure"})
     world.rule(
         "last", "work.boom", "failed", level=3, channels=both,
@@ -153,7 +161,7 @@ def _rules(world: World) -> None:
     world.rule("over", "work.slow", "running_longer_than", parameters={"minutes": 1})
     world.rule("late", "work.slow", "not_finished_by", parameters=_soon())
     world.rule("well", "work.fine", "succeeded")
-    dead = [{"channel": "email", "connection": "smtp_dead"}, both[1] | {"args": {"endpoint": "dead"}}]
+    dead = [{"channel": "dead-mail"}, {"channel": "dead-chat"}]
     world.rule("dead", "work.fine", "succeeded", channels=dead)
     world.rule("filled", "daily.load", "replenishment_succeeded")
 
@@ -206,21 +214,21 @@ def test_a_dead_mail_server_holds_up_nothing_and_loses_nothing(world: World) -> 
         [event] = world.fired("dead")
         return next(one for one in event["deliveries"] if one["channel"] == channel)
 
-    posted = world.airflow.wait("the note of it", lambda: one if (one := message("webhook"))["ended_at"] else None)
+    posted = world.airflow.wait("the note of it", lambda: one if (one := message("dead-chat"))["ended_at"] else None)
     assert (posted["state"], posted["attempts"]) == ("sent", 1)
-    waiting = world.airflow.wait("the refusal", lambda: one if (one := message("email"))["error"] else None)
+    waiting = world.airflow.wait("the refusal", lambda: one if (one := message("dead-mail"))["error"] else None)
     # it was tried while the other went out at once, and is tried again 15 s after a refusal at the soonest
     created, ended = (datetime.fromisoformat(posted[name]) for name in ("created_at", "ended_at"))
     assert ended - created < timedelta(seconds=15)
     assert "refused" in waiting["error"]
-    world.airflow.wait("a refusal that is written down", lambda: message("email")["state"] == "waiting")
+    world.airflow.wait("a refusal that is written down", lambda: message("dead-mail")["state"] == "waiting")
     [line] = [one for one in world.airflow.taskops("check") if one["name"] == "alarms"]
     assert line["level"] == "warning"
-    assert "smtp_dead" in line["message"]
+    assert line["message"].startswith("dead-mail fails: ")
     with MailServer(port=world.dead_port) as server:
-        world.airflow.wait("the message to go out", lambda: message("email")["state"] == "sent", timeout=240)
+        world.airflow.wait("the message to go out", lambda: message("dead-mail")["state"] == "sent", timeout=240)
         assert [mail.recipient for mail in server.mails] == ["dead@example.com"]
-        assert message("email")["attempts"] > 1
+        assert message("dead-mail")["attempts"] > 1
     [line] = [one for one in world.airflow.taskops("check") if one["name"] == "alarms"]
     assert line["level"] == "ok"
 
@@ -234,7 +242,7 @@ def test_a_success_and_a_replenishment_are_told(world: World) -> None:
 
 def test_a_deletion_is_told_to_the_owner(world: World) -> None:
     world.airflow.taskops("tasks", "offline", "daily", "old")
-    done = world.airflow.taskops("tasks", "delete", "daily", "old", "--downstream", "run", "--notify-owners")
+    done = world.airflow.taskops("tasks", "delete", "daily", "old", "--downstream-effect", "run", "--notify-owners")
     assert done["notified"] == {"told": ["dan@example.com"], "unreachable": [], "channels": ["email"]}
     mail = world.first_mail("dan")
     assert "deleted 1 task of yours" in mail.subject
@@ -252,7 +260,7 @@ def test_a_failure_that_nobody_confirms_is_said_again_and_escalated_until_somebo
     repeat = world.airflow.wait("the repeat", lambda: world.mails("ops")[1:], timeout=180)[0]
     assert "repeated: work.boom failed" in repeat.subject
     [event] = world.fired("last")
-    confirmed = world.airflow.taskops("alarms", "confirm", str(event["event_id"]))
+    confirmed = world.airflow.taskops("alarms", "acknowledge", str(event["event_id"]))
     assert confirmed[0]["confirmed_by"]
     assert confirmed[0]["next_repeat_at"] is None
     # both fired in one look and are due together

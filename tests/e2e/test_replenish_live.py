@@ -72,12 +72,12 @@ def live(tmp_path_factory) -> Iterator[LiveAirflow]:
     }
     with LiveAirflow(tmp_path_factory.mktemp("replenish"), **settings) as airflow:
         airflow.write_dag("dags.py", DAGS)
-        airflow.airflow("db", "migrate")
+        airflow.migrate()
         airflow.start("api-server")  # takes its time, and so does the rest
         airflow.airflow("dags", "reserialize")
         airflow.taskops("sync")
         # before anything else writes: on SQLite a backfill that is being created does not stand that
-        airflow.taskops("tasks", "pause", "work", "a", "g", "z", "--downstream", "run")
+        airflow.taskops("tasks", "pause", "work", "a", "g", "z", "--downstream-effect", "run")
         airflow.airflow(
             *("backfill", "create", "--dag-id", "work", "--max-active-runs", "10"),
             *("--from-date", "2025-01-01T00:00:00", "--to-date", "2025-01-01T09:00:00"),
@@ -124,7 +124,7 @@ def test_ten_cycles_of_a_paused_task_execute_once(live: LiveAirflow):
 def test_missing_runs_with_a_downstream_in_another_dag_and_mapped_tasks(live: LiveAirflow):
     live.marks.write_text("")
     cycle = ("--range", "2025-01-02T00:00", "2025-01-02T01:00", "--max-active-runs", "2")
-    across = create(live, "--task", "work", "g", "--downstream-tasks", "2", *cycle)["replenishment_id"]
+    across = create(live, "--task", "work", "g", "--downstream-depth", "2", *cycle)["replenishment_id"]
     mapped = create(live, "--task", "mapped", "use", *cycle)
     assert [line for line in mapped["warnings"] if "make executes too" in line]
     for number in (across, mapped["replenishment_id"]):

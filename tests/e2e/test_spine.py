@@ -70,7 +70,7 @@ def live(tmp_path_factory) -> Iterator[LiveAirflow]:
         airflow.write_dag("clock.py", CLOCK)
         airflow.write_dag("slow.py", SLOW)
         airflow.write_dag("versioned.py", VERSIONED.replace("{extra}", ""))
-        airflow.airflow("db", "migrate")
+        airflow.migrate()
         airflow.airflow("dags", "reserialize")
         airflow.taskops("sync")
         airflow.start("dag-processor", "monitor")
@@ -88,7 +88,7 @@ def trigger(live: LiveAirflow, dag_id: str, run_id: str) -> None:
 
 
 def test_a_paused_task_is_not_executed_in_any_kind_of_run(live: LiveAirflow):
-    done = live.taskops("tasks", "pause", "clock", "g", "--downstream", "skip", "--reason", "live test")
+    done = live.taskops("tasks", "pause", "clock", "g", "--downstream-effect", "skip", "--reason", "live test")
     assert done["counts"] == {"applied": 1, "left_alone": 0, "blocked": 0}
     before = set(live.runs("clock"))
 
@@ -122,7 +122,7 @@ def test_a_paused_task_is_not_executed_in_any_kind_of_run(live: LiveAirflow):
 
 
 def test_an_asset_triggered_run_obeys_too(live: LiveAirflow):
-    live.taskops("tasks", "pause", "fed", "first", "--downstream", "run")
+    live.taskops("tasks", "pause", "fed", "first", "--downstream-effect", "run")
     before = set(live.runs("fed"))
     trigger(live, "clock", "feeds")
     run_id = live.wait(
@@ -135,10 +135,10 @@ def test_an_asset_triggered_run_obeys_too(live: LiveAirflow):
 
 
 def test_a_dead_monitor_lets_nothing_run_and_a_new_one_settles(live: LiveAirflow):
-    live.taskops("tasks", "pause", "versioned", "a", "--downstream", "run")
+    live.taskops("tasks", "pause", "versioned", "a", "--downstream-effect", "run")
     live.kill("monitor")
     trigger(live, "versioned", "unattended")
-    live.wait("the gated instance to stop", lambda: live.states("versioned", "unattended").get("a") == "scheduled")
+    live.wait("the gated instance to stop", lambda: live.states("versioned", "unattended").get("a") == "up_for_retry")
     trigger(live, "slow", "other_work")  # the scheduler goes on with other things meanwhile
     live.wait("other work", lambda: live.states("slow", "other_work").get("long") == "running")
     assert live.executed("versioned", "unattended") == []
@@ -191,7 +191,7 @@ def test_offline_survives_new_versions_and_restarts(live: LiveAirflow):
 
 def test_a_deleted_workflow_stays_away_while_its_file_stays(live: LiveAirflow):
     live.taskops("workflows", "offline", "fed")
-    live.taskops("workflows", "delete", "fed", "--downstream", "run")
+    live.taskops("workflows", "delete", "fed", "--downstream-effect", "run")
     live.taskops("sync")
     assert "fed" not in {w["dag_id"] for w in live.taskops("workflows", "list")}
     assert live.query("SELECT is_stale FROM dag WHERE dag_id = 'fed'") == [(False,)]

@@ -9,11 +9,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.e2e import furnished
-from tests.e2e.browser import Person
-from tests.e2e.places import EMPTY, FRAME, ORDINARY, Place, dialog, wear
+from tests.support import furnished
 from tests.support.airflow_db import empty_tables, new_session
+from tests.support.browser import Person
 from tests.support.live import LiveAirflow
+from tests.support.places import EMPTY, FRAME, ORDINARY, Place, dialog, wear
 
 pytestmark = pytest.mark.live
 SERIOUS = ("serious", "critical")

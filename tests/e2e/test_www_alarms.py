@@ -1,4 +1,4 @@
-"""Alarms inside Airflow's UI, in a browser: rules set, widened, turned off; what fired confirmed (SPEC 7; B16)."""
+"""Alarms inside Airflow's UI, in a browser: rules set, changed and off; alarms acknowledged (requirements 7; B16)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from taskops_provider.models import AlarmEvent, AlarmRule
-from tests.e2e import alarm_rows
-from tests.e2e.browser import Person
+from tests.support import alarm_rows
 from tests.support.airflow_db import empty_tables, new_session
+from tests.support.browser import Person
 from tests.support.warehouse import install, retail
 
 pytestmark = pytest.mark.live
@@ -59,7 +59,7 @@ def test_an_alarm_is_set_on_a_task_with_what_its_kind_needs(desk: Person) -> Non
     others = dialog.get_by_label("Others users of Airflow")
     others.fill("bob, night@example.com")
     others.press("Enter")
-    expect(dialog.locator(".problem")).to_have_text("Time of day is empty")
+    expect(dialog.locator(".problem")).to_have_text("Time of day is empty; allowed is HH:MM, as 08:00")
     expect(others).to_have_value("bob, night@example.com")
     by.fill("07:45")
     dialog.get_by_text("Quiet hours, repeats, escalation, name").click()
@@ -112,30 +112,30 @@ def test_the_scope_of_a_rule_can_be_widened_and_a_selection_gets_a_rule_each(des
     expect(dialog.locator("#dialog-title")).to_have_text("3 rules are made")
 
 
-def test_alarms_are_found_looked_into_and_confirmed(desk: Person) -> None:
+def test_alarms_are_found_looked_into_and_acknowledged(desk: Person) -> None:
     desk.go(f"{FRAME}/alarms")
     frame = desk.frame
     dialog = frame.locator("dialog")
     expect(desk.heading()).to_have_text("6 alarms")
-    frame.get_by_role("link", name="Open", exact=True).click()
+    frame.get_by_role("link", name="Unacknowledged", exact=True).click()
     expect(desk.heading()).to_have_text("4 alarms")
     frame.get_by_role("link", name="orders.clean failed").click()
     expect(desk.heading()).to_contain_text("orders.clean failed")
     expect(frame.locator("table.messages")).to_contain_text("Connection refused")
     expect(frame.get_by_text("data-team", exact=True)).to_be_visible()
-    frame.get_by_role("button", name="Confirm").click()
-    expect(dialog.locator("#dialog-title")).to_have_text("Confirm 1 alarm?")
-    desk.page.keyboard.press("Enter")  # the button that confirms has the focus
-    expect(dialog.locator("#dialog-title")).to_have_text("1 alarm confirmed")
+    frame.get_by_role("button", name="Acknowledge").click()
+    expect(dialog.locator("#dialog-title")).to_have_text("Acknowledge 1 alarm?")
+    desk.page.keyboard.press("Enter")  # the button that acknowledges has the focus
+    expect(dialog.locator("#dialog-title")).to_have_text("1 alarm acknowledged")
     desk.page.keyboard.press("Enter")
     expect(frame.locator("dl.record")).to_contain_text("by admin")
     frame.get_by_role("link", name="Alarms", exact=True).last.click()
 
-    frame.get_by_label("Select all open alarms of this page").check()
-    frame.locator("#selection").get_by_role("button", name="Confirm").click()
+    frame.get_by_label("Select all unacknowledged alarms of this page").check()
+    frame.locator("#selection").get_by_role("button", name="Acknowledge").click()
     expect(dialog).to_contain_text("sales.sum runs too long")
-    dialog.get_by_role("button", name="Confirm 3 alarms").click()
-    expect(dialog.locator("#dialog-title")).to_have_text("3 alarms confirmed")
+    dialog.get_by_role("button", name="Acknowledge 3 alarms").click()
+    expect(dialog.locator("#dialog-title")).to_have_text("3 alarms acknowledged")
     dialog.get_by_role("button", name="Close").click()
     expect(frame.locator("#selection")).to_have_count(0)  # nothing is left to select
     with new_session() as session:

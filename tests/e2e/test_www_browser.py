@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e import rows
-from tests.e2e.browser import Person, both
 from tests.e2e.conftest import DAG_ID
+from tests.support import rows
+from tests.support.browser import Person, both
 from tests.support.live import LiveAirflow
 
 pytestmark = pytest.mark.live

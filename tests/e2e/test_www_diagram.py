@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e import diagram_rows, rows
-from tests.e2e.browser import Person
-from tests.e2e.diagram_rows import SHOP
+from tests.support import diagram_rows, rows
 from tests.support.airflow_db import empty_tables, new_session
+from tests.support.browser import Person
+from tests.support.diagram_rows import SHOP
 from tests.support.live import LiveAirflow
 
 pytestmark = pytest.mark.live

@@ -13,9 +13,9 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from taskops_provider.models import AlarmDelivery, GateInterval, Operation, Owner, Task
-from taskops_provider.services import strict_mode
-from tests.e2e.browser import Person, both
+from taskops_provider.services.operations import strict_mode
 from tests.support.airflow_db import empty_tables, new_session
+from tests.support.browser import Person, both
 from tests.support.instances import write_runs
 from tests.support.warehouse import ALICE, install, operate, retail, stored
 
@@ -167,6 +167,21 @@ def test_a_form_sent_as_soon_as_it_appears_is_sent_by_htmx(desk: Desk, session: 
     desk.toolbar("Pause").click()
     expect(desk.title).to_have_text("1 task paused")
     assert stored(session, "orders")["clean"] == "paused"
+
+
+#: as quick as anybody can be: the browser tells of the closing in a task of its own, after this one
+_CLOSE_AND_PRESS = """dialog => new Promise(told => {
+  dialog.addEventListener("close", () => setTimeout(told));
+  dialog.close();
+  document.activeElement.click();
+})"""
+
+
+def test_a_press_right_after_closing_is_not_lost(desk: Desk) -> None:
+    desk.go(f"{TASKS}?dag_id=orders").choose("orders clean").open("Pause", "Pause 1 task")
+    desk.dialog.evaluate(_CLOSE_AND_PRESS)
+    expect(desk.dialog).to_be_visible()
+    expect(desk.title).to_have_text("Pause 1 task")
 
 
 def test_start_and_submit_again(desk: Desk, session: Any) -> None:
@@ -353,7 +368,7 @@ def test_whole_workflows(desk: Desk, session: Any) -> None:
 
 def test_all_rows_under_the_filter(desk: Desk, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A12: also those of other pages."""
-    from tests.e2e import rows
+    from tests.support import rows
 
     rows.write([rows.Flow(f"many_{n:02}", states=("scheduling",) * 10) for n in range(12)], session)
     desk.go(f"{TASKS}?workflow=many_")

@@ -11,10 +11,10 @@ from playwright.sync_api import expect
 from sqlalchemy import delete, select
 
 from taskops_provider.models import Export, Preference
-from tests.e2e import rows
-from tests.e2e.browser import Person, both
-from tests.e2e.rows import Flow
+from tests.support import rows
 from tests.support.airflow_db import new_session
+from tests.support.browser import Person, both
+from tests.support.rows import Flow
 
 pytestmark = pytest.mark.live
 PAGES = "plugin/taskops/pluginsv2/taskops"
@@ -231,7 +231,7 @@ def test_a_download_lands_in_the_records(person: Person) -> None:
         export = session.scalars(select(Export).order_by(Export.id.desc())).first()
         assert export
         assert (export.actor, export.kind, export.form) == ("viewer", "tasks", "csv")
-        assert export.filters == {"workflow": ["customer"], "status": ["paused"]}
+        assert export.filters == {"workflow_like": ["customer"], "status": ["paused"]}
         operation_id = export.operation_id
     notice.get_by_role("link").click()
     person.page.wait_for_url(f"**/pluginsv2/taskops/operation?id={operation_id}")

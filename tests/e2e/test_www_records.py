@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from taskops_provider.models import Export
-from taskops_provider.services import exports
-from tests.e2e.browser import Person
+from taskops_provider.services.exports.prepare import prepare_next
 from tests.support.airflow_db import new_session
+from tests.support.browser import Person
 from tests.support.warehouse import BOB, operate, stored
 
 pytestmark = pytest.mark.live
@@ -94,7 +94,7 @@ def test_a_download_comes_through_the_records(person: Person) -> None:
     expect(row).to_contain_text("search: step_0")
     expect(row).to_contain_text("Waiting")
     with new_session() as session:
-        while exports.step(session, datetime.now(UTC)):
+        while prepare_next(session, datetime.now(UTC)):
             session.commit()
         session.commit()
         export = session.scalars(select(Export).order_by(Export.id.desc())).first()

@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
-from tests.e2e.browser import Person, both
 from tests.support.airflow_db import empty_tables, new_session
+from tests.support.browser import Person, both
 from tests.support.instances import START, write_runs
 from tests.support.warehouse import chain, install
 

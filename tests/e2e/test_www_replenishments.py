@@ -1,4 +1,4 @@
-"""Replenishments inside Airflow's UI, in a browser: followed live, paused and cancelled by keys (SPEC 6, 8; D5)."""
+"""Replenishments in Airflow's UI, in a browser: followed live, paused, cancelled by keys (requirements 6, 8; D5)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 from sqlalchemy import select, update
 
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
-from tests.e2e import replenishment_rows
-from tests.e2e.browser import Person
+from tests.support import replenishment_rows
 from tests.support.airflow_db import new_session
+from tests.support.browser import Person
 from tests.support.warehouse import chain, install
 
 pytestmark = pytest.mark.live

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e import rows
-from tests.e2e.browser import Person
 from tests.e2e.conftest import DAG_ID
-from tests.e2e.rows import Flow
+from tests.support import rows
 from tests.support.airflow_db import empty_tables, new_session, write_dags
+from tests.support.browser import Person
+from tests.support.rows import Flow
 from tests.support.warehouse import chain
 
 pytestmark = pytest.mark.live

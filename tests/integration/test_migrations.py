@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from alembic.migration import MigrationContext
 from taskops_provider.models import metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
 from tests.support import database
+from tests.support.warm import WarmPython
 
 OURS = set(metadata.tables)
 
@@ -26,9 +26,10 @@ class Installation:
     def __init__(self, home: Path, url: str):
         self.url = url
         self.env = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+        self.python = WarmPython(home, self.env)
 
     def run(self, *command: str) -> str:
-        done = subprocess.run([sys.executable, *command], env=self.env, capture_output=True, text=True, check=False)
+        done = self.python.run(command, self.env)
         assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -70,13 +71,17 @@ class Installation:
 
 @pytest.fixture
 def installation(tmp_path) -> Iterator[Installation]:
-    if os.environ.get("TASKOPS_TEST_DB") == "postgresql":
-        with database.temporary_postgres_database() as url:
-            yield Installation(tmp_path, url)
-    else:
-        yield Installation(tmp_path, f"sqlite:///{tmp_path}/airflow.db")
+    with ExitStack() as stack:
+        if os.environ.get("TASKOPS_TEST_DB") == "postgresql":
+            url = stack.enter_context(database.temporary_postgres_database())
+        else:
+            url = f"sqlite:///{tmp_path}/airflow.db"
+        made = Installation(tmp_path, url)
+        stack.callback(made.python.stop)
+        yield made
 
 
+@pytest.mark.slow
 def test_airflows_own_commands_carry_our_tables(installation):
     """migrate makes them, check-migrations covers them, reset drops and makes them."""
     installation.airflow("db", "migrate")
@@ -88,6 +93,7 @@ def test_airflows_own_commands_carry_our_tables(installation):
     assert installation.differences() == []
 
 
+@pytest.mark.slow
 def test_migrations_make_what_the_orm_says_and_unmake_it(installation):
     """Down to nothing and up again by the migrations: the same tables, columns and indexes as from the ORM."""
     installation.airflow("db", "migrate")
@@ -104,3 +110,46 @@ def test_every_release_names_the_revision_it_needs():
 
     heads = ScriptDirectory(TaskOpsDBManager.migration_dir).get_heads()
     assert [REVISION_HEADS_MAP[max(REVISION_HEADS_MAP)]] == heads
+
+
+@pytest.mark.slow
+def test_numbers_are_never_given_twice_and_rows_stay(installation):
+    """SQLite gave the numbers of deleted rules again: alarms of a rule that is gone were told by a new one."""
+    installation.airflow("db", "migrate")
+    installation.manager('downgrade("0006")')
+    engine = sa.create_engine(installation.url)
+    row = {
+        "name": "'kept'", "scope": "'task'", "dag_id": "'d'", "task_id": "'t'", "project": "''", "kind": "'failed'",
+        "on_failure": "''", "level": "1", "body": "'{}'", "enabled": "true", "active_since": "'2026-01-01 00:00:00'",
+        "created_at": "'2026-01-01 00:00:00'", "created_by": "'ann'", "changed_at": "'2026-01-01 00:00:00'",
+        "changed_by": "'ann'", "version": "1",
+    }  # fmt: skip
+    insert = sa.text(f"INSERT INTO taskops_alarm_rule ({', '.join(row)}) VALUES ({', '.join(row.values())})")
+    event = {
+        "rule_id": "7", "key": "'k'", "dag_id": "'d'", "task_id": "'t'", "map_index": "-1", "attempt": "0",
+        "kind": "'failed'", "level": "1", "facts": "'{}'", "fired_at": "'2026-01-01 00:00:00'", "unreachable": "'[]'",
+        "repeats": "0",
+    }  # fmt: skip
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert)
+            # of a rule that was deleted
+            connection.execute(
+                sa.text(f"INSERT INTO taskops_alarm_event ({', '.join(event)}) VALUES ({', '.join(event.values())})")
+            )
+        installation.manager("upgradedb(use_migration_files=True)")
+        assert installation.differences() == []
+        numbers = sa.text("SELECT id FROM taskops_alarm_rule ORDER BY id")
+        with engine.begin() as connection:
+            assert connection.scalar(sa.text("SELECT name FROM taskops_alarm_rule")) == "kept"
+            connection.execute(insert)
+            if engine.dialect.name == "sqlite":
+                assert list(connection.scalars(numbers)) == [1, 8]
+            connection.execute(sa.text("DELETE FROM taskops_alarm_rule WHERE id > 1"))
+            connection.execute(insert)
+            assert max(connection.scalars(numbers)) > 8 or engine.dialect.name != "sqlite"
+        installation.manager('downgrade("0006")')
+        installation.manager("upgradedb(use_migration_files=True)")
+        assert installation.differences() == []
+    finally:
+        engine.dispose()

@@ -1,4 +1,4 @@
-"""Quiet hours and deadlines in any zone, also where clocks change (B16)."""
+"""Quiet hours and deadlines in any zone, also where clocks change (requirements B16)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from taskops_provider.domain.alarm_times import LONGEST_WAIT, Deadline, Quiet, wait_after
+from taskops_provider.domain.alarms.deliveries import LONGEST_WAIT, wait_after
+from taskops_provider.domain.alarms.times import Deadline, Quiet
 
 ZONES = st.sampled_from([ZoneInfo(name) for name in ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")])
 CLOCKS = st.builds(time, st.integers(0, 23), st.integers(0, 59))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskops_provider.domain import layering_ranks
-from taskops_provider.domain.layering import Layout, layout
-from taskops_provider.domain.layering_routes import Point
+from taskops_provider.domain.layering import ranks as layering_ranks
+from taskops_provider.domain.layering.layout import Layout, layout
+from taskops_provider.domain.layering.routes import Point
 from taskops_provider.www.presenters.diagram import path
 
 WIDTH, HEIGHT = 160.0, 50.0
@@ -155,7 +155,7 @@ def test_a_tree_and_a_grid_of_pipelines_have_no_crossings():
     pipelines = [(i, i + 1) for i in range(40) if i % 8 != 7] + [(40, i) for i in range(0, 40, 8)]
     for edges in (tree, pipelines):
         ranks = layering_ranks.rank(41, edges)
-        from taskops_provider.domain import layering_order
+        from taskops_provider.domain.layering import order as layering_order
 
         assert layering_order.crossings(ranks, layering_order.order(ranks)) == 0
 

@@ -1,4 +1,4 @@
-"""The state machine against a plain model (SPEC 2)."""
+"""The state machine against a plain model (requirements 2)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ statuses = st.lists(st.sampled_from([s for s in TaskStatus if s is not TaskStatu
 )
 def test_shown_status_follows_the_order_of_the_spec(state, ends, dag_is_paused, draining):
     shown = shown_status(state, effective_to=ends, dag_is_paused=dag_is_paused, draining=draining, now=NOW)
-    # the order of SPEC 2, read from the end: each later rule overrides the ones before
+    # the order of requirements 2, read from the end: each later rule overrides the ones before
     expected = TaskStatus.SCHEDULING
     if state is TaskState.PAUSED or dag_is_paused or draining:
         expected = TaskStatus.PAUSED

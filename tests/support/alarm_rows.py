@@ -20,10 +20,9 @@ def ordinary(session: Any) -> None:
 
     quiet = {"from": "22:00", "to": "06:00", "zone": "Europe/Berlin", "except_level": 3}
     people = {"owners": True, "users": [], "addresses": ["ops@example.com"]}
-    chat = {"channel": "webhook", "connection": "chat", "args": {"endpoint": "hooks/ops"}}
     escalation = {"after": 60, "recipients": {"users": ["carol"]}}
     failed = rule(
-        session, "orders", name="Orders must not fail", level=3, recipients=people, channels=["email", chat],
+        session, "orders", name="Orders must not fail", level=3, recipients=people, channels=["email", "chat"],
         quiet_hours=quiet, repeat={"minutes": 30, "max": 5}, escalation=escalation,
     )  # fmt: skip
     due = {"time": "08:00", "zone": "Europe/Berlin", "days": 1}
@@ -47,8 +46,8 @@ def ordinary(session: Any) -> None:
 
 def crowd(session: Any, number: int) -> None:
     """Write very many alarms of one task with a long name."""
-    from tests.e2e.furnished import BACKLOG
     from tests.support.alarming import rule
+    from tests.support.furnished import BACKLOG
 
     rule_id = rule(session, f"{BACKLOG}.average_per_station_07", "succeeded", name="Every station, every hour " * 6)
     now = datetime.now(UTC)

@@ -10,11 +10,13 @@ from airflow.models.taskinstance import TaskInstance as TI
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from taskops_provider.inputs.alarms.rule import RuleChange, RuleCreate
 from taskops_provider.models import AlarmDelivery, AlarmEvent
 from taskops_provider.monitor.sender import Sender
-from taskops_provider.services import alarm_watch
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.alarm_changes import create_rule
+from taskops_provider.services.alarms.answers import RuleAnswer
+from taskops_provider.services.alarms.evaluate import evaluate
+from taskops_provider.services.alarms.rule_changes import create_rule, update_rule
+from taskops_provider.services.shared.actor import Actor
 from tests.support.instances import run_id_of
 from tests.support.warehouse import ALICE
 
@@ -31,10 +33,22 @@ def rule(session: Session, target: str, kind: str = "failed", *, actor: Actor = 
         on = {"project": target.removeprefix("bundle:")}
     else:
         on = dict(zip(("dag_id", "task_id"), target.split(".", 1), strict=False))
-    given = {**on, "kind": kind, "recipients": OPS, **given}
-    made = create_rule(session, actor, given, given.pop("now", ago(hours=1)))
+    now = given.pop("now", None) or ago(hours=1)
+    made = create(session, actor, {**on, "kind": kind, "recipients": OPS, **given}, now)
     session.commit()
-    return int(made["rule_id"])
+    return made.rule_id
+
+
+def create(session: Session, actor: Actor, given: dict[str, Any], now: datetime) -> RuleAnswer:
+    """Make a rule of what a REST body has; the name of a channel may stand in its place."""
+    if "channels" in given:
+        given["channels"] = [{"channel": one} if isinstance(one, str) else one for one in given["channels"]]
+    return create_rule(session, actor, RuleCreate.read(given).rule(), now)
+
+
+def change(session: Session, actor: Actor, rule_id: int, changes: dict[str, Any], now: datetime) -> RuleAnswer:
+    """Change a rule as a REST body says."""
+    return update_rule(session, actor, rule_id, RuleChange.model_validate(changes), now)
 
 
 def ago(**delta: float) -> datetime:
@@ -58,7 +72,7 @@ def became(session: Session, name: str, state: str, number: int = 0, at: datetim
 def look(session: Session, now: datetime | None = None) -> bool:
     """One turn of the monitor's step."""
     session.expire_all()
-    did = alarm_watch.step(session, now or datetime.now(UTC))
+    did = evaluate(session, now or datetime.now(UTC))
     session.commit()
     return did
 
@@ -66,12 +80,13 @@ def look(session: Session, now: datetime | None = None) -> bool:
 def send(now: datetime | None = None) -> None:
     """One turn of the sender, to its end."""
     sender = Sender(interval=1)
-    assert sender.run_once(now, waits=True)
+    assert sender.run_once(now)
+    sender.wait()
     sender.close()
 
 
-def events(session: Session) -> list[AlarmEvent]:
-    """All firings, the oldest first."""
+def alarms(session: Session) -> list[AlarmEvent]:
+    """All alarms, the oldest first."""
     session.expire_all()
     return list(session.scalars(select(AlarmEvent).order_by(AlarmEvent.id)))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from httpx import Response
 
-from tests.e2e.apps import WebApp
+from tests.support.apps import WebApp
 
 ROOT = "/taskops/v1"
 

@@ -8,15 +8,23 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from airflow import settings
 from airflow.api_fastapi import app as airflow_app
 from fastapi.testclient import TestClient
-from sqlalchemy import event
 from starlette.routing import Mount
 
 from tests.support.live import FAB, SIMPLE, USERS
 
 MANAGERS = {"simple": SIMPLE, "fab": FAB}
+#: a kind of its own: SimpleAuthManager with ``[core] multi_team``
+TEAMS = "teams"
+#: its people: name -> role, teams
+MEMBERS = {
+    "north_user": ("User", ["north"]),
+    "north_viewer": ("Viewer", ["north"]),
+    "south_user": ("User", ["south"]),
+    "both_user": ("User", ["north", "south"]),
+    "admin": ("Admin", []),
+}
 #: may read one Dag, under FabAuthManager only; and one who may read none
 READER, NOBODY = "reader", "nobody"
 READERS_DAG = "customer_dim"
@@ -25,13 +33,16 @@ READERS_DAG = "customer_dim"
 class WebApp:
     """The application as ``airflow api-server`` makes it."""
 
-    def __init__(self, auth_manager: str):
+    def __init__(self, auth_manager: str, *, by_team: bool = False):
         self.auth_manager = auth_manager
+        self._environment = {"AIRFLOW__CORE__AUTH_MANAGER": auth_manager}
+        if by_team:
+            self._environment["AIRFLOW__CORE__MULTI_TEAM"] = "True"
         airflow_app.purge_cached_app()
         with self._configured():
             self.app = airflow_app.create_app(apps="core")
             self.manager: Any = airflow_app.get_auth_manager()
-            self._users = self._fab_users() if auth_manager == FAB else self._simple_users()
+            self._users = self._fab_users() if auth_manager == FAB else self._simple_users(by_team)
 
     @property
     def flask(self) -> Any:
@@ -48,14 +59,14 @@ class WebApp:
 
     @contextmanager
     def _configured(self) -> Iterator[None]:
-        before = os.environ.get("AIRFLOW__CORE__AUTH_MANAGER")
-        os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = self.auth_manager
+        before = {name: os.environ[name] for name in self._environment if name in os.environ}
+        os.environ.update(self._environment)
         try:
             yield
         finally:
-            os.environ.pop("AIRFLOW__CORE__AUTH_MANAGER")
-            if before is not None:
-                os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = before
+            for name in self._environment:
+                os.environ.pop(name)
+            os.environ.update(before)
 
     def token(self, name: str, **kwargs: Any) -> str:
         """A token of a user."""
@@ -66,10 +77,13 @@ class WebApp:
         cookies = {"_token": self.token(name)} if name else {}
         return TestClient(self.app, base_url="http://localhost:8080", cookies=cookies, follow_redirects=False)
 
-    def _simple_users(self) -> dict[str, Any]:
+    def _simple_users(self, by_team: bool) -> dict[str, Any]:
         from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-        return {name: SimpleAuthManagerUser(username=name, role=role, teams=None) for name, role in USERS.items()}
+        people = MEMBERS if by_team else {name: (role, None) for name, role in USERS.items()}
+        return {
+            name: SimpleAuthManagerUser(username=name, role=role, teams=teams) for name, (role, teams) in people.items()
+        }
 
     def _fab_users(self) -> dict[str, Any]:
         with self.flask.app_context():
@@ -89,20 +103,5 @@ class WebApp:
 
 @cache
 def web_app(kind: str) -> WebApp:
-    """The application with the auth manager ``simple`` or ``fab``, made once (10 s)."""
-    return WebApp(MANAGERS[kind])
-
-
-@contextmanager
-def counted_queries() -> Iterator[list[str]]:
-    """Collect the SQL statements that the process sends meanwhile."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(settings.engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(settings.engine, "before_cursor_execute", note)
+    """The application with the auth manager ``simple`` or ``fab``, or of ``TEAMS``, made once (10 s)."""
+    return WebApp(SIMPLE, by_team=True) if kind == TEAMS else WebApp(MANAGERS[kind])

@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-from tests.e2e import rows
-from tests.e2e.rows import Flow
+from tests.support import rows
+from tests.support.rows import Flow
 
 #: a warehouse load as people write them
 SHOP = "shop_daily"

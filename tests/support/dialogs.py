@@ -10,7 +10,7 @@ from typing import Any
 from httpx import Response
 
 from taskops_provider.www import csrf
-from tests.e2e.apps import WebApp
+from tests.support.apps import WebApp
 
 ROOT = "/pluginsv2/taskops"
 

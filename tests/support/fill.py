@@ -1,4 +1,4 @@
-"""Fill the database of a home: ``python -m tests.e2e.fill ordinary``, ``... crowd 10000``, ``... empty``."""
+"""Fill the database of a home: ``python -m tests.support.fill ordinary``, ``... crowd 10000``, ``... empty``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 def main(kind: str, number: str = "0") -> None:
     """Delete what is there and write what ``furnished.furnish`` or ``furnished.crowd`` does."""
-    from tests.e2e import furnished
+    from tests.support import furnished
     from tests.support.airflow_db import empty_tables, new_session
 
     empty_tables()

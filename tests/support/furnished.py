@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.e2e import alarm_rows, diagram_rows, replenishment_rows, rows
-from tests.e2e.rows import Flow
+from tests.support import alarm_rows, diagram_rows, replenishment_rows, rows
+from tests.support.rows import Flow
 
 #: names that are hard to set: as long as they get, and in other scripts
 LONG = "reconciliation_of_intercompany_balances_and_fx_per_currency_"
@@ -93,8 +93,8 @@ def _backlog(session: Any) -> None:
 
 def _operate(session: Any) -> None:
     """Make operations of each outcome."""
-    from taskops_provider.services import undo
-    from taskops_provider.services.strict_mode import set_strict_mode
+    from taskops_provider.services.operations import undo
+    from taskops_provider.services.operations.strict_mode import set_strict_mode
     from tests.support.airflow_db import BUNDLE
     from tests.support.warehouse import ALICE, BOB, later, operate
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow import settings
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import GateInterval, Operation
-from taskops_provider.services import gating
+from taskops_provider.services.gate import settle as gate_settle
+from taskops_provider.services.operations import resume
 from tests.support.airflow_db import write_dags
 from tests.support.scheduling import Scheduler
 
@@ -77,8 +75,8 @@ def operation(session: Session, **values: Any) -> Operation:
 
 def settle(session: Session) -> int:
     """The monitor's part of a round."""
-    done = gating.settle(session, datetime.now(UTC))
-    gating.annotate(session)
+    done = gate_settle.settle(session, datetime.now(UTC))
+    gate_settle.annotate(session)
     return done
 
 
@@ -97,7 +95,7 @@ def play(
     :param gated: task id -> effect
     """
     write_dags([dag], session)
-    gating.ensure_pools(session)
+    gate_settle.ensure_pools(session)
     session.commit()
     for task_id, effect in gated.items():
         gate(session, dag.dag_id, task_id, effect)
@@ -114,22 +112,12 @@ def note_of(session: Session, dag_id: str, task_id: str, run_id: str = "run_1") 
     return ti.note
 
 
-@contextmanager
-def counted_queries() -> Iterator[list[str]]:
-    """Collect the statements that this process sends meanwhile."""
-    statements: list[str] = []
-
-    def record(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith(("SAVEPOINT", "RELEASE")):
-            statements.append(statement)
-
-    event.listen(settings.engine, "before_cursor_execute", record)
-    try:
-        yield statements
-    finally:
-        event.remove(settings.engine, "before_cursor_execute", record)
-
-
 def hours_ago(hours: float) -> datetime:
     """A moment in the past."""
     return datetime.now(UTC) - timedelta(hours=hours)
+
+
+def resume_due_tasks(session: Session, now: datetime) -> bool:
+    """The monitor's step that starts tasks at their ``resume_at``."""
+    done = [resume.resume_dag(session, dag_id, now) for dag_id in resume.due_dags(session, now)]
+    return any(done)

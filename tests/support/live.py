@@ -16,10 +16,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+import psutil
+
+from tests.support.database import new_sqlite_database
+from tests.support.warm import WarmProcess, WarmPython
+
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 #: name, which is the password too -> role
@@ -75,7 +80,7 @@ class LiveAirflow:
         (home / "plugins").mkdir(exist_ok=True)
         self.marks = home / "marks"
         self.marks.touch()
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, WarmProcess] = {}
         self.env = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -99,9 +104,11 @@ class LiveAirflow:
             "AIRFLOW__API__SECRET_KEY": "live-test",
             "AIRFLOW__API_AUTH__JWT_SECRET": "live-test-secret-that-is-long-enough-to-sign-with-hs512-keys-0123456789",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+            # a file that was written anew is read at once all the same
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
             "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
             "AIRFLOW__CORE__MIN_SERIALIZED_DAG_FETCH_INTERVAL": "1",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
@@ -116,6 +123,14 @@ class LiveAirflow:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+    @cached_property
+    def _warm(self) -> WarmPython:
+        return WarmPython(self.home, self.env)
+
+    def migrate(self) -> None:
+        """Have the database that ``airflow db migrate`` makes."""
+        new_sqlite_database(self.home)
 
     def make_users(self) -> None:
         """Make the users of ``USERS`` for the auth manager."""
@@ -140,9 +155,7 @@ class LiveAirflow:
 
     def python(self, code: str, *args: str) -> str:
         """Run Python code in the home and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-c", code, *args], env=self.env, cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        done = self._warm.run(["-c", code, *args], self.env)
         if done.returncode:
             raise AssertionError(f"failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
         return done.stdout
@@ -156,14 +169,7 @@ class LiveAirflow:
 
         :param expect: the exit code it must have; None for any
         """
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *args],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = self._warm.run(["-m", "airflow", *args], self.env)
         if expect is not None and done.returncode != expect:
             raise AssertionError(f"airflow {' '.join(args)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -176,14 +182,9 @@ class LiveAirflow:
     def start(self, *components: str) -> None:
         """Start components; their output goes to ``home/NAME.log``."""
         for name in components:
-            with (self.home / f"{name}.log").open("ab") as log:
-                self._processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *COMPONENTS[name]],
-                    env=self.env,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
+            with open(os.devnull) as nothing, (self.home / f"{name}.log").open("ab") as log:
+                self._processes[name] = self._warm.start(
+                    ["-m", "airflow", *COMPONENTS[name]], self.env, stdin=nothing, stdout=log, stderr=log
                 )
 
     def answers(self) -> bool:
@@ -208,6 +209,21 @@ class LiveAirflow:
         """End everything."""
         for name in list(self._processes):
             self.kill(name)
+        if "_warm" in self.__dict__:
+            self._warm.stop()
+        self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """End what a component left behind: a task is in a session of its own, and outlives its scheduler."""
+        killed = []
+        for process in psutil.process_iter():
+            # whoever ended meanwhile, or is another user's
+            with suppress(psutil.Error):
+                if process.environ().get("MARKS") == str(self.marks):
+                    process.kill()
+                    killed.append(process)
+        # what nobody collects stays behind as a zombie
+        psutil.wait_procs(killed, timeout=3)
 
     def executed(self, dag_id: str, run_id: str | None = None) -> list[str]:
         """Task ids that really executed, in order."""
@@ -247,7 +263,7 @@ class LiveAirflow:
         while time.monotonic() < deadline:
             if value := condition():
                 return value
-            time.sleep(0.5)  # between two looks, not instead of a condition
+            time.sleep(0.1)  # between two looks, not instead of a condition
         raise AssertionError(f"waited {timeout} s for {what}\n{self._log_ends()}")
 
     def _log_ends(self) -> str:

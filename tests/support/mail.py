@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -56,25 +57,39 @@ class MailServer:
 
     :param delay: seconds before it answers to a text
     :param answer: what it answers to a recipient; None: it takes it
+    :param timeout: seconds that its clients wait
     """
 
     delay: float = 0.0
     answer: Callable[[str], str | None] = lambda _recipient: None
+    timeout: int = 5
     port: int = field(default_factory=free_port)
     mails: list[Mail] = field(default_factory=list)
+    _answers: threading.Event = field(default_factory=threading.Event)
 
     @property
     def uri(self) -> str:
         """For ``AIRFLOW_CONN_SMTP_DEFAULT``."""
-        return f"smtp://127.0.0.1:{self.port}/?disable_ssl=true&disable_tls=true&from_email=taskops%40example.com&timeout=5"
+        return f"smtp://127.0.0.1:{self.port}/?disable_ssl=true&disable_tls=true&from_email=taskops%40example.com&timeout={self.timeout}"
 
     def __enter__(self) -> MailServer:
+        self._answers.set()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
         self._controller.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._answers.set()
         self._controller.stop()
+
+    @contextmanager
+    def not_answering(self) -> Iterator[None]:
+        """Meanwhile it takes texts and does not answer."""
+        self._answers.clear()
+        try:
+            yield
+        finally:
+            self._answers.set()
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
         """Called by the server."""
@@ -88,8 +103,8 @@ class MailServer:
         """Called by the server."""
         message = cast("EmailMessage", message_from_bytes(envelope.content, policy=default))
         self.mails += [Mail(recipient, message) for recipient in envelope.rcpt_tos]
-        if self.delay:
-            time.sleep(self.delay)
+        time.sleep(self.delay)
+        self._answers.wait()
         return "250 OK"
 
     def subjects(self) -> list[str]:
@@ -122,7 +137,7 @@ class Endpoint:
         self.uri = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Endpoint:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.browser import WAIT_MS, Person
-from tests.e2e.diagram_rows import SHOP
-from tests.e2e.furnished import BACKLOG, GAPS
-from tests.e2e.furnished import CROWDED as LARGE
+from tests.support.browser import WAIT_MS, Person
+from tests.support.diagram_rows import SHOP
+from tests.support.furnished import BACKLOG, GAPS
+from tests.support.furnished import CROWDED as LARGE
 
 FRAME = "plugin/taskops/pluginsv2/taskops"
 Step = Callable[[Person], Any]
@@ -266,7 +266,7 @@ ORDINARY = (
     ),
     Place("alarms", "alarms", (hover("tbody tr:nth-child(2) th"),)),
     Place("alarms-nothing", "alarms?kind=succeeded&level=3"),
-    Place("alarms-confirm", "alarms", (click("input[data-select-page]"), press("Confirm"), opened)),
+    Place("alarms-acknowledge", "alarms", (click("input[data-select-page]"), press("Acknowledge"), opened)),
     Place("alarm", "alarms?kind=failed&state=open", (click("th.what a"), see("table.messages"))),
     Place("alarm-rules", "alarm_rules"),
     Place("alarm-rules-menu", "alarm_rules", (click("tbody td.more button"), see(".panel:popover-open"))),

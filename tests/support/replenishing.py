@@ -12,12 +12,16 @@ from airflow.utils.types import DagRunType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.cells import parse_wanted
-from taskops_provider.domain.operations import Target
-from taskops_provider.domain.replenishment import Asked, Range
-from taskops_provider.services import drain, gating, replenishment_feed
-from taskops_provider.services.replenishment_plan import plan_replenishment
-from taskops_provider.services.replenishments import create_replenishment, show_replenishment
+from taskops_provider.domain.replenishment import Range, ReplenishmentRequest
+from taskops_provider.inputs import problems
+from taskops_provider.inputs.replenishment import ReplenishmentCreateInput
+from taskops_provider.services.gate import drain
+from taskops_provider.services.gate import settle as gate_settle
+from taskops_provider.services.replenishments import execute as replenishment_execute
+from taskops_provider.services.replenishments.create import create_replenishment, show_replenishment
+from taskops_provider.services.replenishments.plan import plan_replenishment
+from taskops_provider.services.replenishments.plan_summary import PlanSummary, summarize
+from taskops_provider.services.replenishments.progress import ReplenishmentDetails
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import ALICE
 
@@ -30,15 +34,15 @@ def days(first: int, last: int) -> Range:
     return Range(FIRST + (first - 1) * DAY, FIRST + (last - 1) * DAY)
 
 
-def asked(*names: str, ranges: Any = None, cells: str = "missing,failed", **more: Any) -> Asked:
+def asked(*names: str, ranges: Any = None, cells: str = "missing,failed", **more: Any) -> ReplenishmentRequest:
     """``asked("d.a", ranges=[days(1, 3)])``; a name without a dot is a workflow."""
-    return Asked(
-        workflows=tuple(name for name in names if "." not in name),
-        tasks=tuple(Target(*name.split(".", 1)) for name in names if "." in name),
-        ranges=tuple(ranges or [days(1, 3)]),
-        wanted=parse_wanted(cells),
-        **more,
-    )
+    values = {
+        "workflows": [name for name in names if "." not in name],
+        "tasks": [dict(zip(("dag_id", "task_id"), name.split(".", 1), strict=True)) for name in names if "." in name],
+        "ranges": [{"from": one.first, "to": one.last} for one in ranges or [days(1, 3)]],
+        "cells": cells.split(","),
+    }
+    return problems.read(ReplenishmentCreateInput, values | more).request()
 
 
 class World:
@@ -46,7 +50,7 @@ class World:
 
     def __init__(self, session: Session, **scheduler: Any):
         self.session = session
-        self.scheduler = Scheduler(session, settle=lambda s: gating.settle(s, datetime.now(UTC)), **scheduler)
+        self.scheduler = Scheduler(session, settle=lambda s: gate_settle.settle(s, datetime.now(UTC)), **scheduler)
 
     @property
     def executed(self) -> Counter[tuple[str, str]]:
@@ -56,14 +60,15 @@ class World:
         return Counter((f"{dates[run_id]:%m-%d}", task_id) for run_id, task_id, _ in self.scheduler.executed)
 
     def create(self, *names: str, **more: Any) -> int:
-        """Create a replenishment; return its number."""
-        shown = create_replenishment(self.session, ALICE, asked(*names, **more), datetime.now(UTC))
+        """Create a replenishment in a transaction of its own; return its number."""
         self.session.commit()
-        return int(shown["replenishment_id"])
+        created = create_replenishment(self.session, ALICE, asked(*names, **more), datetime.now(UTC))
+        self.session.commit()
+        return created.replenishment_id
 
     def monitor(self) -> None:
         """One round of the monitor's steps that matter here."""
-        for step in (gating.settle, replenishment_feed.step, drain.step):
+        for step in (gate_settle.settle, replenishment_execute.advance_replenishments, drain.advance_drains):
             self.session.expire_all()
             step(self.session, datetime.now(UTC))
             self.session.commit()
@@ -79,16 +84,16 @@ class World:
         self.scheduler.work()
         self.monitor()
 
-    def play(self, number: int, rounds: int = 120) -> dict[str, Any]:
+    def play(self, number: int, rounds: int = 120) -> ReplenishmentDetails:
         """Play until a replenishment is over; return it."""
         for _ in range(rounds):
             self.round()
             shown = self.show(number)
-            if shown["ended_at"]:
+            if shown.ended_at:
                 return shown
-        raise AssertionError(f"still {shown['state']} after {rounds} rounds: {shown['counts']}")
+        raise AssertionError(f"still {shown.state} after {rounds} rounds: {shown.counts}")
 
-    def show(self, number: int) -> dict[str, Any]:
+    def show(self, number: int) -> ReplenishmentDetails:
         """The replenishment now."""
         return show_replenishment(self.session, ALICE, number, datetime.now(UTC))
 
@@ -102,6 +107,6 @@ def make_runs(world: World, dag_id: str, *day_numbers: int) -> None:
     world.scheduler.executed.clear()
 
 
-def plan(world: World, *names: str, **more: Any) -> dict[str, Any]:
+def plan(world: World, *names: str, **more: Any) -> PlanSummary:
     """The plan as surfaces show it."""
-    return plan_replenishment(world.session, ALICE, asked(*names, **more), datetime.now(UTC)).as_json()
+    return summarize(plan_replenishment(world.session, ALICE, asked(*names, **more), datetime.now(UTC)))

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from taskops_provider.domain.answers import plain
 from taskops_provider.domain.replenishment import Range
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.services.replenishments import create_replenishment, inputs_json
+from taskops_provider.services.replenishments.create import create_replenishment
+from taskops_provider.services.replenishments.recorded import RecordedInputs
 from tests.support.replenishing import asked
 from tests.support.warehouse import ALICE, BOB
 
@@ -27,7 +29,7 @@ def create(session: Any, *names: str, actor: Any = ALICE, **more: Any) -> int:
     ranges = [Range(today - timedelta(days=days + 5), today - timedelta(days=6))]
     made = create_replenishment(session, actor, asked(*names, ranges=ranges, cells="all", **more), now)
     session.commit()
-    return int(made["replenishment_id"])
+    return made.replenishment_id
 
 
 def progress(session: Any, number: int, state: str, cells: Sequence[str], *, ended: bool = False) -> None:
@@ -83,7 +85,7 @@ def crowd(session: Any, number: int = 100, *, tasks: int = 40, cycles: int = 200
             created_at=now - timedelta(hours=number - at),
             started_at=now - timedelta(hours=number - at),
             ended_at=None if state == "running" else now,
-            inputs=inputs_json(asked(dag_id)),
+            inputs=plain(RecordedInputs.of(asked(dag_id))),
             max_active_runs=1,
             newest_first=False,
             conf={},

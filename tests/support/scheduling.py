@@ -18,6 +18,7 @@ from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.asset import AssetDagRunQueue, DagScheduleAssetReference
 from airflow.models.backfill import ReprocessBehavior, _create_backfill
 from airflow.models.dag import DagModel
+from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.models.taskmap import TaskMap
@@ -133,6 +134,15 @@ class Scheduler:
             run.state = DagRunState.RUNNING
         self.session.commit()
 
+    def start_by_limit(self, dag_id: str) -> list[str]:
+        """Set those queued runs running that Airflow's own code lets start now; return them."""
+        self.session.expire_all()
+        query = select(DagRun.run_id).where(DagRun.dag_id == dag_id, DagRun.state == DagRunState.QUEUED)
+        queued = set(self.session.scalars(query))
+        self._runner._start_queued_dagruns(self.session)
+        self.session.commit()
+        return sorted(queued - set(self.session.scalars(query)))
+
     def run_to_end(self, dag_id: str, run_id: str = "run_1", *, rounds: int = 60) -> str:
         """Play rounds until the run is finished or nothing moves any more; return the run's state."""
         still = 0
@@ -163,7 +173,7 @@ class Scheduler:
         run = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).one()
         if run.state not in (DagRunState.RUNNING, DagRunState.QUEUED):
             return
-        run.dag = serialized(dag_id, session)
+        run.dag = DBDagBag(load_op_links=False).get_dag_for_run(run, session)
         schedulable, _ = run.update_state(session=session, execute_callbacks=False)
         run.schedule_tis(schedulable, session=session)
         session.commit()

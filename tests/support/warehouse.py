@@ -14,11 +14,14 @@ from airflow.sdk import DAG, Asset
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.operations import Options, Plan, Request, Scope, Target
+from taskops_provider.domain.operations.plan import Plan
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Downstream, Verb
+from taskops_provider.inputs.operation import Options, Request
 from taskops_provider.models import Task
-from taskops_provider.services import index, operations
-from taskops_provider.services.actor import Actor, Everything
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.shared.actor import Actor, Everything
 from tests.support.airflow_db import write_dags
 
 ALICE = Actor("alice", "cli", Everything())
@@ -51,13 +54,28 @@ class Limited:
     def may_read_runs(self, dag_id: str) -> bool:
         return dag_id in self._readable
 
+    def instances_readable(self) -> frozenset[str]:
+        return self._readable
+
+    def runs_readable(self) -> frozenset[str]:
+        return self._readable
+
     def may_read_versions(self, dag_id: str) -> bool:
         return dag_id in self._readable
 
     def may_read_users(self) -> bool:
         return False
 
+    def may_read_addresses(self) -> bool:
+        return False
+
+    def may_read_connections(self) -> bool:
+        return False
+
     def may_change_instances(self, dag_id: str) -> bool:
+        return dag_id in self._editable
+
+    def may_create_runs(self, dag_id: str) -> bool:
         return dag_id in self._editable
 
 
@@ -91,10 +109,10 @@ def retail() -> list[DAG]:
     return [orders, sales, mart, report]
 
 
-def install(session: Session, dags: Iterable[DAG]) -> None:
+def install(session: Session, dags: Iterable[DAG], *, bundle_version: str | None = None) -> None:
     """Write Dags as the dag-processor does and read them into the index."""
-    write_dags(dags, session)
-    index.refresh(session, datetime.now(UTC))
+    write_dags(dags, session, bundle_version=bundle_version)
+    index_refresh.refresh(session, datetime.now(UTC))
     session.commit()
 
 
@@ -110,8 +128,9 @@ def request(verb: str, *names: str, **options: Any) -> Request:
 
 
 def operate(session: Session, verb: str, *names: str, actor: Actor = ALICE, **options: Any) -> Plan:
-    """Apply an operation and commit."""
-    plan = operations.apply(session, actor, request(verb, *names, **options))
+    """Apply an operation in a transaction of its own, and commit."""
+    session.commit()
+    plan = apply_operation(session, actor, request(verb, *names, **options))
     session.commit()
     return plan
 

@@ -10,8 +10,10 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from taskops_provider.models import Lease
-from tests.support.alarming import deliveries, events, rule
+from tests.support.alarming import alarms, deliveries, rule
 from tests.support.instances import write_runs
 from tests.support.mail import MailServer
 from tests.support.warehouse import chain, install
@@ -26,6 +28,7 @@ def wait_for(condition, what, seconds: float = 120, every: float = 0.02) -> None
         time.sleep(every)
 
 
+@pytest.mark.slow
 def test_killed_in_a_burst(session, tmp_path):
     install(session, [chain("d", "a")])
     rule(session, "d.a")
@@ -59,12 +62,12 @@ def test_killed_in_a_burst(session, tmp_path):
             wait_for(
                 lambda: {one.state for one in deliveries(session)} <= done,
                 lambda: str(Counter(one.state for one in deliveries(session))),
-                every=1,
+                every=0.2,
             )
         finally:
             monitor.terminate()
             monitor.wait(30)
-    assert len(events(session)) == BURST
+    assert len(alarms(session)) == BURST
     after = Counter(one.state for one in deliveries(session))
     assert after["uncertain"] <= 1, after
     assert after["sent"] + after["uncertain"] == BURST

@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.operations.answers import Notified
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import AlarmDelivery, Operation
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.records import get_operation
-from tests.e2e.apps import web_app
+from taskops_provider.services.operations.records import get_operation
+from taskops_provider.services.shared.actor import Actor
 from tests.support.alarming import deliveries, send
 from tests.support.api import Api, tasks
+from tests.support.apps import web_app
 from tests.support.cli import Cli
 from tests.support.dialogs import Dialogs, read
-from tests.support.gates import counted_queries
 from tests.support.mail import MailServer
+from tests.support.queries import counted_queries
 from tests.support.warehouse import ALICE, Limited, chain, install, operate, stored
 
-RESOLVER = "tests.integration.test_alarms_notices.address"
+RESOLVER = "tests.integration.alarms.test_owner_notices.address"
 
 
 def address(name: str) -> str | None:
@@ -48,9 +50,9 @@ def owned(session):
     return session
 
 
-def notified(*told: str, unreachable: Sequence[str] = (), channels: Sequence[str] = ("email",)) -> dict[str, Any]:
+def notified(*told: str, unreachable: Sequence[str] = (), channels: Sequence[str] = ("email",)) -> Notified:
     """What an answer says of the owners."""
-    return {"told": list(told), "unreachable": list(unreachable), "channels": list(channels)}
+    return Notified(list(told), list(unreachable), list(channels))
 
 
 def tell_by(monkeypatch, *channels: Any) -> None:
@@ -63,7 +65,7 @@ def test_each_owner_is_told_once_of_all_that_is_theirs(owned, mail):
         owned, "pause", "d.a", "d.b", "e.a", notify_owners=True, reason="<source> is {{ late }}", ticket="T-1"
     )
     assert plan.notified == notified("ann@example.com", "carol@example.com", unreachable=["bob"])
-    assert plan.as_json()["notified"] == plan.notified
+    assert plan.answer().notified == plan.notified
     send()
     send()
     told = {one.recipient: one for one in mail.mails}
@@ -78,9 +80,9 @@ def test_each_owner_is_told_once_of_all_that_is_theirs(owned, mail):
     assert "e a" not in ann.text
     assert told["carol@example.com"].subject == "[TaskOps] alice paused 1 task of yours"
     # the record names owners of everything: whoever reads a part of it alone does not see them
-    assert get_operation(owned, ALICE, plan.operation_id)["options"]["notified"] == plan.notified
+    assert get_operation(owned, ALICE, plan.operation_id).options["notified"] == plain(plan.notified)
     pat = Actor("pat", "api", Limited(["d"]))
-    assert "notified" not in get_operation(owned, pat, plan.operation_id)["options"]
+    assert "notified" not in get_operation(owned, pat, plan.operation_id).options
 
 
 def test_every_verb_can_tell(owned, mail):
@@ -111,22 +113,22 @@ def test_a_resolver_that_fails_loses_nobody(owned, mail):
     assert plan.notified == notified("ann@example.com", unreachable=["broken"])
 
 
-WEBHOOK = {"channel": "webhook", "connection": "chat", "args": {"endpoint": "hooks/ops"}}
+CHAT = "chat"
 
 
 def test_a_channel_that_knows_no_persons_tells_nobody_by_name(owned, mail, monkeypatch, capsys):
     """One message about everything; nobody is said to be written to who is not."""
-    tell_by(monkeypatch, WEBHOOK)
+    tell_by(monkeypatch, CHAT)
     plan = operate(owned, "pause", "d.a", "e.a", notify_owners=True)
-    assert plan.notified == notified(channels=["webhook"])
+    assert plan.notified == notified(channels=["chat"])
     [one] = deliveries(owned)
-    assert (one.recipient, one.channel["channel"]) == ("", "webhook")
+    assert (one.recipient, one.channel["channel"]) == ("", "chat")
     shown = Cli(capsys, monkeypatch)("tasks", "start", "d", "a", "--notify-owners", "--yes").out
-    assert "told: by webhook\n" in shown
+    assert "told: by chat\n" in shown
     assert "without an e-mail address" not in shown
-    tell_by(monkeypatch, "email", WEBHOOK)
+    tell_by(monkeypatch, "email", CHAT)
     plan = operate(owned, "pause", "d.a", notify_owners=True)
-    assert plan.notified == notified("ann@example.com", unreachable=["bob"], channels=["email", "webhook"])
+    assert plan.notified == notified("ann@example.com", unreachable=["bob"], channels=["email", "chat"])
 
 
 @pytest.mark.parametrize(("channels", "says"), [(["pigeon"], "pigeon"), ([], "names no channel")])
@@ -139,22 +141,23 @@ def test_channels_that_cannot_be_stop_the_operation(owned, mail, monkeypatch, ch
     operate(owned, "pause", "d.a")  # it matters to nobody else
 
 
+@pytest.mark.slow
 def test_the_users_of_fab_have_addresses(owned, mail):
     """Where the auth manager knows them nobody else is asked."""
     with web_app("fab").active():
         operate(owned, "set-owners", "d.a", owners=["viewer", "nobody at all"])
         plan = operate(owned, "pause", "d.a", notify_owners=True)
-    (told,) = plan.notified["told"]
+    (told,) = plan.notified.told
     assert told.startswith("viewer@")
-    assert plan.notified["unreachable"] == ["nobody at all"]
+    assert plan.notified.unreachable == ["nobody at all"]
 
 
 def test_the_number_of_queries_does_not_grow(session, mail):
     def queries(dag_id: str, count: int) -> int:
         install(session, [chain(dag_id, *(f"t{number}" for number in range(count)), owner="ann")])
-        with counted_queries() as sent:
+        with counted_queries(savepoints=False) as sent:
             plan = operate(session, "pause", *(f"{dag_id}.t{n}" for n in range(count)), notify_owners=True)
-        assert plan.counts()["applied"] == count
+        assert plan.counts().applied == count
         return len(sent)
 
     assert queries("few", 2) == queries("many", 40)
@@ -165,7 +168,7 @@ def test_command_line_and_rest(owned, mail, capsys, monkeypatch):
     here = cli.json("tasks", "pause", "d", "a", "--notify-owners")
     with web_app("simple").active() as web:
         there = Api(web).post("tasks/pause", targets=tasks("d.b"), notify_owners=True)
-    assert here["notified"] == there["notified"] == notified("ann@example.com", unreachable=["bob"])
+    assert here["notified"] == there["notified"] == plain(notified("ann@example.com", unreachable=["bob"]))
     assert "notified" not in cli.json("tasks", "start", "d", "a")
     shown = cli("tasks", "start", "d", "b", "--notify-owners", "--yes").out
     assert "told: ann@example.com\nwithout an e-mail address: bob\n" in shown
@@ -264,15 +267,15 @@ def test_the_result_says_by_what_else_and_when_nobody_is_told(owned, dialogs, mo
         page = dialogs.client.get(f"/pluginsv2/taskops/operation?id={done.operation_id}").text
         return f"{done.words} | {read(page)}"
 
-    tell_by(monkeypatch, "email", WEBHOOK)
-    assert "Tells the owners by e-mail and webhook what" in dialogs.post("change/tasks/pause", target="d a").words
+    tell_by(monkeypatch, "email", CHAT)
+    assert "Tells the owners by e-mail and chat what" in dialogs.post("change/tasks/pause", target="d a").words
     words = told("d a")
-    assert "1 owner will be told: ann@example.com. A message goes out by webhook too. No address" in words
-    assert "Owners told ann@example.com, by webhook No address known bob" in words
-    tell_by(monkeypatch, WEBHOOK)
+    assert "1 owner will be told: ann@example.com. A message goes out by chat too. No address" in words
+    assert "Owners told ann@example.com, by chat No address known bob" in words
+    tell_by(monkeypatch, CHAT)
     words = told("d b")
-    assert "A message to the owners goes out by webhook." in words
-    assert "Owners told by webhook" in words
+    assert "A message to the owners goes out by chat." in words
+    assert "Owners told by chat" in words
     assert "ann@example.com" not in words
     tell_by(monkeypatch, "email")
     told("e a", "set-owners", owner="bob")

@@ -10,9 +10,9 @@ from sqlalchemy import update
 
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.models import AlarmRule, GateInterval, Replenishment
-from taskops_provider.services import gating
-from taskops_provider.services.alarm_events import confirm_event
-from tests.support.alarming import ago, became, deliveries, events, look, rule, send
+from taskops_provider.services.alarms.acknowledge import acknowledge_alarm
+from taskops_provider.services.gate import settle as gate_settle
+from tests.support.alarming import ago, alarms, became, deliveries, look, rule, send
 from tests.support.instances import START, write_runs
 from tests.support.mail import MailServer
 from tests.support.replenishing import World, days, make_runs
@@ -50,7 +50,7 @@ class TestTooLong:
         rule(running, "d.b", "running_longer_than", parameters={"minutes": 1})
         look(running)
         look(running)
-        (one,) = events(running)
+        (one,) = alarms(running)
         assert (one.facts["what"], one.attempt) == ("Runs for 30 min; allowed are 29 min", 1)
 
     def test_percent_over_the_average(self, running):
@@ -62,14 +62,14 @@ class TestTooLong:
         rule(running, "d.a", "running_longer_than", parameters={"percent": 45, "last": 4})
         rule(running, "d.a", "running_longer_than", parameters={"percent": 45, "last": 5})
         look(running)
-        (one,) = events(running)
+        (one,) = alarms(running)
         assert one.facts["what"] == "Runs for 30 min; 45 % over the average of the last 4 (20 min) are allowed"
 
     def test_too_few_runs_have_no_average(self, running):
         write_runs(running, "d", ["a"], range(1, 3))
         rule(running, "d.a", "running_longer_than", parameters={"percent": 1})
         look(running)
-        assert events(running) == []
+        assert alarms(running) == []
 
 
 class TestDeadlines:
@@ -83,17 +83,17 @@ class TestDeadlines:
         became(session, "d.b", "success", at=at(6))
         self.watching(session, target="d")
         look(session, DEADLINE - timedelta(seconds=1))
-        assert events(session) == []
+        assert alarms(session) == []
         look(session, DEADLINE)
         look(session, DEADLINE + timedelta(hours=1))
-        (one,) = events(session)
+        (one,) = alarms(session)
         assert (one.task_id, one.run_id, one.data_time) == ("a", "run_0000", START)
         assert one.facts["what"] == (
             "Not finished by 2026-01-01 07:00:00 UTC (08:00 Europe/Berlin), data day 2026-01-01: it is running"
         )
         # and the next day
         look(session, DEADLINE + timedelta(days=1))
-        assert [one.task_id for one in events(session)] == ["a", "a", "b"]
+        assert [one.task_id for one in alarms(session)] == ["a", "a", "b"]
 
     def test_finished_too_late_though_the_monitor_looked_later_still(self, session):
         install(session, [chain("d", "a")])
@@ -101,7 +101,7 @@ class TestDeadlines:
         became(session, "d.a", "success", at=DEADLINE + timedelta(minutes=1))
         self.watching(session)
         look(session, DEADLINE + timedelta(hours=3))
-        assert len(events(session)) == 1
+        assert len(alarms(session)) == 1
 
     def test_not_started(self, session):
         install(session, [chain("d", "a", "b", "c")])
@@ -110,7 +110,7 @@ class TestDeadlines:
         became(session, "d.b", "running", start_date=at(7.5), end_date=None)
         self.watching(session, "not_started_by", target="d")
         look(session, DEADLINE)
-        assert [one.task_id for one in events(session)] == ["b", "c"]
+        assert [one.task_id for one in alarms(session)] == ["b", "c"]
 
     def test_many_cycles_of_a_data_day_are_one_firing(self, session):
         install(session, [chain("d", "a", schedule="@hourly")])
@@ -119,7 +119,7 @@ class TestDeadlines:
             world.create_run("d", f"run_{hour}", logical_date=at(hour))
         self.watching(session, zone="UTC")
         look(session, at(8))
-        (one,) = events(session)
+        (one,) = alarms(session)
         assert one.facts["what"].endswith(
             "; 3 cycles are late: 2026-01-01 00:00:00 UTC, 2026-01-01 01:00:00 UTC, 2026-01-01 02:00:00 UTC"
         )
@@ -132,7 +132,7 @@ class TestDeadlines:
         session.execute(update(DagModel).values(owed))
         session.commit()
         look(session, DEADLINE)
-        (one,) = events(session)
+        (one,) = alarms(session)
         assert one.facts["what"].endswith("data day 2026-01-01: its run has not been made")
 
     @pytest.mark.parametrize("why", ["dag paused", "task paused", "paused then", "offline", "moved on", "not yet due"])
@@ -157,19 +157,19 @@ class TestDeadlines:
         session.execute(update(DagModel).values(owed))
         session.commit()
         look(session, DEADLINE)
-        assert events(session) == []
+        assert alarms(session) == []
 
     def test_a_gated_instance_is_not_late(self, session):
         install(session, [chain("d", "a", "b")])
         operate(session, "pause", "d.a", downstream="hold")
-        gating.ensure_pools(session)
+        gate_settle.ensure_pools(session)
         session.commit()
-        world = Scheduler(session, settle=lambda s: gating.settle(s, datetime.now(UTC)))
+        world = Scheduler(session, settle=lambda s: gate_settle.settle(s, datetime.now(UTC)))
         world.create_run("d", logical_date=START)
         world.schedule("d")
         self.watching(session)
         look(session, DEADLINE)
-        assert events(session) == []
+        assert alarms(session) == []
 
     def test_deadlines_that_passed_while_no_monitor_ran(self, session):
         """The one of the last day counts, those before it are passed over; no deadline is looked at twice."""
@@ -178,7 +178,7 @@ class TestDeadlines:
         number = self.watching(session)
         for _ in range(4):
             look(session, DEADLINE + timedelta(days=3, hours=1))
-        assert [one.run_id for one in events(session)] == ["run_0003"]
+        assert [one.run_id for one in alarms(session)] == ["run_0003"]
         assert session.get(AlarmRule, number).next_due_at == DEADLINE + timedelta(days=4)
 
 
@@ -190,17 +190,17 @@ def test_replenishments(session):
     world = World(session, outcomes={"b": "failed"})
     make_runs(world, "e", 1)
     number = world.create("d.a", ranges=[days(1, 2)])
-    assert world.play(number)["state"] == "success"
+    assert world.play(number).state == "success"
     look(session)
     look(session)
-    found = [(one.kind, one.dag_id, one.task_id) for one in events(session)]
+    found = [(one.kind, one.dag_id, one.task_id) for one in alarms(session)]
     assert sorted(found) == [("replenishment_succeeded", "d", ""), ("replenishment_succeeded", "d", "a")]
-    assert events(session)[0].facts["what"] == f"Replenishment {number} by alice: success"
+    assert alarms(session)[0].facts["what"] == f"Replenishment {number} by alice: success"
     session.execute(update(Replenishment).values(state=ReplenishmentState.PART_SUCCESS.value))
     session.commit()
     look(session)
-    assert len(events(session)) == 4
-    assert {one.kind for one in events(session)[2:]} == {"replenishment_failed"}
+    assert len(alarms(session)) == 4
+    assert {one.kind for one in alarms(session)[2:]} == {"replenishment_failed"}
 
 
 def quiet_now(**more):
@@ -223,7 +223,7 @@ class TestFollowUp:
         became(orders, "d.b", "failed")
         look(orders)
         send()
-        assert len(events(orders)) == 2
+        assert len(alarms(orders)) == 2
         assert deliveries(orders) == []
         later = datetime.now(UTC) + timedelta(hours=1, minutes=1)
         look(orders, later)
@@ -238,7 +238,7 @@ class TestFollowUp:
         rule(orders, "d", quiet_hours=quiet_now())
         became(orders, "d.a", "failed")
         look(orders)
-        confirm_event(orders, ALICE, events(orders)[0].id, datetime.now(UTC))
+        acknowledge_alarm(orders, ALICE, alarms(orders)[0].id, datetime.now(UTC))
         orders.commit()
         look(orders, datetime.now(UTC) + timedelta(hours=2))
         assert deliveries(orders) == []
@@ -270,13 +270,13 @@ class TestFollowUp:
         became(orders, "d.b", "failed")
         now = datetime.now(UTC)
         look(orders, now)
-        first, second = events(orders)
+        first, second = alarms(orders)
         look(orders, now + timedelta(minutes=9))
         assert len(deliveries(orders)) == 2
         look(orders, now + timedelta(minutes=11))
         assert [one.why for one in deliveries(orders)] == ["firing"] * 2 + ["repeat"] * 2
         send(now + timedelta(minutes=12))
-        confirm_event(orders, ALICE, first.id, now)
+        acknowledge_alarm(orders, ALICE, first.id, now)
         orders.commit()
         for minutes in (22, 33, 44):
             look(orders, now + timedelta(minutes=minutes))
@@ -297,8 +297,8 @@ class TestFollowUp:
         now = datetime.now(UTC)
         for minutes in (0, 11, 22):
             look(orders, now + timedelta(minutes=minutes))
-        first, second = events(orders)
-        confirm_event(orders, ALICE, first.id, now)
+        first, second = sorted(alarms(orders), key=lambda one: one.task_id)
+        acknowledge_alarm(orders, ALICE, first.id, now)
         orders.commit()
         send(now + timedelta(minutes=23))
         assert [(one.event_id, one.why) for one in deliveries(orders)].count((first.id, "firing")) == 1
@@ -313,8 +313,8 @@ class TestFollowUp:
         became(orders, "d.b", "failed")
         now = datetime.now(UTC)
         look(orders, now)
-        first, second = events(orders)
-        confirm_event(orders, ALICE, first.id, now)
+        first, second = alarms(orders)
+        acknowledge_alarm(orders, ALICE, first.id, now)
         orders.commit()
         look(orders, now + timedelta(minutes=29))
         look(orders, now + timedelta(minutes=31))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from taskops_provider.api.app import create_app
-from tests.e2e.apps import MANAGERS, WebApp, web_app
+from tests.support.apps import MANAGERS, WebApp, web_app
 
 MONITOR = "taskops_provider.monitor.thread"
 
@@ -56,6 +57,22 @@ def test_openapi_describes_the_routes_and_the_docs_find_it(web: WebApp) -> None:
     assert "/v1/health" in client.get("/taskops/openapi.json").json()["paths"]
     assert "/taskops/openapi.json" in client.get("/taskops/docs").text
     assert client.get("/taskops/redoc").status_code == 404
+
+
+def test_the_viewer_of_the_api_comes_from_the_package(web: WebApp) -> None:
+    """It asks no other server for anything, and the browser would not let it (issue 12, Low)."""
+    client = web.client("viewer")
+    page = client.get("/taskops/docs")
+    assert "://" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    files = re.findall(r'(?:src|href)="(/taskops/docs/[^"]+)"', page.text)
+    assert sorted(name.rpartition(".")[2] for name in files) == ["css", "js"]
+    for name in files:
+        answer = client.get(name)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+    for name in ("manifest.json", "..%2Fmanifest.json", "taskops.css"):
+        assert client.get(f"/taskops/docs/{name}").status_code == 404
 
 
 def test_lifespan_runs_the_monitor_while_the_server_is_up(monkeypatch: pytest.MonkeyPatch) -> None:

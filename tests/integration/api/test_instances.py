@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 
 from taskops_provider.domain.instances import STATUS_OF_STATE, InstanceStatus
 from taskops_provider.models import Operation
-from taskops_provider.services import gating
-from tests.e2e.apps import web_app
+from taskops_provider.services.gate import settle as gate_settle
 from tests.support.api import Api
+from tests.support.apps import web_app
 from tests.support.gates import gate, settle
 from tests.support.instances import START, run_id_of, write_runs
 from tests.support.scheduling import Scheduler
@@ -106,7 +106,7 @@ def test_the_curve_has_the_last_that_executed_the_oldest_first(api, orders):
 
 
 def test_the_curve_leaves_out_what_the_gate_settled(api, orders):
-    gating.ensure_pools(orders)
+    gate_settle.ensure_pools(orders)
     gate(orders, "orders", "extract", "run")
     scheduler = Scheduler(orders, settle=settle)
     scheduler.create_run("orders")
@@ -151,7 +151,7 @@ def test_rerun_clears_exactly_these_instances(api, orders, ended):
 
 
 def test_rerun_makes_a_gated_instance_run(api, orders):
-    gating.ensure_pools(orders)
+    gate_settle.ensure_pools(orders)
     gate(orders, "orders", "clean", "hold")
     scheduler = Scheduler(orders, settle=settle)
     scheduler.create_run("orders")
@@ -263,10 +263,15 @@ def test_rerun_in_a_paused_dag_says_that_it_waits(api, orders, ended):
     [
         (f"{PATH}/rerun", one("run_2"), 404, "Task 'clean' has no instance in run 'run_2'"),
         ("tasks/orders/nothing/instances/rerun", one(), 404, "Task 'nothing' of Dag 'orders' does not exist"),
-        (f"{PATH}/retry", one(), 422, "verb: Input should be 'rerun', 'terminate', 'set-success' or 'set-failed'"),
-        (f"{PATH}/rerun", {"instances": []}, 422, "instances: List should have at least 1 item"),
-        (f"{PATH}/rerun", {"instances": [{}]}, 422, "instances[0].run_id: Field required"),
-        (f"{PATH}/rerun", {"instances": one()["instances"] * 1001}, 422, "instances: List should have at most 1000"),
+        (f"{PATH}/retry", one(), 422, "verb is 'retry'; allowed are rerun, terminate, set-success, set-failed"),
+        (f"{PATH}/rerun", {"instances": []}, 422, "instances has no entries; at least 1 is needed"),
+        (f"{PATH}/rerun", {"instances": [{}]}, 422, "instances[0].run_id is missing"),
+        (
+            f"{PATH}/rerun",
+            {"instances": one()["instances"] * 1001},
+            422,
+            "instances has 1001 entries; at most",
+        ),
         (f"{PATH}/rerun", {**one(), "reason": "x" * 2001}, 422, "the reason has 2001 characters"),
         (f"{PATH}/rerun", {**one(), "plan_hash": "x"}, 422, "plan_hash: there is no such field"),
     ],

@@ -1,4 +1,4 @@
-"""The lists: status as SQL is the status of the domain, filters mean what they say, pages and sorting (SPEC 8, 10)."""
+"""The lists: status as SQL is that of the domain, filters mean what they say, pages, sorting (requirements 8, 10)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
+from taskops_provider.domain.answers import plain
 from taskops_provider.domain.states import TaskState, TaskStatus, shown_status, workflow_status
-from taskops_provider.exceptions import BadInput, NotFound
+from taskops_provider.exceptions import BadInput, ResourceNotFound
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services import index
-from taskops_provider.services.filters import TaskFilter, WorkflowFilter
-from taskops_provider.services.tasks import get_task, list_tasks, walk_tasks
-from taskops_provider.services.workflows import get_workflow, list_workflows, walk_workflows
+from taskops_provider.services.catalog.filters import TaskFilter, WorkflowFilter
+from taskops_provider.services.catalog.tasks import get_task, list_tasks, walk_tasks
+from taskops_provider.services.catalog.workflows import get_workflow, list_workflows, walk_workflows
+from taskops_provider.services.index import refresh as index_refresh
 from tests.support.airflow_db import BUNDLE
 from tests.support.warehouse import ALICE, START, bash, chain, install, operate, retail
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
-#: SPEC 8
+#: requirements 8
 TASK_JSON = """
     dag_id task_id status owners project folder task_type period schedule pool queue downstream reason resume_at
     first_submitted_at last_submitted_at first_run_at effective_from effective_to source_tables target_tables
@@ -140,7 +141,7 @@ def test_what_airflow_no_longer_has_is_listed_and_counted_when_asked_for_alone(s
     install(session, [chain("stays", "a")])
     session.execute(update(DagModel).where(DagModel.dag_id == "goes").values(is_stale=True))
     session.commit()
-    index.refresh(session, NOW)
+    index_refresh.refresh(session, NOW)
     session.commit()
 
     def both(**where):
@@ -179,17 +180,17 @@ def test_task_filters(warehouse):
     assert found(statuses=("paused",)) == []
     operate(warehouse, "pause", "orders.clean")
     assert found(statuses=("paused",)) == ["orders.clean"]
-    with pytest.raises(BadInput, match="status 'napping' does not exist; allowed are scheduling, paused"):
+    with pytest.raises(BadInput, match="status is 'napping'; allowed are scheduling, paused"):
         found(statuses=("napping",))
 
 
 def test_folders_hold_what_is_below_them(session):
-    from taskops_provider.services import index
+    from taskops_provider.services.index import refresh as index_refresh
     from tests.support.airflow_db import write_dags
 
     files = {"one": "ingest/one.py", "two": "ingest/orders/two.py", "three": "ingestion/three.py", "top": "top.py"}
     write_dags([chain(dag_id, "a") for dag_id in files], session, files=files)
-    index.refresh(session, NOW)
+    index_refresh.refresh(session, NOW)
     session.commit()
 
     def found(*folders):
@@ -218,7 +219,7 @@ def test_pages_and_sorting(warehouse):
         ({"limit": 0}, "limit is 0; allowed are 1 to 1000"),
         ({"limit": 5000}, "limit is 5000"),
         ({"limit": 5, "offset": -1}, "offset is -1"),
-        ({"limit": 5, "order_by": "colour"}, "cannot sort by 'colour'; allowed are dag_id"),
+        ({"limit": 5, "order_by": "colour"}, "order_by is 'colour'; allowed are dag_id"),
     ],
 )
 def test_pages_that_cannot_be(session, arguments, message):
@@ -228,15 +229,15 @@ def test_pages_that_cannot_be(session, arguments, message):
 
 
 def test_unknown_names(session):
-    with pytest.raises(NotFound, match="Workflow 'x' does not exist"):
+    with pytest.raises(ResourceNotFound, match="Workflow 'x' does not exist"):
         get_workflow(session, ALICE, "x", NOW)
-    with pytest.raises(NotFound, match="Task 'y' of Dag 'x' does not exist"):
+    with pytest.raises(ResourceNotFound, match="Task 'y' of Dag 'x' does not exist"):
         get_task(session, ALICE, "x", "y", NOW)
 
 
 def test_the_json_has_the_fields_of_the_contract(warehouse):
     [task] = list_tasks(warehouse, ALICE, TaskFilter(dag_ids=("orders",)), NOW, limit=1).rows
-    assert list(task.as_json()) == TASK_JSON
+    assert list(plain(task)) == TASK_JSON
     workflow = get_workflow(warehouse, ALICE, "orders", NOW)
-    assert list(workflow.as_json()) == WORKFLOW_JSON
+    assert list(plain(workflow)) == WORKFLOW_JSON
     assert workflow.status_counts == {"scheduling": 3, "paused": 0, "offline": 0, "invalid": 0}

@@ -1,7 +1,8 @@
-"""Changes by the command line: targets, options, outcomes, exit codes (SPEC 5, 8)."""
+"""Changes by the command line: targets, options, outcomes, exit codes (requirements 5, 8)."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,7 +65,7 @@ def test_some_refused_is_exit_code_3_and_applies_the_rest(warehouse, cli):
 
 
 def test_wrong_verb_for_the_state_is_told_in_the_table(warehouse, cli):
-    answer = cli("tasks", "delete", "orders", "load", "--downstream", "run")
+    answer = cli("tasks", "delete", "orders", "load", "--downstream-effect", "run")
     number = warehouse.scalar(select(Operation.id))
     assert answer.code == 3
     assert answer.lines[0] == f"operation {number}: delete: 0 applied, 1 left alone"
@@ -77,21 +78,30 @@ def test_every_verb_does_what_it_says(warehouse, cli):
         assert cli("tasks", *words).code == 0
         return stored(warehouse, "orders")["load"]
 
-    assert state("pause", "orders", "load", "--downstream", "hold") == "paused"
+    assert state("pause", "orders", "load", "--downstream-effect", "hold") == "paused"
     assert warehouse.get(Task, ("orders", "load")).downstream == Downstream.HOLD.value
     assert state("start", "orders", "load", "--held", "skip") == "scheduling"
     assert state("offline", "orders", "load", "--terminate-instances", "--cascade") == "offline"
-    assert state("delete", "orders", "load", "--downstream", "fail") == "deleted"
+    assert state("delete", "orders", "load", "--downstream-effect", "fail") == "deleted"
     assert state("submit", "orders", "load") == "scheduling"
     assert cli("tasks", "set-owners", "orders", "load", "--owner", "eve", "--owners", "ann, bob").code == 0
     assert cli.json("tasks", "show", "orders", "load")["owners"] == ["ann", "bob", "eve"]
+
+
+def test_the_old_name_of_a_flag_works_and_warns(warehouse, cli):
+    answer = cli("tasks", "pause", "orders", "load", "--downstream", "hold", "--output", "json")
+    assert answer.code == 0
+    assert warehouse.get(Task, ("orders", "load")).downstream == Downstream.HOLD.value
+    warning = "warning: --downstream is deprecated and will be removed in 1.0; use --downstream-effect"
+    assert answer.err.splitlines()[0] == warning
+    assert json.loads(answer.out)["counts"]["applied"] == 1
 
 
 def test_workflow_verbs_need_their_state(warehouse, cli):
     assert cli.json("workflows", "start", "orders", code=3)["counts"]["left_alone"] == 1
     assert cli.json("workflows", "offline", "orders", "sales")["counts"]["applied"] == 5
     assert set(stored(warehouse, "orders").values()) == {"offline"}
-    assert cli("workflows", "delete", "sales", "--downstream", "run").code == 0
+    assert cli("workflows", "delete", "sales", "--downstream-effect", "run").code == 0
     assert "sales" not in [row["dag_id"] for row in cli.json("workflows", "list")]
     assert cli("workflows", "submit", "sales").code == 0
     assert cli("workflows", "set-owners", "sales", "--owner", "eve").code == 0
@@ -140,8 +150,8 @@ def test_submit_finds_deleted_ones_by_filters(warehouse, cli):
         ["tasks", "pause", "--owner", "bob"],
         ["tasks", "pause", "--all-matching"],
         ["tasks", "pause", "orders", "load", "--dry-run", "--plan-hash", "0.x"],
-        ["tasks", "pause", "orders", "load", "--downstream", "vanish"],
-        ["tasks", "start", "orders", "load", "--downstream", "run"],
+        ["tasks", "pause", "orders", "load", "--downstream-effect", "vanish"],
+        ["tasks", "start", "orders", "load", "--downstream-effect", "run"],
         ["workflows", "pause"],
         ["workflows", "pause", "--search", "orders"],
         ["tasks", "explode", "orders", "load"],
@@ -160,15 +170,15 @@ def test_usage_errors_are_exit_code_2(warehouse, cli, words):
         (["tasks", "pause", "nope", "load"], "Dag 'nope' does not exist; `airflow taskops sync` reads new Dags in"),
         (["tasks", "pause", "orders", "load", "nope"], "task 'orders nope' does not exist;"),
         (["workflows", "pause", "orders", "nope"], "Dag 'nope' does not exist;"),
-        (["tasks", "pause", "orders", "load", "--resume-at", "soon"], "--resume-at 'soon' is no time; allowed are"),
+        (["tasks", "pause", "orders", "load", "--resume-at", "soon"], "--resume-at is 'soon'; allowed are"),
         (["tasks", "pause", "orders", "load", "--resume-at", "2020-01-01"], "is not in the future"),
-        (["tasks", "offline", "orders", "load", "--downstream", "hold"], "allowed are skip, run, fail"),
+        (["tasks", "offline", "orders", "load", "--downstream-effect", "hold"], "allowed are skip, run, fail"),
         (["tasks", "delete", "orders", "load"], "delete needs a downstream effect: run"),
         (["tasks", "set-owners", "orders", "load"], "set-owners needs at least one owner"),
         (["tasks", "set-owners", "orders", "load", "--owners", "ann,,bob"], "an owner is empty"),
         (["tasks", "pause", "orders", "load", "--reason", "x" * 3000], "the reason has 3000 characters; at most 2000"),
         (["tasks", "pause", "orders", "load", "--plan-hash", "x"], "'x' is not a plan hash"),
-        (["tasks", "pause", "--all-matching", "--status", "gone"], "status 'gone' does not exist; allowed are"),
+        (["tasks", "pause", "--all-matching", "--status", "gone"], "--status is 'gone'; allowed are"),
         (["tasks", "pause", "--all-matching", "--search", ""], "--search is empty; leave it out"),
         (["tasks", "pause", "--file", "/no/such/file"], "/no/such/file cannot be read: No such file"),
     ],

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.history import list_instances
-from taskops_provider.services.lineage_walk import lineage, workflow_graph
+from taskops_provider.services.catalog.instances import InstanceFilter, InstanceSearch, list_instances
+from taskops_provider.services.catalog.lineage_graph import LineageReach, lineage, workflow_graph
+from taskops_provider.services.shared.actor import Actor
 from tests.support.cli import Cli
 from tests.support.gates import task
+from tests.support.queries import counted_queries
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import ALICE, BOB, START, Limited, chain, install, operate, retail, stored
 
@@ -68,10 +69,10 @@ def test_deleted_ones_can_be_shown(warehouse, cli):
 
 
 def test_instances_tell_what_is_gated_and_why(session, cli):
-    from taskops_provider.services import gating
+    from taskops_provider.services.gate import settle as gate_settle
 
     install(session, [chain("d", "a", "b")])
-    scheduler = Scheduler(session, settle=lambda s: gating.settle(s, now()))
+    scheduler = Scheduler(session, settle=lambda s: gate_settle.settle(s, now()))
     scheduler.create_run("d", "first", logical_date=datetime(2026, 11, 21, tzinfo=UTC))
     assert scheduler.run_to_end("d", "first") == "success"
     operate(session, "pause", "d.a", reason="late", downstream="run")
@@ -102,7 +103,7 @@ def test_a_task_that_has_not_run(warehouse, cli):
     assert cli.json("tasks", "instances", "orders", "load") == []
 
 
-def test_instances_of_mapped_tasks_and_of_states(session, cli, count_queries):
+def test_instances_of_mapped_tasks_and_of_states(session, cli):
     from airflow.sdk import DAG
 
     with DAG("m", schedule=None, start_date=START) as dag:
@@ -116,10 +117,11 @@ def test_instances_of_mapped_tasks_and_of_states(session, cli, count_queries):
     rows = cli.json("tasks", "instances", "m", "mapped")
     assert [(row["run_id"], row["map_index"]) for row in rows] == [(r, i) for r in ("r2", "r1") for i in range(3)]
     assert {row["state"] for row in rows} == {"success"}
-    with count_queries() as one:
-        list_instances(session, ALICE, "m", "plain", now(), limit=1)
-    with count_queries() as many:
-        list_instances(session, ALICE, "m", "mapped", now(), limit=100, states=["success", "none"])
+    with counted_queries() as one:
+        list_instances(session, ALICE, InstanceSearch("m", "plain"), now(), limit=1)
+    with counted_queries() as many:
+        where = InstanceFilter(states=("success", "none"))
+        list_instances(session, ALICE, InstanceSearch("m", "mapped", where), now(), limit=100)
     assert len(one) == len(many)
 
 
@@ -139,10 +141,10 @@ def test_lineage_goes_across_workflows(warehouse, cli):
     assert kinds["load", "wait"] == "sensor"
     assert kinds["sum", "build"] == "asset"
     assert list(found["nodes"][0]) == ["dag_id", "task_id", "status", "task_type", "level"]
-    full = cli.json("tasks", "lineage", "orders", "load", "--downstream", "--depth", "9")
+    full = cli.json("tasks", "lineage", "orders", "load", "--direction", "downstream", "--depth", "9")
     assert full["complete"] is True
     assert len(full["nodes"]) == 7
-    up = cli.json("tasks", "lineage", "report", "send", "--upstream", "--depth", "1")
+    up = cli.json("tasks", "lineage", "report", "send", "--direction", "upstream", "--depth", "1")
     assert [node["task_id"] for node in up["nodes"]] == ["render", "send"]
     answer = cli("tasks", "lineage", "orders", "load")
     assert "there are more further away, see --depth 4" in answer.err
@@ -151,15 +153,15 @@ def test_lineage_goes_across_workflows(warehouse, cli):
 
 def test_lineage_hides_what_may_not_be_read(warehouse):
     bob = Actor("bob", "api", Limited({"orders", "mart"}))
-    graph = lineage(warehouse, bob, "orders", "load", now(), depth=9)
+    graph = lineage(warehouse, bob, "orders", "load", now(), LineageReach(9))
     assert {node.dag_id for node in graph.nodes} == {"orders"}
     assert {edge.down[0] for edge in graph.edges} == {"orders"}
 
 
-def test_lineage_asks_once_for_each_step_into_further_dags(warehouse, count_queries):
+def test_lineage_asks_once_for_each_step_into_further_dags(warehouse):
     install(warehouse, [chain("long", *(f"t{n:02}" for n in range(30)))])
-    with count_queries() as statements:
-        graph = lineage(warehouse, ALICE, "long", "t00", now(), depth=40)
+    with counted_queries() as statements:
+        graph = lineage(warehouse, ALICE, "long", "t00", now(), LineageReach(40))
     assert len(graph.nodes) == 30
     assert graph.complete
     assert len(statements) < 10
@@ -213,8 +215,8 @@ def test_operations_are_listed_and_shown(warehouse, cli):
         (["--source", "api"], 1),
         (["--source", "api", "--source", "cli"], 2),
         (["--actor", "alice", "--actor", "bob"], 2),
-        (["--workflow", "ORD"], 1),
-        (["--task", "su", "--workflow", "sal"], 1),
+        (["--workflow-like", "ORD"], 1),
+        (["--task-like", "su", "--workflow-like", "sal"], 1),
         (["--ticket", "s-1"], 1),
         (["--until=-1h"], 0),
         (["--until=-0m", "--since=-1h"], 2),
@@ -234,8 +236,8 @@ def test_operations_are_sorted(warehouse, cli):
     for order, first in (("at", "alice"), ("-at", "bob"), ("actor", "alice"), ("-actor", "bob")):
         assert cli.json("operations", "list", f"--order-by={order}")[0]["actor"] == first
     answer = cli("operations", "list", "--order-by", "colour")
-    assert (answer.code, "cannot sort by 'colour'; allowed are operation_id, at" in answer.err) == (1, True)
-    assert "source 'fax' does not exist; allowed are ui, cli" in cli("operations", "list", "--source", "fax").err
+    assert (answer.code, "--order-by is 'colour'; allowed are operation_id, at" in answer.err) == (1, True)
+    assert "--source is 'fax'; allowed are ui, cli" in cli("operations", "list", "--source", "fax").err
 
 
 def test_undo(warehouse, cli):

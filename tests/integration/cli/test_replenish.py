@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from taskops_provider.cli import replenish_grid, watch
 from taskops_provider.models import Operation, Replenishment
 from tests.support.cli import Cli
-from tests.support.gates import counted_queries
+from tests.support.queries import counted_queries
 from tests.support.replenishing import FIRST, World, make_runs
 from tests.support.warehouse import chain, install, operate
 
@@ -168,15 +168,36 @@ def test_wait_that_is_interrupted_leaves_it_going_on(world, cli, monkeypatch):
     assert listed["state"] == "queued"
 
 
-def test_no_wait_refuses_where_another_backfill_goes_on(world, session, cli):
+def test_if_busy_refuse_refuses_while_another_backfill_goes_on(world, session, cli):
     session.add(Backfill(dag_id="d", from_date=FIRST, to_date=FIRST, max_active_runs=1, dag_run_conf={}))
     session.commit()
-    answer = cli("replenish", "create", *D_B, *THREE, "--no-wait")
+    answer = cli("replenish", "create", *D_B, *THREE, "--if-busy", "refuse")
     assert (answer.code, answer.out) == (1, "")
     assert answer.err == "error: another backfill of d goes on; wait for it, or let this one queue behind it\n"
     assert nothing_happened(session)
-    assert cli("replenish", "create", *D_B, *THREE, "--no-wait", "--wait").code == 2
+    again = cli("replenish", "create", *D_B, *THREE, "--no-wait", "--wait")
+    warning = "warning: --no-wait is deprecated and will be removed in 1.0; use --if-busy refuse\n"
+    assert (again.code, again.err) == (1, warning + answer.err)
     assert cli("replenish", "create", *D_B, *THREE).code == 0
+
+
+def test_old_flags_work_and_warn(world, cli):
+    """WORDS: until 1.0."""
+    new = cli("replenish", "plan", *D_B, *THREE, "--upstream-depth", "1", "--downstream-depth", "1")
+    old = cli("replenish", "plan", *D_B, *THREE, "--upstream", "1", "--downstream-tasks", "1")
+    assert (new.out, new.err) == (old.out, "")
+    assert old.err.splitlines() == [
+        "warning: --upstream is deprecated and will be removed in 1.0; use --upstream-depth",
+        "warning: --downstream-tasks is deprecated and will be removed in 1.0; use --downstream-depth",
+    ]
+    number = str(cli.json("replenish", "create", *D_B, *THREE)["replenishment_id"])
+    cells = cli("replenish", "cells", number, "--limit", "2")
+    shown = cli("replenish", "show", number, "--cells", "--limit", "2")
+    assert (shown.code, shown.out, len(cells.lines)) == (0, cells.out, 4)
+    assert "warning: --cells is deprecated and will be removed in 1.0; use replenish cells ID" in shown.err
+    assert cli("replenish", "show", number, "--state", "failed").code == 2
+    filtered = cli("replenish", "list", "--workflow-like", "d")
+    assert cli("replenish", "list", "--workflow", "d").out == filtered.out
 
 
 @pytest.mark.parametrize(
@@ -189,20 +210,24 @@ def test_no_wait_refuses_where_another_backfill_goes_on(world, session, cli):
         (
             (*D_B, "--range", "yesterday", "2026-01-03"),
             1,
-            "error: --range 'yesterday' is no time; allowed are a date and time in ISO 8601, as 2026-12-24T06:00 or "
+            "error: --range is 'yesterday'; allowed are a date and time in ISO 8601, as 2026-12-24T06:00 or "
             "2026-12-24T06:00+01:00\n",
         ),
-        ((*D_B, "--range", "2026-01-03", "2026-01-01"), 1, "error: the range from 2026-01-03T00:00:00+00:00 to"),
+        (
+            (*D_B, "--range", "2026-01-03", "2026-01-01"),
+            1,
+            "error: --range 2026-01-03 2026-01-01 ends before it begins",
+        ),
         ((*D_B, "--range", "2036-01-03", "2036-01-05"), 1, "error: the range from 2036-01-03T00:00:00+00:00 lies in"),
         ((*D_B, "--range", "2026-01-03"), 2, "expected 2 arguments"),
         ((*D_B, *THREE, "--conf", "{x}"), 1, "error: --conf is no JSON: Expecting property name"),
         ((*D_B, *THREE, "--conf", "[1]"), 1, "error: --conf is '[1]'; allowed is a JSON object"),
-        ((*D_B, *THREE, "--conf", '{"taskops": 1}'), 1, "error: conf has the key 'taskops'"),
-        ((*D_B, *THREE, "--cells", "some"), 1, "error: cells is 'some'; allowed are all, or missing and failed"),
+        ((*D_B, *THREE, "--conf", '{"a": NaN}'), 1, "error: --conf holds nan"),
+        ((*D_B, *THREE, "--cells", "some"), 1, "error: --cells is 'some'; allowed are missing, failed, all"),
         ((*D_B, *THREE, "--cells", "failed"), 1, "error: nothing is to be done: the ranges hold no cell that is"),
-        ((*D_B, *THREE, "--window", "22-6"), 1, "error: window is '22-6'; allowed is HH:MM-HH:MM (UTC)"),
-        ((*D_B, *THREE, "--max-active-runs", "0"), 1, "error: max_active_runs is 0; allowed are 1 to 1000"),
-        ((*D_B, *THREE, "--upstream", "-1"), 1, "error: upstream is -1; allowed are 0 to 100"),
+        ((*D_B, *THREE, "--window", "22-6"), 1, "error: --window is '22-6'; allowed is HH:MM-HH:MM (UTC)"),
+        ((*D_B, *THREE, "--max-active-runs", "0"), 1, "error: --max-active-runs is 0; allowed are 1 to 1,000"),
+        ((*D_B, *THREE, "--upstream-depth", "-1"), 1, "error: --upstream-depth is -1; allowed are 0 to 100"),
         ((*D_B, *THREE, "--max-active-runs", "many"), 2, "invalid int value"),
     ],
 )
@@ -233,7 +258,7 @@ def test_pause_resume_cancel_and_retry(world, session, cli):
     assert (shown["state"], shown["counts"]["by_state"]["cancelled"]) == ("cancelled", 3)
     world.monitor()
     assert cli.json("replenish", "retry", str(number))["state"] == "running"
-    assert world.play(number)["state"] == "success"
+    assert world.play(number).state == "success"
     assert world.executed == {(f"01-0{day}", "b"): 1 for day in (1, 2, 3)}
 
 
@@ -247,7 +272,7 @@ def test_one_that_does_not_exist(world, cli, verb):
 def test_a_state_that_does_not_exist(world, cli):
     answer = cli("replenish", "list", "--state", "broken")
     assert answer.code == 1
-    assert answer.err.startswith("error: state 'broken' does not exist; allowed are queued, running")
+    assert answer.err.startswith("error: --state is 'broken'; allowed are queued, running")
 
 
 def test_a_record_of_one_is_not_undone(world, cli):
@@ -265,7 +290,7 @@ def test_queries_do_not_grow_with_the_cells(session, cli):
     make_runs(world, "e", 1, 2)
 
     def sent(*words: str) -> int:
-        with counted_queries() as queries:
+        with counted_queries(savepoints=False) as queries:
             cli.json("replenish", *words)
         return len(queries)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -17,13 +18,14 @@ from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
 from taskops_provider.domain.states import Downstream
-from taskops_provider.services import gating
+from taskops_provider.services.gate import settle as gate_settle
 from tests.support.airflow_db import new_session, serialized, write_dags
 from tests.support.gates import gate, settle, task
 from tests.support.scheduling import Scheduler
 
 RUNS = 6
-SECONDS = 12
+#: how often each of the threads does its work at least
+ROUNDS = 40
 PAIRS = [("d", f"g{i}") for i in range(10)]
 CLEARED = ["g1", "g2"]
 
@@ -43,6 +45,7 @@ class Turmoil:
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.errors: list[tuple[str, BaseException]] = []
+        self.rounds: Counter[str] = Counter()
         self.executed: list[tuple[str, str, int]] = []
 
     def start(self, *works: Callable[[], None]) -> list[threading.Thread]:
@@ -55,6 +58,7 @@ class Turmoil:
         while not self.stop.is_set():
             try:
                 work()
+                self.rounds[work.__name__] += 1
             except StaleDataError as error:
                 # a worker or a person of Airflow's, beaten to an instance by the other: not ours
                 if work not in (self.schedule, self.clear):
@@ -90,29 +94,41 @@ class Turmoil:
     def operate(self) -> None:
         for effect in (Downstream.HOLD, Downstream.SKIP):
             with new_session() as session:
-                gating.gate_unstarted_and_end_started(session, PAIRS, effect, datetime.now(UTC))
-                gating.regate_held(session, PAIRS[:5], Downstream.FAIL)
-                gating.release(session, PAIRS[5:8], "skip")
+                gate_settle.gate_unstarted_and_end_started(session, PAIRS, effect, datetime.now(UTC))
+                gate_settle.regate_held(session, PAIRS[:5], Downstream.FAIL)
+                gate_settle.release(session, PAIRS[5:8], "skip")
                 session.commit()
 
     def clear(self) -> None:
         with new_session() as session:
             serialized("d", session).clear(run_id="run_0", task_ids=CLEARED, session=session, dag_run_state=False)
             session.commit()
-        time.sleep(0.2)
+        before = self.rounds["schedule"]
+        while self.rounds["schedule"] == before and not self.stop.wait(0.01):
+            pass  # what was cleared is to execute again in between
+
+    def wait(self, works: int) -> None:
+        """Wait until each has done its work often enough, or something failed."""
+        deadline = time.monotonic() + 240
+        while len(self.rounds) < works or min(self.rounds.values()) < ROUNDS:
+            assert time.monotonic() < deadline, self.rounds
+            if self.stop.wait(0.05):
+                break
 
 
 @pytest.mark.postgres
 def test_nobody_waits_for_ever_and_nothing_gated_executes(session):
     write_dags([many()], session)
-    gating.ensure_pools(session)
+    gate_settle.ensure_pools(session)
     gate(session, "d", "", "skip")
     for number in range(RUNS):
         Scheduler(session).create_run("d", f"run_{number}", logical_date=datetime(2026, 1, 1 + number, tzinfo=UTC))
     turmoil = Turmoil()
     threads = turmoil.start(turmoil.schedule, turmoil.monitor, turmoil.monitor, turmoil.operate, turmoil.clear)
-    turmoil.stop.wait(SECONDS)
-    turmoil.stop.set()
+    try:
+        turmoil.wait(works=4)
+    finally:
+        turmoil.stop.set()
     for each in threads:
         each.join(60)
     assert not [each for each in threads if each.is_alive()]
@@ -122,7 +138,7 @@ def test_nobody_waits_for_ever_and_nothing_gated_executes(session):
     for _ in range(20):  # once the operator is gone the runs end
         turmoil.schedule()
         turmoil.monitor()
-        gating.regate_held(session, PAIRS, Downstream.SKIP)
+        gate_settle.regate_held(session, PAIRS, Downstream.SKIP)
         session.commit()
     session.expire_all()
     assert set(session.scalars(select(DagRun.state))) <= {"success", "failed"}

@@ -1,19 +1,24 @@
-"""Drain: pausing a workflow stops new runs, lets old ones end, and pauses the Dag then (SPEC 2, D7)."""
+"""Drain: pausing a workflow stops new runs, lets old ones end, and pauses the Dag then (requirements 2, D7)."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
+from airflow.models.backfill import Backfill, ReprocessBehavior, _create_backfill
 from airflow.models.dag import DagModel
-from airflow.models.dagrun import DagRun
 from airflow.models.log import Log
+from airflow.sdk import DAG, Asset
+from airflow.utils.state import DagRunState
 from sqlalchemy import select, update
 
 from taskops_provider.models import Workflow
-from taskops_provider.services import drain, workflows
+from taskops_provider.services.catalog import workflows
+from taskops_provider.services.gate import drain
+from tests.support.gates import settle
 from tests.support.scheduling import Scheduler
-from tests.support.warehouse import ALICE, install, later, operate, retail
+from tests.support.warehouse import ALICE, START, bash, install, later, operate, retail
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def dag(session, dag_id="orders") -> DagModel:
 
 
 def tick(session, now=None) -> bool:
-    changed = drain.step(session, now or datetime.now(UTC))
+    changed = drain.advance_drains(session, now or datetime.now(UTC))
     session.commit()
     return changed
 
@@ -120,6 +125,12 @@ def test_workflows_that_were_never_touched_are_let_be(session):
     assert not any(session.scalars(select(DagModel.is_paused)))
 
 
+def look_later(scheduler: Scheduler, run_id: str, dag_id: str = "orders", **delta: float) -> None:
+    """The scheduler looks at a run when some time has passed, and finds nothing to do."""
+    with time_machine.travel(later(**delta), tick=True):
+        scheduler.schedule(dag_id, run_id)
+
+
 def test_held_instances_do_not_keep_a_workflow_draining(session):
     operate(session, "pause", "orders.clean", downstream="hold")
     scheduler = Scheduler(session)
@@ -129,7 +140,7 @@ def test_held_instances_do_not_keep_a_workflow_draining(session):
     tick(session)
     # something moved a moment ago: it could be between two tasks
     assert not dag(session).is_paused
-    session.execute(update(DagRun).values(start_date=later(hours=-1)))
+    look_later(scheduler, "one", minutes=4)
     tick(session, later(minutes=5))
     assert dag(session).is_paused
 
@@ -141,3 +152,116 @@ def test_a_run_between_two_tasks_is_not_cut_off(session):
     operate(session, "pause", "orders")
     tick(session, datetime.now(UTC) + timedelta(minutes=10))
     assert not dag(session).is_paused
+
+
+def beside() -> DAG:
+    """A chain of which the second is held, next to one that goes on."""
+    with DAG("beside", schedule=None, start_date=START, max_active_runs=1) as dag:
+        bash("a") >> bash("held") >> bash("after")
+        bash("u") >> bash("v") >> bash("w")
+    return dag
+
+
+def test_a_scheduler_that_is_away_freezes_no_run_half_way(session):
+    install(session, [beside()])
+    operate(session, "pause", "beside.held", downstream="hold")
+    scheduler = Scheduler(session)
+    scheduler.create_run("beside", "one")
+    scheduler.round("beside", "one")
+    operate(session, "pause", "beside")
+    # a and u have ended, v is what the scheduler does next; it is away for a while
+    tick(session, later(minutes=10))
+    assert not dag(session, "beside").is_paused
+    scheduler.run_to_end("beside", "one")
+    assert set(scheduler.executed_tasks("one")) == {"a", "u", "v", "w"}
+    look_later(scheduler, "one", "beside", minutes=11)
+    tick(session, later(minutes=11))
+    assert dag(session, "beside").is_paused
+
+
+def test_what_waits_behind_a_held_instance_does_not_keep_a_workflow_draining(session):
+    install(session, [beside()])
+    operate(session, "pause", "beside.held", downstream="hold")
+    operate(session, "pause", "beside.after", downstream="run")
+    scheduler = Scheduler(session, settle=settle)
+    scheduler.create_run("beside", "one")
+    scheduler.run_to_end("beside", "one")
+    operate(session, "pause", "beside")
+    look_later(scheduler, "one", "beside", minutes=5)
+    tick(session, later(minutes=5))
+    assert dag(session, "beside").is_paused
+
+
+def test_a_queued_run_behind_a_held_one_does_not_keep_a_workflow_draining(session):
+    install(session, [beside()])
+    operate(session, "pause", "beside.held", downstream="hold")
+    scheduler = Scheduler(session)
+    scheduler.create_run("beside", "one")
+    scheduler.run_to_end("beside", "one")
+    queued = scheduler.create_run("beside", "two", logical_date=later(days=-1))
+    queued.state = DagRunState.QUEUED
+    queued.run_after = later(days=-1)  # SQLite's now() has no fractions of a second
+    session.commit()
+    operate(session, "pause", "beside")
+    look_later(scheduler, "one", "beside", minutes=5)
+    tick(session, later(minutes=5))
+    assert dag(session, "beside").is_paused
+
+    # nothing is lost: both go on when the workflow is started
+    operate(session, "start", "beside")
+    assert scheduler.run_to_end("beside", "one") == "success"
+    assert scheduler.start_by_limit("beside") == ["two"]
+    assert scheduler.run_to_end("beside", "two") == "success"
+
+
+def test_a_queued_run_that_has_room_keeps_a_workflow_draining(session):
+    install(session, [beside()])
+    session.execute(update(DagModel).where(DagModel.dag_id == "beside").values(max_active_runs=2))
+    operate(session, "pause", "beside.held", downstream="hold")
+    scheduler = Scheduler(session)
+    scheduler.create_run("beside", "one")
+    scheduler.run_to_end("beside", "one")
+    queued = scheduler.create_run("beside", "two", logical_date=later(days=-1))
+    queued.state = DagRunState.QUEUED
+    session.commit()
+    operate(session, "pause", "beside")
+    look_later(scheduler, "one", "beside", minutes=5)
+    tick(session, later(minutes=5))
+    assert not dag(session, "beside").is_paused
+
+
+def test_a_backfill_that_somebody_paused_does_not_keep_a_workflow_draining(session):
+    scheduler = Scheduler(session)
+    _create_backfill(
+        dag_id="orders",
+        from_date=START,
+        to_date=START,
+        max_active_runs=1,
+        reverse=False,
+        dag_run_conf=None,
+        triggering_user_name="alice",
+        reprocess_behavior=ReprocessBehavior.NONE,
+    )
+    operate(session, "pause", "orders")
+    tick(session, later(minutes=5))
+    assert not dag(session).is_paused
+    session.execute(update(Backfill).values(is_paused=True))
+    session.commit()
+    tick(session, later(minutes=5))
+    assert dag(session).is_paused
+    assert not scheduler.executed
+
+
+def test_asset_events_execute_nothing_and_keep_no_workflow_draining(session):
+    with DAG("consumer", schedule=[Asset("s3://b/a")], start_date=START) as consumer:
+        bash("slow")
+    install(session, [consumer])
+    scheduler = Scheduler(session, settle=settle)
+    first = scheduler.create_as("asset", "consumer")
+    operate(session, "pause", "consumer")
+    later_ones = [scheduler.create_as("asset", "consumer") for _ in range(3)]
+    for run_id in (first, *later_ones):
+        assert scheduler.run_to_end("consumer", run_id) in ("success", "skipped")
+    assert scheduler.executed == [(first, "slow", -1)]
+    tick(session)
+    assert dag(session, "consumer").is_paused

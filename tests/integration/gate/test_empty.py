@@ -13,12 +13,14 @@ from airflow.sdk import DAG, BaseOperator
 from airflow.triggers.base import StartTriggerArgs
 from sqlalchemy import select, update
 
-from taskops_provider.services import gating
+from taskops_provider.adapter import gate_turns
+from taskops_provider.services.gate import settle as gate_settle
 from tests.support.airflow_db import serialized, write_dags
-from tests.support.gates import EFFECTS, counted_queries, gate, play, settle, task
+from tests.support.gates import EFFECTS, gate, play, settle, task
+from tests.support.queries import counted_queries
 from tests.support.scheduling import Scheduler
 
-G_STATE = {"skip": "skipped", "run": "success", "fail": "failed", "hold": "scheduled"}
+G_STATE = {"skip": "skipped", "run": "success", "fail": "failed", "hold": "up_for_retry"}
 AFTER_STATE = {"skip": "skipped", "run": "success", "fail": "upstream_failed", "hold": None}
 
 
@@ -67,7 +69,7 @@ def test_order_and_failure_stay_true(session, effect):
         settle(session)
         session.commit()
     assert scheduler.states("d")["after"] is None
-    assert scheduler.states("d")["g"] == "scheduled"
+    assert scheduler.states("d")["g"] == "up_for_retry"
     scheduler.run_to_end("d")
     executed = [name for name in scheduler.executed_tasks() if name != "boom"]
     assert executed == (["slow"] if effect == "hold" else ["slow", "after"])
@@ -84,7 +86,8 @@ def test_as_a_root(session, effect):
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
-def test_ten_in_a_row_are_settled_in_one_round(session, effect):
+def test_ten_in_a_row_are_settled_together(session, effect):
+    """Those that succeed in one round of the monitor; what is below a skipped or failed one is the scheduler's."""
     with DAG("d", schedule=None) as dag:
         chain = [EmptyOperator(task_id=f"g{i}") for i in range(10)]
         for up, down in pairwise(chain):
@@ -96,7 +99,10 @@ def test_ten_in_a_row_are_settled_in_one_round(session, effect):
     scheduler.create_run("d")
     settle(session)
     session.commit()
-    below = {"skip": "skipped", "run": "success", "fail": "upstream_failed", "hold": "scheduled"}[effect]
+    if effect in ("skip", "fail"):
+        for _ in range(9):
+            scheduler.schedule("d")
+    below = {"skip": "skipped", "run": "success", "fail": "upstream_failed", "hold": "up_for_retry"}[effect]
     assert list(scheduler.states("d").values()) == [G_STATE[effect]] + [below] * 9
 
 
@@ -107,7 +113,7 @@ def test_one_with_callbacks_or_outlets_is_stopped_by_its_pool(session):
     gate(session, "d", "g", "skip")
     scheduler = Scheduler(session)
     scheduler.create_run("d")
-    assert scheduler.raw_states("d") == {("g", -1): (None, "taskops_skip")}
+    assert scheduler.raw_states("d") == {("g", -1): ("up_for_retry", "taskops_skip")}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -120,7 +126,7 @@ def test_released_ones_go_back_to_the_scheduler(session, kind):
     scheduler = Scheduler(session, settle=settle)
     scheduler.create_run("d")
     settle(session)
-    assert gating.release(session, [("d", "g")], "run") == 1
+    assert gate_settle.release(session, [("d", "g")], "run") == 1
     session.commit()
     assert scheduler.raw_states("d")["g", -1] == (None, "default_pool")
     scheduler.run_to_end("d")
@@ -170,7 +176,7 @@ def test_depends_on_past(session, effect, how):
     assert first.state == "running"
     settle(session)
     session.commit()
-    assert scheduler.states("d", "run_2")["g"] == "scheduled"  # the first run has not got there yet
+    assert scheduler.states("d", "run_2")["g"] == "up_for_retry"  # the first run has not got there yet
     scheduler.run_to_end("d", "run_1")
     scheduler.run_to_end("d", "run_2")
     assert scheduler.states("d", "run_2")["g"] == G_STATE[effect]
@@ -187,30 +193,35 @@ def test_a_cleared_one_runs(session):
     assert scheduler.states("d") == {"g": "success", "after": "success"}
 
 
-def test_cost_is_of_the_parked_ones_alone(session):
-    """Runs without parked instances cost nothing; a run's Dag is loaded once."""
+def test_a_look_at_what_waits_costs_two_queries(session, monkeypatch):
+    """A run in which nothing has changed is not looked at again; a run that is looked at costs the same for any number
+    of instances.
+    """
+    # however slow the machine is
+    monkeypatch.setattr(gate_turns, "LOOK_AGAIN_AFTER", timedelta(days=1))
     dags = []
-    for name, operator in (("plain", task), ("parked", lambda task_id: EmptyOperator(task_id=task_id))):
+    for name, size in (("small", 2), ("large", 40)):
         with DAG(name, schedule=None) as dag:
             slow = task("slow")
-            for i in range(20):
-                slow >> operator(f"g{i}")
+            for i in range(size):
+                slow >> EmptyOperator(task_id=f"g{i}")
+                gate(session, name, f"g{i}", "skip")
         dags.append(dag)
     write_dags(dags, session)
     scheduler = Scheduler(session)
-    for name in ("plain", "parked"):
-        for i in range(20):
-            gate(session, name, f"g{i}", "skip")
-    scheduler.create_run("plain")
-    gating.annotate(session)
-    session.commit()
-    with counted_queries() as alone:
-        gating.settle(session, datetime.now(UTC))
-    assert len(alone) == 2
-    scheduler.create_run("parked")
-    gating.settle(session, datetime.now(UTC))
-    session.commit()
-    with counted_queries() as waiting:
-        gating.settle(session, datetime.now(UTC))
-    assert len(waiting) <= 7
-    assert len(session.scalars(select(TI).where(TI.state == "scheduled")).all()) == 20
+    counts = []
+    for name in ("small", "large"):
+        scheduler.create_run(name)
+        gate_settle.annotate(session)
+        session.commit()
+        with counted_queries(savepoints=False) as first_look:
+            assert gate_settle.settle(session, datetime.now(UTC)) == 0
+        counts.append(len(first_look))
+        with counted_queries(savepoints=False) as nothing_new:
+            gate_settle.settle(session, datetime.now(UTC))
+        # one more for each Dag, which has an index of its own
+        assert len(nothing_new) == 1 + len(counts)
+        session.commit()
+    # twenty times the instances: one Dag more to ask after, and what a session happens to know of the first
+    assert counts[1] <= counts[0] + 2 <= 11
+    assert len(session.scalars(select(TI).where(TI.state == "up_for_retry")).all()) == 42

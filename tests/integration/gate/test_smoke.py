@@ -22,4 +22,4 @@ def test_gated_task_waits_in_its_pool(session):
     scheduler.create_run("d")
     assert scheduler.run_to_end("d") == "running"
     assert scheduler.executed_tasks() == ["a"]
-    assert scheduler.raw_states("d")[("g", -1)] == ("scheduled", "taskops_hold")
+    assert scheduler.raw_states("d")[("g", -1)] == ("up_for_retry", "taskops_hold")

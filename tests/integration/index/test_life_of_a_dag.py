@@ -14,8 +14,8 @@ from airflow.sdk import DAG
 from sqlalchemy import delete, select, update
 
 from taskops_provider.models import Setting, Task, Workflow
-from taskops_provider.services import index
-from taskops_provider.services.index import IndexChange, refresh
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.index.refresh import IndexChange, refresh
 from tests.support.airflow_db import write_dags
 from tests.support.scheduling import Scheduler
 
@@ -314,6 +314,6 @@ def test_objects_loaded_before_are_fresh_afterwards(session):
 
 
 def test_many_chunks(session, monkeypatch):
-    monkeypatch.setattr(index, "CHUNK", 3)
+    monkeypatch.setattr(index_refresh, "CHUNK", 3)
     write_dags([dag_of(f"d{i}") for i in range(10)], session)
     assert counts(refreshed(session)) == {"workflows_added": 10, "tasks_added": 20}

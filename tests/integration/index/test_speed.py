@@ -1,44 +1,24 @@
-"""The price of a refresh: queries counted, and how long it takes where nothing changed."""
+"""The price of a refresh in queries; what it takes in time is in `make bench`."""
 
 from __future__ import annotations
 
-import statistics
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from airflow.models.dag import DagModel
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Setting, Task, Workflow
-from taskops_provider.services import index
-from taskops_provider.services.index import refresh
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.index.refresh import refresh
 from tests.support.airflow_db import new_session
 from tests.support.many_dags import fill
-
-
-@contextmanager
-def statements(session: Session) -> Iterator[list[str]]:
-    """Collect the statements that are sent."""
-    seen: list[str] = []
-
-    def note(connection, cursor, statement, parameters, context, executemany):
-        seen.append(statement)
-
-    engine = session.get_bind()
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+from tests.support.queries import counted_queries
 
 
 def queries_of_a_refresh(session: Session, now: datetime, **arguments) -> list[str]:
-    with statements(session) as seen:
+    with counted_queries() as seen:
         refresh(session, now, **arguments)
     session.commit()
     return seen
@@ -65,7 +45,7 @@ def test_something_parsed_but_nothing_changed_is_one_query_more(session):
 
 
 def test_changes_cost_queries_by_the_chunk(session, monkeypatch):
-    monkeypatch.setattr(index, "CHUNK", 40)
+    monkeypatch.setattr(index_refresh, "CHUNK", 40)
     now = datetime.now(UTC)
     fill(session, 39)
     one = len(queries_of_a_refresh(session, now))
@@ -80,7 +60,7 @@ def test_changes_cost_queries_by_the_chunk(session, monkeypatch):
 
 def test_the_writer_lock_is_taken_for_changes_alone(session, monkeypatch):
     taken = []
-    monkeypatch.setattr(index, "take_writer_lock", lambda session, who: taken.append(who))
+    monkeypatch.setattr(index_refresh, "take_writer_lock", lambda session, who: taken.append(who))
     fill(session, 2)
     refresh(session, datetime.now(UTC))
     refresh(session, datetime.now(UTC))
@@ -111,20 +91,3 @@ def test_two_processes_at_once(session):
     assert sorted(change.workflows_added for change in changes) == [0, 0, 31]
     assert session.query(Workflow).count() == 31
     assert {row.name for row in session.scalars(select(Setting))} == {"index_refreshed_at", "index_watermark"}
-
-
-@pytest.mark.parametrize("count", [10_000])
-def test_nothing_changed_at_10000_workflows(session, count, record_property):
-    """SPEC 12: <= 50 ms. The best of some, as other work on the machine only adds."""
-    fill(session, count, tasks=10)
-    now = datetime.now(UTC)
-    assert refresh(session, now).workflows_added == count + 1
-    session.commit()
-    times = []
-    for _ in range(9):
-        started = time.perf_counter()
-        assert not refresh(session, now + timedelta(seconds=1))
-        times.append((time.perf_counter() - started) * 1000)
-        session.commit()
-    record_property("milliseconds", statistics.median(times))
-    assert min(times) <= 50

@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 from sqlalchemy import select, update
 
 from taskops_provider.models import GateInterval, Owner, Task, Workflow
-from taskops_provider.services.index import refresh
+from taskops_provider.services.index.refresh import refresh
 from tests.support.airflow_db import write_dags
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

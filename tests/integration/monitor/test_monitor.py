@@ -22,12 +22,15 @@ from sqlalchemy.exc import OperationalError
 
 from taskops_provider.exceptions import NotMigrated
 from taskops_provider.models import GateInterval, Lease, Operation, OperationItem, Setting, Task
-from taskops_provider.monitor import lease, loop, thread
+from taskops_provider.monitor import lease, leased, loop, thread
 from taskops_provider.monitor.loop import Monitor
 from taskops_provider.monitor.steps import STEPS, Step
-from taskops_provider.services import first_runs, gating, retention
+from taskops_provider.services import retention
+from taskops_provider.services.catalog import first_runs
+from taskops_provider.services.gate import settle as gate_settle
 from tests.support.airflow_db import new_session, serialized, write_dags
-from tests.support.gates import counted_queries, gate, hours_ago, note_of, operation, task
+from tests.support.gates import gate, hours_ago, note_of, operation, task
+from tests.support.queries import counted_queries
 from tests.support.scheduling import Scheduler
 
 NOTHING: tuple[Step, ...] = ()
@@ -64,7 +67,7 @@ def test_one_round_does_everything(session):
 def test_a_round_with_nothing_to_do_is_cheap(session):
     monitor = Monitor(interval=1)
     monitor.run_once()
-    with counted_queries() as sent:
+    with counted_queries(savepoints=False) as sent:
         monitor.run_once()
     assert len(sent) <= 14
 
@@ -219,20 +222,23 @@ def test_steps_have_schedules_of_their_own(session, monkeypatch):
 def test_the_database_goes_and_comes_back(session, monkeypatch, caplog):
     real = loop.create_session
     gone = [True]
+    in_vain = []
 
     def sometimes(**options):
         if gone[0]:
+            in_vain.append(options)
             raise OperationalError("SELECT 1", {}, Exception("no route to host"))
         return real(**options)
 
-    monkeypatch.setattr(loop, "create_session", sometimes)
+    for module in (leased, loop):
+        monkeypatch.setattr(module, "create_session", sometimes)
     done = threading.Event()
     monitor = Monitor(0.01, [Step("x", 0, lambda s, now: done.set() or True)])
     stop = threading.Event()
-    with caplog.at_level(logging.INFO, logger=loop.__name__):
+    with caplog.at_level(logging.INFO, logger=leased.__name__):
         running = threading.Thread(target=monitor.run_forever, args=(stop,))
         running.start()
-        time.sleep(0.1)
+        wait_until(lambda: len(in_vain) > 3)
         gone[0] = False
         assert done.wait(10)
         stop.set()
@@ -248,7 +254,7 @@ def test_it_waits_while_our_tables_are_missing(session, monkeypatch):
         if missing[0]:
             raise NotMigrated("run `airflow db migrate`")
 
-    monkeypatch.setattr(loop, "require_tables", require)
+    monkeypatch.setattr(leased, "require_tables", require)
     monitor = Monitor(1, NOTHING)
     assert not monitor.run_once()
     assert session.get(Lease, "monitor") is None
@@ -303,6 +309,7 @@ def kill(process: subprocess.Popen) -> None:
     process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_killed_monitor_is_replaced(session):
     """Whatever it left waiting never executes, and another one settles it once the lease has ended."""
     process = start_process(
@@ -321,7 +328,7 @@ def test_a_killed_monitor_is_replaced(session):
     scheduler = waiting_instance(session)
     for _ in range(3):
         scheduler.round("d")
-    assert scheduler.states("d") == {"g": "scheduled", "after": None}
+    assert scheduler.states("d") == {"g": "up_for_retry", "after": None}
     assert scheduler.executed == []
     assert not successor.run_once(later(20))
     assert successor.run_once(later(31))
@@ -330,13 +337,14 @@ def test_a_killed_monitor_is_replaced(session):
     assert scheduler.executed_tasks() == ["after"]
 
 
+@pytest.mark.slow
 def test_one_killed_in_the_middle_of_settling_leaves_nothing_half_done(session):
     scheduler = waiting_instance(session)
     process = start_process(
         "import time\n"
         "from taskops_provider.monitor.loop import Monitor\n"
         "from taskops_provider.monitor.steps import Step\n"
-        "from taskops_provider.services import gating\n"
+        "from taskops_provider.services.gate import settle as gating\n"
         "def settle(session, now):\n"
         "    assert gating.settle(session, now) == 1\n"
         "    print('ready', flush=True)\n"
@@ -344,7 +352,7 @@ def test_one_killed_in_the_middle_of_settling_leaves_nothing_half_done(session):
         "Monitor(0.1, [Step('settle', 0, settle)]).run_once()\n"
     )
     kill(process)
-    assert scheduler.states("d") == {"g": "scheduled", "after": None}
+    assert scheduler.states("d") == {"g": "up_for_retry", "after": None}
     assert note_of(session, "d", "g") is None
     session.rollback()
     assert Monitor(1).run_once(later(31))
@@ -356,6 +364,7 @@ def test_the_steps_of_the_shipped_monitor():
     assert [step.name for step in STEPS] == [
         "pools",
         "resume",
+        "sweep",
         "annotate",
         "settle",
         "replenishments",
@@ -389,17 +398,17 @@ def test_first_runs_are_those_that_executed(session):
     write_dags([dag], session)
     indexed(session, "a", "g", "skipped")
     gate(session, "d", "g", "skip")
-    scheduler = Scheduler(session, settle=lambda s: gating.settle(s, datetime.now(UTC)))
-    assert not first_runs.step(session, datetime.now(UTC))
+    scheduler = Scheduler(session, settle=lambda s: gate_settle.settle(s, datetime.now(UTC)))
+    assert not first_runs.record_first_runs(session, datetime.now(UTC))
     scheduler.create_run("d")
     scheduler.run_to_end("d")
-    assert first_runs.step(session, datetime.now(UTC))
+    assert first_runs.record_first_runs(session, datetime.now(UTC))
     session.commit()
     started = session.scalars(select(TI.start_date).where(TI.task_id == "a")).one()
     assert first_run_at(session) == {"a": started, "g": None, "skipped": None}
     scheduler.create_run("d", "run_2")
     scheduler.run_to_end("d", "run_2")
-    assert not first_runs.step(session, datetime.now(UTC))
+    assert not first_runs.record_first_runs(session, datetime.now(UTC))
     session.commit()
     assert first_run_at(session)["a"] == started
 
@@ -411,23 +420,23 @@ def test_first_runs_follow_runs_until_they_end(session):
     write_dags([dag], session)
     indexed(session, "a", "b")
     gate(session, "d", "b", "skip", since=hours_ago(1))
-    scheduler = Scheduler(session, settle=lambda s: gating.settle(s, datetime.now(UTC)))
+    scheduler = Scheduler(session, settle=lambda s: gate_settle.settle(s, datetime.now(UTC)))
     scheduler.create_run("d", "run_1")
     scheduler.create_run("d", "run_2")
-    first_runs.step(session, datetime.now(UTC))
+    first_runs.record_first_runs(session, datetime.now(UTC))
     session.commit()
     scheduler.run_to_end("d", "run_1")
     scheduler.run_to_end("d", "run_2")
-    assert first_runs.step(session, datetime.now(UTC))
+    assert first_runs.record_first_runs(session, datetime.now(UTC))
     session.commit()
     assert first_run_at(session)["a"]
     assert first_run_at(session)["b"] is None
     serialized("d", session).clear(run_id="run_1", task_ids=["b"], session=session)
     session.commit()
-    assert not first_runs.step(session, datetime.now(UTC))
+    assert not first_runs.record_first_runs(session, datetime.now(UTC))
     scheduler.start_queued("d", "run_1")
     scheduler.run_to_end("d", "run_1")
-    assert first_runs.step(session, datetime.now(UTC))
+    assert first_runs.record_first_runs(session, datetime.now(UTC))
     session.commit()
     assert first_run_at(session)["b"]
 
@@ -442,10 +451,10 @@ def test_first_runs_of_old_runs_cost_nothing(session, monkeypatch):
         scheduler.run_to_end("d", f"run_{number}")
     monkeypatch.setattr(first_runs, "NEW_RUNS_PER_CALL", 3)
     for _ in range(3):
-        first_runs.step(session, datetime.now(UTC))
+        first_runs.record_first_runs(session, datetime.now(UTC))
         session.commit()
-    with counted_queries() as sent:
-        first_runs.step(session, datetime.now(UTC))
+    with counted_queries(savepoints=False) as sent:
+        first_runs.record_first_runs(session, datetime.now(UTC))
     assert len(sent) == 3
 
 
@@ -468,13 +477,13 @@ def test_retention(session):
     still = gate(session, "d", "g", "skip", since=hours_ago(24 * 300), operation=of_gate)
     kept = {of_state.id, of_gate.id, recent.id}
     closed_id, intervals = closed.id, {lately.id, still.id}
-    assert retention.step(session, datetime.now(UTC))
+    assert retention.delete_old_records(session, datetime.now(UTC))
     session.commit()
     assert set(session.scalars(select(Operation.id))) == kept
     assert set(session.scalars(select(OperationItem.operation_id))) == {recent.id}
     assert set(session.scalars(select(GateInterval.id))) == intervals
     assert closed_id not in intervals
-    assert not retention.step(session, datetime.now(UTC))
+    assert not retention.delete_old_records(session, datetime.now(UTC))
 
 
 def test_retention_keeps_intervals_that_a_run_may_still_ask_for(session):
@@ -487,11 +496,11 @@ def test_retention_keeps_intervals_that_a_run_may_still_ask_for(session):
     session.commit()
     gate(session, "d", "g", "skip", since=hours_ago(24 * 300), until=hours_ago(24 * 200))
     gate(session, "d", "g", "skip", since=hours_ago(24 * 400), until=hours_ago(24 * 399))
-    retention.step(session, datetime.now(UTC))
+    retention.delete_old_records(session, datetime.now(UTC))
     session.commit()
     assert len(session.scalars(select(GateInterval)).all()) == 1
     scheduler.run_to_end("d")
-    assert retention.step(session, datetime.now(UTC))
+    assert retention.delete_old_records(session, datetime.now(UTC))
     session.commit()
     assert session.scalars(select(GateInterval)).all() == []
 
@@ -501,7 +510,7 @@ def test_retention_in_chunks(session, monkeypatch):
     for _ in range(8):
         operation(session, at=hours_ago(24 * 200))
         gate(session, "d", "g", "skip", since=hours_ago(24 * 300), until=hours_ago(24 * 200))
-    assert retention.step(session, datetime.now(UTC))
+    assert retention.delete_old_records(session, datetime.now(UTC))
     with new_session() as other:
         session.commit()
         assert other.scalars(select(Operation)).all() == []

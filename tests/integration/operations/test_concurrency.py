@@ -1,4 +1,4 @@
-"""Two people at once, and a process that dies in the middle (SPEC 5, 11)."""
+"""Two people at once, and a process that dies in the middle (requirements 5, 11)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, insert, select
 
-from taskops_provider.domain.operations import Request, Scope, Target
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
+from taskops_provider.inputs.operation import Request
 from taskops_provider.models import GateInterval, Operation, OperationItem, Task, Workflow
-from taskops_provider.services import operations
+from taskops_provider.services.operations.apply import apply_operation
 from tests.support.airflow_db import new_session
 from tests.support.warehouse import ALICE, BOB, chain, install, request, stored
 
@@ -56,8 +57,8 @@ def test_two_operators_on_the_same_tasks_lose_nothing(session):
     names = [f"d.{task}" for task in TASKS]
     for _ in range(5):
         assert not run_together(
-            lambda s: operations.apply(s, ALICE, request("pause", *names, downstream="run")),
-            lambda s: operations.apply(s, BOB, request("offline", *reversed(names), downstream="fail")),
+            lambda s: apply_operation(s, ALICE, request("pause", *names, downstream="run")),
+            lambda s: apply_operation(s, BOB, request("offline", *reversed(names), downstream="fail")),
         )
         states = stored(session, "d")
         # offline applies to paused tasks too, pause not to offline ones: offline whoever came first
@@ -68,15 +69,15 @@ def test_two_operators_on_the_same_tasks_lose_nothing(session):
             )
         ).all()
         assert sorted(open_gates) == [(task, "offline") for task in TASKS]
-        assert not run_together(lambda s: operations.apply(s, ALICE, request("submit", *names)))
+        assert not run_together(lambda s: apply_operation(s, ALICE, request("submit", *names)))
     assert session.scalar(select(func.count()).select_from(Operation)) == 15
 
 
 def test_different_tasks_of_one_workflow_at_once(session):
     half = len(TASKS) // 2
     assert not run_together(
-        lambda s: operations.apply(s, ALICE, request("pause", *[f"d.{t}" for t in TASKS[:half]])),
-        lambda s: operations.apply(s, BOB, request("pause", *[f"d.{t}" for t in TASKS[half:]])),
+        lambda s: apply_operation(s, ALICE, request("pause", *[f"d.{t}" for t in TASKS[:half]])),
+        lambda s: apply_operation(s, BOB, request("pause", *[f"d.{t}" for t in TASKS[half:]])),
     )
     assert set(stored(session, "d").values()) == {"paused"}
     session.expire_all()
@@ -85,13 +86,13 @@ def test_different_tasks_of_one_workflow_at_once(session):
 
 
 def test_undo_and_a_newer_change_at_once(session):
-    from taskops_provider.services.undo import undo
+    from taskops_provider.services.operations.undo import undo
 
-    first = operations.apply(session, ALICE, request("pause", "d.t00"))
+    first = apply_operation(session, ALICE, request("pause", "d.t00"))
     session.commit()
     assert not run_together(
         lambda s: undo(s, ALICE, first.operation_id),
-        lambda s: operations.apply(s, BOB, request("offline", "d.t00")),
+        lambda s: apply_operation(s, BOB, request("offline", "d.t00")),
     )
     # offline applies before and after the undo; undo leaves alone what offline changed
     assert stored(session, "d")["t00"] == "offline"
@@ -100,10 +101,11 @@ def test_undo_and_a_newer_change_at_once(session):
 KILLED = """
 import os, sys
 from datetime import UTC, datetime
-from taskops_provider.services import operations, changes
-from taskops_provider.domain.operations import Request, Scope, Target
+from taskops_provider.services.operations import apply as operations
+from taskops_provider.inputs.operation import Request
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
-from taskops_provider.services.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, Everything
 from airflow import settings
 
 real = operations.record_items
@@ -113,11 +115,12 @@ def stop_before_the_items(*args):
 operations.record_items = stop_before_the_items
 targets = tuple(Target(f"dag_{d}", f"task_{t}") for d in range(20) for t in range(500))
 with settings.NonScopedSession() as session:
-    operations.apply(session, Actor("x", "cli", Everything()), Request(Verb.PAUSE, Scope.TASK, targets))
+    operations.apply_operation(session, Actor("x", "cli", Everything()), Request(Verb.PAUSE, Scope.TASK, targets))
     session.commit()
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_nothing_behind(session):
     """kill -9 in the middle of an operation on 10,000 tasks: none of it is there, and the next one goes on."""
     session.execute(
@@ -158,7 +161,7 @@ def test_a_killed_process_leaves_nothing_behind(session):
 
     deadline = time.monotonic() + 30  # a server notices a dead client in its own time
     request_ = Request(Verb.PAUSE, Scope.TASK, (Target("dag_0", "task_0"),))
-    operations.apply(session, ALICE, request_, now=datetime.now(UTC))
+    apply_operation(session, ALICE, request_, now=datetime.now(UTC))
     session.commit()
     assert time.monotonic() < deadline
     assert session.get(Task, ("dag_0", "task_0")).state == "paused"

@@ -1,4 +1,4 @@
-"""Operations on tasks and workflows: preview, apply, record, refuse (SPEC 2, 5)."""
+"""Operations on tasks and workflows: preview, apply, record, refuse (requirements 2, 5)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from airflow.models.dag import DagModel
 from airflow.models.log import Log
 from sqlalchemy import func, select
 
-from taskops_provider.domain.operations import Options, Request, Scope, Target
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
-from taskops_provider.exceptions import BadInput, NotFound, PlanChanged
+from taskops_provider.exceptions import BadInput, PlanChanged, ResourceNotFound
+from taskops_provider.inputs.operation import Options, Request
 from taskops_provider.models import GateInterval, Operation, OperationItem, Owner, Task, Workflow
-from taskops_provider.services import operations, planning, resume, tasks, workflows
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.filters import TaskFilter
+from taskops_provider.services.catalog import tasks, workflows
+from taskops_provider.services.catalog.filters import TaskFilter
+from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.operations.plan import preview_operation
+from taskops_provider.services.shared.actor import Actor
+from tests.support.gates import resume_due_tasks
+from tests.support.queries import counted_queries
 from tests.support.warehouse import (
     ALICE,
     BOB,
@@ -68,7 +74,7 @@ def test_pause_stops_one_task_and_records_it(retail_session):
     assert (record.reason, record.ticket, record.options) == ("bad feed", "OPS-1", {"downstream": "run"})
     log = session.scalars(select(Log).where(Log.event == "taskops.pause")).one()
     assert (log.dag_id, log.task_id, log.owner) == ("orders", "clean", "alice")
-    assert plan.as_json() == {
+    assert plain(plan.answer()) == {
         "operation_id": plan.operation_id,
         "verb": "pause",
         "dry_run": False,
@@ -112,15 +118,14 @@ def test_nothing_that_applies_is_refused_and_recorded(retail_session):
 @pytest.mark.parametrize(
     ("verb", "names", "options", "error", "message"),
     [
-        ("pause", ["orders.nope"], {}, NotFound, "'orders nope' does not exist"),
-        ("pause", ["nope.extract"], {}, NotFound, "Dag 'nope' does not exist"),
-        ("pause", ["nope"], {}, NotFound, "Dag 'nope' does not exist"),
+        ("pause", ["orders.nope"], {}, ResourceNotFound, "'orders nope' does not exist"),
+        ("pause", ["nope.extract"], {}, ResourceNotFound, "Dag 'nope' does not exist"),
+        ("pause", ["nope"], {}, ResourceNotFound, "Dag 'nope' does not exist"),
         ("offline", ["orders.load"], {"downstream": "hold"}, BadInput, "'hold' does not go with offline"),
         ("delete", ["orders.load"], {}, BadInput, "delete needs a downstream effect"),
         ("delete", ["orders.load"], {"downstream": "skip"}, BadInput, "'skip' does not go with delete"),
         ("start", ["orders.load"], {"downstream": "run"}, BadInput, "not with start"),
         ("start", ["orders.load"], {"terminate_instances": True}, BadInput, "not with start"),
-        ("start", ["orders.load"], {"held": "maybe"}, BadInput, "allowed are run, skip"),
         ("pause", ["orders.load"], {"held": "skip"}, BadInput, "held goes with start"),
         ("pause", ["orders.load"], {"cascade": True}, BadInput, "cascade goes with offline"),
         ("pause", ["orders.load"], {"resume_at": datetime(2020, 1, 1, tzinfo=UTC)}, BadInput, "not in the future"),
@@ -143,12 +148,12 @@ def test_bad_input_gets_one_line_and_changes_nothing(retail_session, verb, names
 
 def test_an_empty_selection_is_refused(session):
     with pytest.raises(BadInput, match="nothing is selected"):
-        operations.apply(session, ALICE, Request(Verb.PAUSE, Scope.TASK, ()))
+        apply_operation(session, ALICE, Request(Verb.PAUSE, Scope.TASK, ()))
 
 
 def test_one_unknown_name_stops_the_whole_operation(retail_session):
     session = retail_session
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         operate(session, "pause", "orders.extract", "orders.nope")
     session.rollback()
     assert set(stored(session, "orders").values()) == {"scheduling"}
@@ -208,7 +213,7 @@ class TestWorkflows:
         plan = operate(session, "delete", "orders", downstream="run")
         assert plan.outcome() == "refused"
         assert plan.items[0].reason == "the workflow is all_scheduling; delete of a whole workflow needs all_offline"
-        assert plan.as_json()["items"][0]["task_id"] is None
+        assert plain(plan.answer())["items"][0]["task_id"] is None
 
     def test_delete_removes_it_from_the_list_and_submit_brings_it_back(self, retail_session):
         session = retail_session
@@ -275,7 +280,7 @@ class TestAirflowsOwnPause:
         assert statuses(session, "orders") == {"clean": "scheduling", "extract": "paused", "load": "paused"}
         assert stored(session, "orders") == {"clean": "scheduling", "extract": "paused", "load": "paused"}
 
-        from taskops_provider.services.undo import undo
+        from taskops_provider.services.operations.undo import undo
 
         undone = undo(session, BOB, plan.operation_id)
         session.commit()
@@ -301,17 +306,17 @@ class TestPlanHash:
     """A preview changes nothing; applying it refuses where the state has changed."""
 
     def preview(self, session):
-        return planning.preview(session, ALICE, request("pause", "orders.clean", "orders.load"), now())
+        return preview_operation(session, ALICE, request("pause", "orders.clean", "orders.load"), now())
 
     def test_a_preview_changes_nothing_and_can_be_applied(self, retail_session):
         session = retail_session
         plan = self.preview(session)
-        assert plan.as_json()["dry_run"] is True
-        assert plan.as_json()["affects"] == {"instances": 0, "downstream_tasks": 6, "downstream_workflows": 3}
+        assert plain(plan.answer())["dry_run"] is True
+        assert plain(plan.answer())["affects"] == {"instances": 0, "downstream_tasks": 6, "downstream_workflows": 3}
         session.commit()
         assert set(stored(session, "orders").values()) == {"scheduling"}
         assert not session.scalar(select(func.count()).select_from(Operation))
-        operations.apply(session, ALICE, request("pause", "orders.clean", "orders.load"), expected_hash=plan.plan_hash)
+        apply_operation(session, ALICE, request("pause", "orders.clean", "orders.load"), expected_hash=plan.plan_hash)
         session.commit()
         assert stored(session, "orders")["clean"] == "paused"
 
@@ -320,19 +325,19 @@ class TestPlanHash:
         plan = self.preview(session)
         operate(session, "offline", "orders.load", actor=BOB)
         with pytest.raises(PlanChanged, match=r"orders load is now offline: offline by bob \(operation") as caught:
-            operations.apply(
+            apply_operation(
                 session, ALICE, request("pause", "orders.clean", "orders.load"), expected_hash=plan.plan_hash
             )
         session.rollback()
         [difference] = caught.value.difference
-        assert (difference["dag_id"], difference["task_id"], difference["now"]) == ("orders", "load", "offline")
+        assert (difference.dag_id, difference.task_id, difference.now) == ("orders", "load", "offline")
         assert stored(session, "orders")["clean"] == "scheduling"
 
     def test_an_unrelated_change_does_not_matter(self, retail_session):
         session = retail_session
         plan = self.preview(session)
         operate(session, "pause", "report.send", actor=BOB)
-        done = operations.apply(
+        done = apply_operation(
             session, ALICE, request("pause", "orders.clean", "orders.load"), expected_hash=plan.plan_hash
         )
         assert done.outcome() == "success"
@@ -343,7 +348,7 @@ class TestPlanHash:
         session.get(DagModel, "orders").is_paused = True
         session.commit()
         with pytest.raises(PlanChanged, match="changed since the preview"):
-            operations.apply(
+            apply_operation(
                 session, ALICE, request("pause", "orders.clean", "orders.load"), expected_hash=plan.plan_hash
             )
 
@@ -352,30 +357,30 @@ class TestPlanHash:
         plan = self.preview(session)
         other = request("pause", "orders.clean", "orders.load", downstream="fail")
         with pytest.raises(PlanChanged):
-            operations.apply(session, ALICE, other, expected_hash=plan.plan_hash)
+            apply_operation(session, ALICE, other, expected_hash=plan.plan_hash)
 
     def test_nonsense_is_no_plan_hash(self, retail_session):
         with pytest.raises(BadInput, match="is not a plan hash"):
-            operations.apply(retail_session, ALICE, request("pause", "orders.clean"), expected_hash="deadbeef")
+            apply_operation(retail_session, ALICE, request("pause", "orders.clean"), expected_hash="deadbeef")
 
 
 class TestResumeAt:
     def test_the_monitor_starts_it_again(self, retail_session):
         session = retail_session
         operate(session, "pause", "orders.clean", "orders.load", resume_at=later(hours=1))
-        assert not resume.step(session, now())
-        assert resume.step(session, later(hours=2))
+        assert not resume_due_tasks(session, now())
+        assert resume_due_tasks(session, later(hours=2))
         session.commit()
         assert set(stored(session, "orders").values()) == {"scheduling"}
         record = session.scalars(select(Operation).order_by(Operation.id.desc()).limit(1)).one()
         assert (record.verb, record.source, record.applied) == ("start", "monitor", 2)
-        assert not resume.step(session, later(hours=3))
+        assert not resume_due_tasks(session, later(hours=3))
 
     def test_a_task_that_went_offline_stays_so(self, retail_session):
         session = retail_session
         operate(session, "pause", "orders.clean", resume_at=later(hours=1))
         operate(session, "offline", "orders.clean")
-        assert not resume.step(session, later(hours=2))
+        assert not resume_due_tasks(session, later(hours=2))
         assert stored(session, "orders")["clean"] == "offline"
 
 
@@ -390,9 +395,9 @@ class TestPermissions:
     def test_what_may_not_be_read_does_not_exist(self, retail_session):
         session = retail_session
         eve = Actor("eve", "api", Limited(readable={"orders"}, editable={"orders"}))
-        with pytest.raises(NotFound, match="does not exist"):
+        with pytest.raises(ResourceNotFound, match="does not exist"):
             operate(session, "pause", "sales.sum", actor=eve)
-        with pytest.raises(NotFound):
+        with pytest.raises(ResourceNotFound):
             tasks.get_task(session, eve, "sales", "sum", now())
         assert [t.dag_id for t in tasks.walk_tasks(session, eve, TaskFilter(), now())] == ["orders"] * 3
         assert tasks.list_tasks(session, eve, TaskFilter(), now(), limit=10).total_entries == 3
@@ -419,9 +424,9 @@ def test_ten_thousand_tasks_in_one_operation(session):
     """One operation on 10,000 tasks: the number of statements grows with chunks, not with tasks."""
     _many(session, dags=20, tasks_each=500)
     targets = tuple(Target(f"dag_{d}", f"task_{t}") for d in range(20) for t in range(500))
-    plan = operations.apply(session, ALICE, Request(Verb.PAUSE, Scope.TASK, targets, Options(reason="x")))
+    plan = apply_operation(session, ALICE, Request(Verb.PAUSE, Scope.TASK, targets, Options(reason="x")))
     session.commit()
-    assert plan.counts()["applied"] == 10_000
+    assert plan.counts().applied == 10_000
     assert session.scalar(select(func.count()).select_from(Task).where(Task.state == "paused")) == 10_000
     assert session.scalar(select(func.count()).select_from(OperationItem)) == 10_000
 
@@ -453,16 +458,16 @@ def _many(session, *, dags: int, tasks_each: int) -> None:
     session.commit()
 
 
-def test_list_pages_cost_the_same_for_any_number_of_rows(session, count_queries):
+def test_list_pages_cost_the_same_for_any_number_of_rows(session):
     _many(session, dags=3, tasks_each=4)
-    with count_queries() as few:
+    with counted_queries() as few:
         tasks.list_tasks(session, ALICE, TaskFilter(), now(), limit=1000)
         workflows.list_workflows(session, ALICE, workflows.WorkflowFilter(), now(), limit=1000)
     session.rollback()
     for table in (Task, Workflow):
         session.query(table).delete()
     _many(session, dags=40, tasks_each=20)
-    with count_queries() as many:
+    with counted_queries() as many:
         tasks.list_tasks(session, ALICE, TaskFilter(), now(), limit=1000)
         workflows.list_workflows(session, ALICE, workflows.WorkflowFilter(), now(), limit=1000)
     assert len(few) == len(many) <= 8

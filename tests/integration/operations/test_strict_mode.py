@@ -1,4 +1,4 @@
-"""Strict mode: who blocks whom, within and across workflows; cascades (SPEC 4)."""
+"""Strict mode: who blocks whom, within and across workflows; cascades (requirements 4)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
 from airflow.sdk import DAG, TaskGroup
 from sqlalchemy import update
 
-from taskops_provider.domain.operations import Options, Request, Scope, Target
+from taskops_provider.domain.answers import plain
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
-from taskops_provider.exceptions import Forbidden, NotFound
-from taskops_provider.services import index, operations
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.strict_mode import list_strict_mode, set_strict_mode
+from taskops_provider.exceptions import Forbidden, ResourceNotFound
+from taskops_provider.inputs.operation import Options, Request
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.operations.strict_mode import list_strict_mode, set_strict_mode
+from taskops_provider.services.shared.actor import Actor
 from tests.support.airflow_db import BUNDLE
 from tests.support.warehouse import ALICE, START, Limited, bash, chain, install, operate, outcomes, retail, stored
 
@@ -29,7 +32,7 @@ def strict(session):
 
 
 def blocked_by(plan) -> list[str]:
-    return [f"{b['dag_id']}.{b['task_id']}" for item in plan.items for b in item.blocked_by]
+    return [f"{b.dag_id}.{b.task_id}" for item in plan.items for b in item.blocked_by]
 
 
 def test_a_live_downstream_task_blocks_and_is_named(strict):
@@ -37,7 +40,7 @@ def test_a_live_downstream_task_blocks_and_is_named(strict):
     assert plan.outcome() == "refused"
     [item] = plan.items
     assert item.reason == "strict mode: has downstream tasks that are not offline"
-    assert item.blocked_by == [
+    assert plain(item.blocked_by) == [
         {
             "dag_id": "orders",
             "task_id": "load",
@@ -92,14 +95,14 @@ def watched(session):
 )
 def test_a_sensor_on_a_whole_dag_waits_for_its_leaves_and_one_on_a_group_for_its_tasks(watched, name, blockers):
     dag_id, task_id = name.split(".", 1)
-    plan = operations.apply(watched, ALICE, Request(Verb.OFFLINE, Scope.TASK, (Target(dag_id, task_id),), Options()))
+    plan = apply_operation(watched, ALICE, Request(Verb.OFFLINE, Scope.TASK, (Target(dag_id, task_id),), Options()))
     assert sorted(blocked_by(plan)) == blockers
 
 
 def test_a_workflow_that_airflow_no_longer_has_does_not_block(strict):
     strict.execute(update(DagModel).where(DagModel.dag_id == "sales").values(is_stale=True))
     strict.commit()
-    index.refresh(strict, datetime.now(UTC))
+    index_refresh.refresh(strict, datetime.now(UTC))
     strict.commit()
     assert outcomes(operate(strict, "offline", "orders.load")) == {"orders.load": "applied"}
 
@@ -145,7 +148,7 @@ def test_deleting_a_workflow_that_others_depend_on_is_refused_as_a_whole(strict)
     plan = operate(strict, "delete", "orders", downstream="run")
     assert plan.outcome() == "refused"
     assert {item.reason for item in plan.items} == {"strict mode: tasks of other workflows depend on it"}
-    assert {b["dag_id"] for item in plan.items for b in item.blocked_by} == {"sales"}
+    assert {b.dag_id for item in plan.items for b in item.blocked_by} == {"sales"}
     assert set(stored(strict, "orders").values()) == {"offline"}
 
 
@@ -158,13 +161,13 @@ def test_a_gone_downstream_task_does_not_block(strict):
 def test_blockers_that_may_not_be_read_are_not_named(strict):
     eve = Actor("eve", "api", Limited(readable={"orders"}, editable={"orders"}))
     plan = operate(strict, "offline", "orders.load", actor=eve)
-    assert plan.items[0].blocked_by == [{"dag_id": None, "task_id": None, "name": "a task that you may not see"}]
-    assert "sales" not in str(plan.as_json())
+    assert plain(plan.items[0].blocked_by) == [{"dag_id": None, "task_id": None, "name": "a task that you may not see"}]
+    assert "sales" not in str(plan.answer())
 
 
 def test_strict_mode_is_per_project_and_needs_permission(strict):
-    assert [m.as_json()["strict_mode"] for m in list_strict_mode(strict, ALICE)] == [True]
-    with pytest.raises(NotFound, match="project 'nope' does not exist"):
+    assert [m.strict_mode for m in list_strict_mode(strict, ALICE)] == [True]
+    with pytest.raises(ResourceNotFound, match="project 'nope' does not exist"):
         set_strict_mode(strict, ALICE, "nope", True, datetime.now(UTC))
     strict.rollback()
     eve = Actor("eve", "api", Limited(readable={"orders"}))

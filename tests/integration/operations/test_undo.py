@@ -1,14 +1,15 @@
-"""Undo restores what an operation changed where nothing newer did (SPEC 5, D4)."""
+"""Undo restores what an operation changed where nothing newer did (requirements 5, D4)."""
 
 from __future__ import annotations
 
 import pytest
 from sqlalchemy import select
 
-from taskops_provider.exceptions import Conflict, NotFound
+from taskops_provider.domain.operations.answers import Counts
+from taskops_provider.exceptions import Conflict, ResourceNotFound
 from taskops_provider.models import GateInterval, Operation, Task
-from taskops_provider.services import tasks, workflows
-from taskops_provider.services.undo import preview_undo, undo
+from taskops_provider.services.catalog import tasks, workflows
+from taskops_provider.services.operations.undo import preview_undo, undo
 from tests.support.warehouse import ALICE, BOB, install, later, operate, outcomes, retail, stored
 
 
@@ -41,7 +42,7 @@ def test_a_batch_comes_back_with_everything_it_had(session):
         "orders.": "fail",
     }
     plan = do_undo(session, batch.operation_id)
-    assert plan.counts() == {"applied": 3, "left_alone": 0, "blocked": 0}
+    assert plan.counts() == Counts(applied=3, left_alone=0, blocked=0)
     assert stored(session, "orders") == {"clean": "paused", "extract": "scheduling", "load": "scheduling"}
     assert open_gates(session) == {"orders.clean": "hold"}
     task = session.get(Task, ("orders", "clean"))
@@ -66,7 +67,7 @@ def test_an_undo_can_be_undone(session):
     paused = operate(session, "pause", "orders.clean", downstream="run", reason="r")
     undone = do_undo(session, paused.operation_id)
     again = do_undo(session, undone.operation_id)
-    assert again.counts()["applied"] == 1
+    assert again.counts().applied == 1
     assert stored(session, "orders")["clean"] == "paused"
     assert session.get(Task, ("orders", "clean")).reason == "r"
     assert open_gates(session) == {"orders.clean": "run"}
@@ -83,7 +84,7 @@ def test_owners_come_back(session):
 
 
 def test_it_is_refused_in_one_line(session):
-    with pytest.raises(NotFound, match="operation 9999999 does not exist"):
+    with pytest.raises(ResourceNotFound, match="operation 9999999 does not exist"):
         undo(session, ALICE, 9999999)
     session.rollback()
     refused = operate(session, "start", "orders.clean")

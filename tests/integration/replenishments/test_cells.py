@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from taskops_provider.domain.cells import CellClass, wanted_classes
-from taskops_provider.services.replenishment_plan import CLASSES, plan_replenishment
+from taskops_provider.services.replenishments.plan import CLASSES, plan_replenishment
 from tests.support.airflow_db import empty_tables
 from tests.support.replenishing import asked, days
 from tests.support.scheduling import Scheduler
@@ -27,7 +27,7 @@ KINDS = {
     "running": ("running", "default_pool", CellClass.RUNNING),
     "gated": ("skipped", "taskops_skip", CellClass.GATED),
     "passed": ("success", "taskops_run", CellClass.GATED),
-    "held": ("scheduled", "taskops_hold", CellClass.GATED),
+    "held": ("up_for_retry", "taskops_hold", CellClass.GATED),
     "skipped": ("skipped", "default_pool", CellClass.DONE),
 }
 histories = st.lists(
@@ -74,7 +74,7 @@ def test_every_cell_has_its_class_and_what_is_wanted_executes(session, history, 
     found = [[CLASSES[row.classes[day]] for row in grid.rows] for day in range(len(history))]
     assert [row.task_id for row in grid.rows] == list(TASKS)
     assert found == [model(run) for run in history]
-    wanted = wanted_classes(asked("d", cells=cells).wanted)
+    wanted = wanted_classes(asked("d", cells=cells).cells)
     assert [[bool(row.executes[day]) for row in grid.rows] for day in range(len(history))] == [
         [one in wanted for one in model(run)] for run in history
     ]

@@ -13,15 +13,19 @@ from airflow.utils.sqlalchemy import prohibit_commit
 from sqlalchemy import select, update
 
 from taskops_provider.adapter import dag_state
+from taskops_provider.domain.answers import plain
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import Operation, Replenishment, ReplenishmentCell
-from taskops_provider.services import operations, planning, resume, undo
-from tests.e2e.apps import web_app
+from taskops_provider.services.operations import undo
+from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.operations.plan import preview_operation
 from tests.support.airflow_db import new_session, serialized
 from tests.support.api import Api
+from tests.support.apps import web_app
 from tests.support.cli import Cli
 from tests.support.dialogs import Dialogs
-from tests.support.gates import counted_queries
+from tests.support.gates import resume_due_tasks
+from tests.support.queries import counted_queries
 from tests.support.replenishing import DAY, World
 from tests.support.warehouse import ALICE, START, bash, chain, install, operate, request, stored
 
@@ -90,7 +94,7 @@ def ran(world: World, dag_id: str, *days: int) -> None:
 
 
 def pause(session, *names: str, at: datetime, **options) -> None:
-    operations.apply(session, ALICE, request("pause", *names, **options), now=at)
+    apply_operation(session, ALICE, request("pause", *names, **options), now=at)
     session.commit()
 
 
@@ -117,16 +121,18 @@ def all_drained(session, dag_id: str) -> None:
 
 
 class TestTasksPausedAlone:
+    @pytest.mark.slow
     def test_what_was_stopped_in_runs_made_meanwhile_executes_once(self, session):
         install(session, [chain("d", "a", "b", "c")])
         world = Airflow(session)
         ran(world, "d", 6, 5)
         pause(session, "d.b", at=ago(3.5))
         gated(world, "d", 4, 3, 2, 1)
-        assert world.play_out(start(session, "d.b"))["state"] == "success"
+        assert world.play_out(start(session, "d.b")).state == "success"
         # what else was skipped for it is not what was started
         assert world.executed == {(day(number), "b"): 1 for number in (4, 3, 2, 1)}
 
+    @pytest.mark.slow
     def test_each_task_since_its_own_pause(self, session):
         install(session, [chain("d", "a", "b", "c")])
         world = Airflow(session)
@@ -188,7 +194,7 @@ class TestWorkflowsPausedAsAWhole:
         else:
             assert (plan.gap.cells, plan.gap.new_runs) == (8, 4)
             shown = world.play_out(plan.gap.replenishment_id)
-            assert (shown["state"], shown["percent_success"]) == ("success", 100.0)
+            assert (shown.state, shown.percent_success) == ("success", 100.0)
         assert world.executed == {(day(number), task): 1 for number in (4, 3, 2, 1) for task in "ab"}
         dates = Counter(session.scalars(select(DagRun.logical_date).where(DagRun.dag_id == "d")))
         assert set(dates.values()) == {1}
@@ -208,7 +214,7 @@ class TestWorkflowsPausedAsAWhole:
         pause(session, "d", at=ago(0.5))
         all_drained(session, "d")
         number = start(session, "d")
-        assert world.play_out(number)["state"] == "failed"
+        assert world.play_out(number).state == "failed"
         assert session.scalars(select(ReplenishmentCell.was)).all() == ["failed"]
         assert world.executed == {(day(1), "a"): 1}
 
@@ -225,7 +231,7 @@ class TestOtherSchedules:
         world.scheduler.executed.clear()
         plan = operate(session, "start", "d.a", fill_gap=True)
         assert (plan.gap.cells, plan.gap.new_runs, plan.gap.existing_runs) == (2, 0, 2)
-        assert world.play(plan.gap.replenishment_id)["state"] == "success"
+        assert world.play(plan.gap.replenishment_id).state == "success"
         assert [task for _, task, _ in world.scheduler.executed] == ["a", "a"]
 
 
@@ -235,7 +241,7 @@ class TestTheOperation:
         world = World(session)
         ran(world, "d", 1)
         operate(session, "pause", "d.a")
-        shown = operate(session, "start", "d.a", fill_gap=True).as_json()
+        shown = plain(operate(session, "start", "d.a", fill_gap=True).answer())
         assert shown["outcome"] == "success"
         assert shown["gap"] == {"cells": 0, "new_runs": 0, "existing_runs": 0, "notes": []}
         assert "replenishment_id" not in shown
@@ -247,12 +253,12 @@ class TestTheOperation:
         ran(world, "d", 3)
         pause(session, "d.a", at=ago(1.5))
         asked = request("start", "d.a", fill_gap=True)
-        shown = planning.preview(session, ALICE, asked, datetime.now(UTC)).as_json()
-        assert (shown["gap"]["cells"], shown["gap"]["new_runs"]) == (2, 2)
+        shown = preview_operation(session, ALICE, asked, datetime.now(UTC)).answer()
+        assert (shown.gap.cells, shown.gap.new_runs) == (2, 2)
         assert session.scalars(select(Replenishment)).all() == []
-        done = operations.apply(session, ALICE, asked, expected_hash=shown["plan_hash"])
+        done = apply_operation(session, ALICE, asked, expected_hash=shown.plan_hash)
         session.commit()
-        number = done.as_json()["replenishment_id"]
+        number = done.answer().replenishment_id
         options = session.get(Operation, done.operation_id).options
         assert (options["fill_gap"], options["replenishment_id"]) == (True, number)
         assert session.get(Replenishment, number).actor == "alice"
@@ -263,7 +269,7 @@ class TestTheOperation:
         world = World(session)
         ran(world, "d", 9)
         pause(session, "d.a", at=ago(7.5))
-        for act in (operations.apply, planning.preview):
+        for act in (apply_operation, preview_operation):
             with pytest.raises(
                 BadInput, match="the gap is not filled, and nothing was started: that is more than 3 cells"
             ):
@@ -276,9 +282,9 @@ class TestTheOperation:
         ran(World(session), "d", 3)
         pause(session, "d.a", at=ago(1.5))
         with monkeypatch.context() as patch:
-            patch.setattr(operations, "record_items", lambda *_: 1 / 0)
+            patch.setattr("taskops_provider.services.operations.apply.record_items", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
-                operations.apply(session, ALICE, request("start", "d.a", fill_gap=True))
+                apply_operation(session, ALICE, request("start", "d.a", fill_gap=True))
             session.rollback()
         assert stored(session, "d")["a"] == "paused"
         assert session.scalars(select(Replenishment)).all() == []
@@ -302,7 +308,7 @@ class TestTheOperation:
         ran(world, "d", 3)
         pause(session, "d.a", at=ago(1.5), resume_at=ago(1), fill_gap=True)
         pause(session, "d.b", at=ago(1.5), resume_at=ago(1))
-        assert resume.step(session, datetime.now(UTC))
+        assert resume_due_tasks(session, datetime.now(UTC))
         session.commit()
         assert stored(session, "d") == {"a": "scheduling", "b": "scheduling"}
         (made,) = session.scalars(select(Replenishment))
@@ -313,11 +319,25 @@ class TestTheOperation:
         install(session, [chain("d", "a", "b")])
         ran(World(session), "d", 9)
         pause(session, "d.a", at=ago(7.5), resume_at=ago(1), fill_gap=True)
-        assert resume.step(session, datetime.now(UTC))
+        assert resume_due_tasks(session, datetime.now(UTC))
         session.commit()
         assert stored(session, "d")["a"] == "scheduling"
         reason = session.scalars(select(Operation.reason).order_by(Operation.id.desc())).first()
         assert reason.startswith("resume_at has come; the gap is not filled: that is more than 1 cells")
+
+    def test_a_gap_that_is_too_large_keeps_no_other_from_being_filled(self, session, monkeypatch):
+        monkeypatch.setenv("AIRFLOW__TASKOPS__MAX_REPLENISHMENT_CELLS", "4")
+        install(session, [chain("large", "a"), chain("small", "a")])
+        for dag_id, days in (("large", 7.5), ("small", 1.5)):
+            ran(World(session), dag_id, 9 if dag_id == "large" else 3)
+            pause(session, f"{dag_id}.a", at=ago(days), resume_at=ago(1), fill_gap=True)
+        assert resume_due_tasks(session, datetime.now(UTC))
+        session.commit()
+        assert stored(session, "large") == stored(session, "small") == {"a": "scheduling"}
+        (made,) = session.scalars(select(Replenishment))
+        assert [task["dag_id"] for task in made.inputs["tasks"]] == ["small"]
+        reasons = session.scalars(select(Operation.reason).where(Operation.verb == "start")).all()
+        assert sorted(reason.partition(";")[2][:20] for reason in reasons) == ["", " the gap is not fill"]
 
     def test_undo_leaves_the_replenishment_going_on(self, session):
         install(session, [chain("d", "a", "b")])
@@ -328,7 +348,7 @@ class TestTheOperation:
         undo.undo(session, ALICE, plan.operation_id)
         session.commit()
         assert stored(session, "d")["a"] == "paused"
-        assert world.play(plan.gap.replenishment_id)["state"] == "success"
+        assert world.play(plan.gap.replenishment_id).state == "success"
         assert world.executed == {(day(number), "a"): 1 for number in (2, 1)}
 
 
@@ -341,8 +361,8 @@ class TestCost:
         pause(session, *(f"e.{task}" for task in "abcdef"), at=ago(28.5))
         numbers = []
         for names, cells in ((["d.a"], 3), ([f"e.{task}" for task in "abcdef"], 29 * 6)):
-            with counted_queries() as queries:
-                plan = planning.preview(session, ALICE, request("start", *names, fill_gap=True), datetime.now(UTC))
+            with counted_queries(savepoints=False) as queries:
+                plan = preview_operation(session, ALICE, request("start", *names, fill_gap=True), datetime.now(UTC))
             assert plan.gap.cells == cells
             numbers.append(len(queries))
         assert numbers[0] == numbers[1]

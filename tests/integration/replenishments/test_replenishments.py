@@ -14,14 +14,15 @@ from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
 from airflow.sdk import DAG, task
 from sqlalchemy import func, select, update
 
-from taskops_provider.domain.replenishment import Window
-from taskops_provider.exceptions import BadInput, Conflict, Forbidden, NotFound
+from taskops_provider.domain.replenishment import DailyWindow
+from taskops_provider.exceptions import BadInput, Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import Replenishment
-from taskops_provider.services import gating, replenishment_feed
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.replenishment_control import ControlVerb, control
-from taskops_provider.services.replenishment_list import list_replenishments
-from taskops_provider.services.replenishments import create_replenishment, show_replenishment
+from taskops_provider.services.gate import settle
+from taskops_provider.services.replenishments import make_runs as making
+from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
+from taskops_provider.services.replenishments.create import create_replenishment, show_replenishment
+from taskops_provider.services.replenishments.listing import list_replenishments
+from taskops_provider.services.shared.actor import Actor
 from tests.support.replenishing import DAY, FIRST, World, asked, days, make_runs, plan
 from tests.support.warehouse import ALICE, START, Limited, bash, chain, install, operate
 
@@ -34,7 +35,7 @@ def states(session, dag_id: str = "d") -> dict[tuple[str, str], str]:
 
 
 def do(world: World, number: int, verb: str, **more):
-    shown = control(world.session, ALICE, number, ControlVerb(verb), datetime.now(UTC), **more)
+    shown = control_replenishment(world.session, ALICE, number, ControlVerb(verb), datetime.now(UTC), **more)
     world.session.commit()
     return shown
 
@@ -44,10 +45,10 @@ class TestMissingRuns:
         install(session, [chain("d", "a", "b", "c")])
         world = World(session)
         shown = world.play(world.create("d.b"))
-        assert shown["state"] == "success"
-        assert (shown["percent_complete"], shown["percent_success"]) == (100.0, 100.0)
+        assert shown.state == "success"
+        assert (shown.percent_complete, shown.percent_success) == (100.0, 100.0)
         assert world.executed == {(f"01-0{day}", "b"): 1 for day in (1, 2, 3)}
-        assert shown["counts"]["by_class"] == {"no_run": 3}
+        assert shown.counts.by_class == {"no_run": 3}
 
     def test_what_lies_between_two_keeps_their_order(self, session):
         install(session, [chain("d", "a", "b", "c")])
@@ -58,7 +59,7 @@ class TestMissingRuns:
     def test_a_failure_is_a_failure_of_the_run(self, session):
         install(session, [chain("d", "a", "b", "c")])
         world = World(session, outcomes={"b": "failed"})
-        assert world.play(world.create("d.b", ranges=[days(1, 2)]))["state"] == "failed"
+        assert world.play(world.create("d.b", ranges=[days(1, 2)])).state == "failed"
         assert set(session.scalars(select(DagRun.state))) == {"failed"}
 
     def test_runs_are_made_oldest_first_or_newest_first(self, session):
@@ -89,7 +90,7 @@ class TestMissingRuns:
         world = World(session)
         number = world.create("d.b", ranges=[days(1, 1)])
         world.play(number)
-        gating.annotate(session)
+        settle.annotate(session)
         notes = session.scalars(select(TaskInstanceNote.content)).all()
         assert notes == [
             f"TaskOps: not part of replenishment {number} by alice; "
@@ -101,9 +102,13 @@ class TestMissingRuns:
         install(session, [chain("d", "a", "b")])
         world = World(session)
         number = world.create("d.a")
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
         with monkeypatch.context() as patch:
-            patch.setattr(replenishment_feed, "_activate", lambda *_: 1 / 0)
-            with pytest.raises(ZeroDivisionError):
+            patch.setattr(making, "set_cells_of_runs", killed)
+            with pytest.raises(KeyboardInterrupt):
                 world.monitor()
             session.rollback()
         assert session.scalar(select(func.count()).select_from(Backfill)) == 0
@@ -125,13 +130,13 @@ class TestMissingRuns:
         number = world.create("d.a", ranges=[days(1, 1)])
         for _ in range(3):
             world.round()
-        assert world.show(number)["state"] == "queued"
+        assert world.show(number).state == "queued"
         session.execute(update(Backfill).values(completed_at=datetime.now(UTC)))
         session.commit()
-        assert world.play(number)["state"] == "success"
+        assert world.play(number).state == "success"
 
     def test_chunks_follow_one_another(self, session, monkeypatch):
-        monkeypatch.setattr(replenishment_feed, "CHUNK", 2)
+        monkeypatch.setattr(making, "CHUNK", 2)
         install(session, [chain("d", "a", "b")])
         world = World(session)
         world.play(world.create("d.a", ranges=[days(1, 5)], max_active_runs=2))
@@ -153,7 +158,7 @@ class TestMissingRuns:
         install(session, [dag])
         world = World(session, results={"make": [1, 2]})
         shown = plan(world, "d.use", ranges=[days(1, 1)])
-        assert any("make executes too: use takes its result" in line for line in shown["warnings"])
+        assert any("make executes too: use takes its result" in line for line in shown.warnings)
         world.play(world.create("d.use", ranges=[days(1, 1)]))
         assert world.executed == {("01-01", "make"): 1, ("01-01", "use"): 2}
 
@@ -167,7 +172,7 @@ class TestExistingRuns:
         operate(session, "start", "d.b")
         make_runs(world, "d", 3)
         shown = world.play(world.create("d.b"))
-        assert shown["counts"]["by_class"] == {"gated": 2}
+        assert shown.counts.by_class == {"gated": 2}
         assert world.executed == {("01-01", "b"): 1, ("01-02", "b"): 1}
 
     def test_several_runs_at_a_time_execute_once_each(self, session):
@@ -187,7 +192,7 @@ class TestExistingRuns:
         make_runs(world, "d", 1)
         operate(session, "start", "d.b")
         assert states(session)["01-01", "e"] == "skipped"
-        world.play(world.create("d.b", downstream=5, ranges=[days(1, 1)]))
+        world.play(world.create("d.b", downstream_depth=5, ranges=[days(1, 1)]))
         assert world.executed == {("01-01", "b"): 1, ("01-01", "c"): 1, ("01-01", "e"): 1}
         assert [name for _, name, _ in world.scheduler.executed] == ["b", "c", "e"]
 
@@ -234,7 +239,7 @@ class TestExistingRuns:
         session.execute(update(DagRun).values(state="running"))
         session.commit()
         world.monitor()
-        assert world.show(number)["counts"]["by_state"]["active"] == 0
+        assert world.show(number).counts.by_state["active"] == 0
 
     def test_unperiodic_dags_get_what_is_possible(self, session):
         install(session, [chain("d", "a", "b", schedule=None)])
@@ -242,7 +247,7 @@ class TestExistingRuns:
         make_runs(world, "d", 2)
         world.scheduler.outcomes.clear()
         shown = plan(world, "d")
-        assert any("only existing runs are looked at" in line for line in shown["warnings"])
+        assert any("only existing runs are looked at" in line for line in shown.warnings)
         world.play(world.create("d"))
         assert world.executed == {("01-02", "a"): 1, ("01-02", "b"): 1}
 
@@ -293,7 +298,7 @@ class TestStopped:
         install(session, [chain("d", "a", "b")])
         operate(session, "offline", "d.a", downstream="run")
         world = World(session)
-        assert plan(world, "d")["warnings"] == ["1 offline or deleted task is left out: d a"]
+        assert plan(world, "d").warnings == ["1 offline or deleted task is left out: d a"]
         world.play(world.create("d", ranges=[days(1, 1)]))
         assert world.executed == {("01-01", "b"): 1}
 
@@ -307,11 +312,11 @@ class TestControl:
         do(world, number, "pause")
         for _ in range(4):
             world.round()
-        assert world.show(number)["state"] == "paused"
+        assert world.show(number).state == "paused"
         executed = sum(world.executed.values())
         assert executed <= 1
         do(world, number, "resume")
-        assert world.play(number)["state"] == "success"
+        assert world.play(number).state == "success"
         assert world.executed == {(f"01-0{day}", "a"): 1 for day in (1, 2, 3)}
 
     def test_cancel_leaves_what_was_not_started(self, session):
@@ -320,25 +325,25 @@ class TestControl:
         number = world.create("d", ranges=[days(1, 3)])
         world.monitor()
         shown = do(world, number, "cancel")
-        assert shown["state"] == "cancelled"
+        assert shown.state == "cancelled"
         for _ in range(4):
             world.round()
         shown = world.show(number)
-        assert (shown["ended_at"] is not None, shown["counts"]["by_state"]["cancelled"]) == (True, 6)
+        assert (shown.ended_at is not None, shown.counts.by_state["cancelled"]) == (True, 6)
         assert not world.executed
         assert session.scalar(select(func.count()).where(Backfill.completed_at.is_(None))) == 0
         # and what it never did is missing
-        assert plan(world, "d", ranges=[days(1, 3)])["counts"]["execute"] == 6
+        assert plan(world, "d", ranges=[days(1, 3)]).counts.execute == 6
 
     def test_retry_executes_what_failed_again(self, session):
         install(session, [chain("d", "a", "b")])
         world = World(session, outcomes={"a": "failed"})
         number = world.create("d", ranges=[days(1, 2)])
-        assert world.play(number)["state"] == "failed"
+        assert world.play(number).state == "failed"
         world.scheduler.outcomes.clear()
         world.scheduler.executed.clear()
         do(world, number, "retry")
-        assert world.play(number)["state"] == "success"
+        assert world.play(number).state == "success"
         assert sum(world.executed.values()) == 4
 
     def test_verbs_that_the_state_does_not_allow(self, session):
@@ -359,11 +364,13 @@ class TestControl:
         install(session, [chain("d", "a", "b")])
         world = World(session)
         now = datetime.now(UTC)
-        window = Window((now + timedelta(hours=2)).time().replace(microsecond=0), (now + timedelta(hours=3)).time())
+        window = DailyWindow(
+            (now + timedelta(hours=2)).time().replace(microsecond=0), (now + timedelta(hours=3)).time()
+        )
         number = world.create("d.a", ranges=[days(1, 1)], window=window)
         for _ in range(3):
             world.round()
-        assert world.show(number)["state"] == "queued"
+        assert world.show(number).state == "queued"
 
 
 class TestAcrossWorkflows:
@@ -373,7 +380,7 @@ class TestAcrossWorkflows:
             ExternalTaskSensor(task_id="wait", external_dag_id="up", external_task_id="b") >> bash("c")
         install(session, [up, down])
         world = World(session)
-        number = world.create("up.b", downstream=3, ranges=[days(1, 2)])
+        number = world.create("up.b", downstream_depth=3, ranges=[days(1, 2)])
         world.play(number)
         names = [name for _, name, _ in world.scheduler.executed]
         assert sorted(names) == ["b", "b", "c", "c", "wait", "wait"]
@@ -385,16 +392,16 @@ class TestAcrossWorkflows:
             ExternalTaskSensor(task_id="wait", external_dag_id="up", external_task_id="a")
         install(session, [up, down])
         actor = Actor("bob", "api", Limited({"up"}, {"up"}))
-        shown = create_replenishment(session, actor, asked("up.a", downstream=3), datetime.now(UTC))
+        shown = create_replenishment(session, actor, asked("up.a", downstream_depth=3), datetime.now(UTC))
         assert "secret" not in str(shown)
         session.commit()
         stranger = Actor("eve", "api", Limited({"other"}, {"other"}))
-        with pytest.raises(NotFound):
-            show_replenishment(session, stranger, shown["replenishment_id"], datetime.now(UTC))
+        with pytest.raises(ResourceNotFound):
+            show_replenishment(session, stranger, shown.replenishment_id, datetime.now(UTC))
         assert list_replenishments(session, stranger, datetime.now(UTC), limit=5).total_entries == 0
         reader = Actor("ron", "api", Limited({"up"}, set()))
         with pytest.raises(Forbidden):
-            control(session, reader, shown["replenishment_id"], ControlVerb.PAUSE, datetime.now(UTC))
+            control_replenishment(session, reader, shown.replenishment_id, ControlVerb.PAUSE, datetime.now(UTC))
 
 
 class TestRefusals:
@@ -405,8 +412,10 @@ class TestRefusals:
             (("d.nope",), {}, "task 'd nope' does not exist"),
             (("d",), {"ranges": [days(3, 1)]}, "ends before it begins"),
             (("d",), {"max_active_runs": 0}, "max_active_runs is 0"),
-            (("d",), {"upstream": -1}, "upstream is -1"),
-            (("d",), {"conf": {"taskops": 1}}, "keeps for itself"),
+            (("d",), {"upstream_depth": -1}, "upstream_depth is -1"),
+            (("d",), {"conf": {"a": "x\0"}}, "conf holds a zero byte"),
+            (("d",), {"conf": {"a": [float("nan")]}}, "conf holds nan"),
+            (("d",), {"conf": {"a": {"b\ud800": 1}}}, "conf is not valid Unicode"),
             (("d",), {"cells": "failed"}, "nothing is to be done"),
             (("late",), {}, "hold no cycle"),
             (("manual",), {}, "not periodic"),
@@ -416,7 +425,7 @@ class TestRefusals:
         late = chain("late", "a")
         late.start_date = datetime(2026, 10, 1, tzinfo=UTC)
         install(session, [chain("d", "a"), chain("manual", "a", schedule=None), late])
-        with pytest.raises((BadInput, NotFound), match=words) as refused:
+        with pytest.raises((BadInput, ResourceNotFound), match=words) as refused:
             World(session).create(*names, **more)
         assert "\n" not in str(refused.value)
         session.rollback()
@@ -436,7 +445,7 @@ class TestRefusals:
 
     def test_who_may_not_edit(self, session):
         install(session, [chain("d", "a")])
-        with pytest.raises(Forbidden, match="you may not edit d"):
+        with pytest.raises(Forbidden, match="you may not replenish d: it needs to edit the Dag"):
             create_replenishment(session, Actor("bob", "api", Limited({"d"})), asked("d"), datetime.now(UTC))
 
 

@@ -14,20 +14,22 @@ from airflow.sdk import DAG, Asset
 from airflow.sdk import task as task_decorator
 from sqlalchemy import update
 
-from taskops_provider.exceptions import Forbidden, NotFound
+from taskops_provider.domain.answers import plain
+from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.models import Lease
-from taskops_provider.services import gating
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.why import Why, why
-from tests.e2e.apps import web_app
+from taskops_provider.services.gate import settle as gate_settle
+from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.why.task import Explanation, why
 from tests.support.api import Api
+from tests.support.apps import web_app
 from tests.support.cli import Cli
 from tests.support.gates import settle
+from tests.support.queries import counted_queries
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import ALICE, START, Limited, bash, chain, install, later, operate, retail
 
 
-def ask(session, name: str, run_id: str | None = None, actor: Actor = ALICE) -> Why:
+def ask(session, name: str, run_id: str | None = None, actor: Actor = ALICE) -> Explanation:
     session.expire_all()
     return why(session, actor, *name.split(".", 1), datetime.now(UTC), run_id=run_id)
 
@@ -62,7 +64,7 @@ def set_ti(session, name: str, run_id: str = "run_1", **values) -> None:
 @pytest.fixture
 def orders(session):
     install(session, [chain("orders", "extract", "clean", "load")])
-    gating.ensure_pools(session)
+    gate_settle.ensure_pools(session)
     scheduler_lives(session)
     monitor_lives(session)
     return session
@@ -143,13 +145,13 @@ def test_an_instance_that_waits_for_upstream_names_it(orders):
     scheduler = Scheduler(orders, {"extract": "failed"})
     scheduler.create_run("orders")
     answer = ask(orders, "orders.clean")
-    assert answer.unfinished == 1
+    assert answer.unfinished_instances == 1
     [reason] = answer.instances[0].reasons
     assert reason.text == "It waits for extract: not scheduled yet."
     assert (reason.dag_id, reason.task_id) == ("orders", "extract")
     assert of_instance(orders, "orders.extract") == {"due": "Nothing is in its way: the scheduler takes it up next."}
     scheduler.run_to_end("orders")
-    assert ask(orders, "orders.clean").unfinished == 0
+    assert ask(orders, "orders.clean").unfinished_instances == 0
     told = of_instance(orders, "orders.clean", "run_1")
     assert told == {
         "upstream_failed": "Something upstream of it failed.",
@@ -259,7 +261,7 @@ def test_a_sensor_names_the_stopped_task_it_watches_but_not_to_strangers(session
     assert of_instance(session, "sales.wait")["sensor"] == "It watches load of orders, which is paused."
     stranger = Actor("eve", "ui", Limited({"sales"}))
     answer = ask(session, "sales.wait", actor=stranger)
-    assert "orders" not in str(answer.as_json())
+    assert "orders" not in str(plain(answer))
 
 
 def test_dead_processes(session):
@@ -289,7 +291,7 @@ def test_mapped_instances_are_bounded_and_unexpanded_ones_told_of(session):
     scheduler.work()
     scheduler.schedule("m")
     answer = ask(session, "m.use")
-    assert (answer.unfinished, len(answer.instances)) == (9, 5)
+    assert (answer.unfinished_instances, len(answer.instances)) == (9, 5)
     assert [each.map_index for each in answer.instances] == [0, 1, 2, 3, 4]
     assert not session.new
     assert not session.dirty
@@ -308,14 +310,14 @@ def test_asking_changes_nothing(orders):
     assert scheduler.raw_states("orders") == before
 
 
-def test_a_constant_number_of_queries(orders, count_queries):
+def test_a_constant_number_of_queries(orders):
     scheduler = Scheduler(orders)
     costs = []
     for number in range(1, 13):
         scheduler.create_run("orders", f"run_{number}", logical_date=START + timedelta(days=number))
         if number in (6, 12):
             orders.expire_all()
-            with count_queries() as statements:
+            with counted_queries() as statements:
                 why(orders, ALICE, "orders", "clean", datetime.now(UTC))
             costs.append(len(statements))
             orders.rollback()
@@ -339,16 +341,16 @@ def test_every_surface_gives_the_same_answer(orders, capsys, monkeypatch):
     assert "why is it not running" in lines
     [line] = [line for line in lines if line.startswith("  Paused by alice: late; in runs made meanwhile it waits")]
     assert f"(operation {done.operation_id}, since " in line
-    assert "  run_1 (no state yet):" in lines
+    assert "  run_1 (waits in the gate):" in lines
     assert "    It waits for extract: not scheduled yet." in lines
 
 
 def test_who_may_not_see_it(orders):
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         ask(orders, "orders.clean", actor=Actor("eve", "ui", Limited({"sales"})))
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         ask(orders, "orders.nothing")
-    with pytest.raises(NotFound, match="no run"):
+    with pytest.raises(ResourceNotFound, match="no run"):
         ask(orders, "orders.clean", "no_such_run")
     Scheduler(orders).create_run("orders")
 
@@ -358,6 +360,6 @@ def test_who_may_not_see_it(orders):
 
     blind = Actor("eve", "ui", WithoutInstances({"orders"}))
     answer = ask(orders, "orders.clean", actor=blind)
-    assert (answer.unfinished, answer.instances) == (None, [])
+    assert (answer.unfinished_instances, answer.instances) == (None, [])
     with pytest.raises(Forbidden):
         ask(orders, "orders.clean", "run_1", actor=blind)

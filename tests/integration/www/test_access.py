@@ -1,4 +1,4 @@
-"""Who may see the pages: every route of ours, each role, both auth managers (SPEC 10)."""
+"""Who may see the pages: every route of ours, each role, both auth managers (requirements 10)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from taskops_provider.www.urls import Urls
 from taskops_provider.www.views import ALL_VIEWS
 from taskops_provider.www.views.base import TaskOpsView, admit
-from tests.e2e import rows
-from tests.e2e.apps import MANAGERS, NOBODY, READER, READERS_DAG, WebApp, web_app
+from tests.support import rows
+from tests.support.apps import MANAGERS, NOBODY, READER, READERS_DAG, WebApp, web_app
 from tests.support.live import USERS
 
 #: what is read at an address: what is asked there, and what an answer to somebody who may read all has in it
@@ -39,6 +39,7 @@ READS = {
 #: what needs a record, and so is 404 here
 OF_A_RECORD = (
     "/taskops/alarm",
+    "/taskops/alarm_rules/tested",
     "/taskops/operation",
     "/taskops/operation/download",
     "/taskops/replenishment",

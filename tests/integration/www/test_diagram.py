@@ -11,14 +11,15 @@ from html import unescape
 import pytest
 from sqlalchemy.orm import Session
 
-from taskops_provider.services.actor import Actor
-from taskops_provider.services.lineage_walk import Graph, GraphNode, lineage, workflow_graph
+from taskops_provider.services.catalog.lineage_graph import Graph, GraphNode, LineageReach, lineage, workflow_graph
+from taskops_provider.services.shared.actor import Actor
 from taskops_provider.www.presenters.diagram import FACTS, drawing
 from taskops_provider.www.urls import Urls
-from tests.e2e import diagram_rows, rows
-from tests.e2e.apps import READER, READERS_DAG, WebApp, counted_queries, web_app
-from tests.e2e.diagram_rows import SHOP, SHOP_EDGES
-from tests.e2e.rows import Flow
+from tests.support import diagram_rows, rows
+from tests.support.apps import READER, READERS_DAG, WebApp, web_app
+from tests.support.diagram_rows import SHOP, SHOP_EDGES
+from tests.support.queries import counted_queries
+from tests.support.rows import Flow
 from tests.support.warehouse import ALICE, Limited
 
 PAGES = "/pluginsv2/taskops"
@@ -200,9 +201,9 @@ def test_lineage_shows_workflows_that_may_not_be_read_without_their_names(web: W
         ],
     )
     limited = Actor("carol", "ui", Limited([SHOP, "customer_dim"]))
-    plain = lineage(session, limited, SHOP, "wait_for_source", NOW, depth=1)
+    plain = lineage(session, limited, SHOP, "wait_for_source", NOW, LineageReach(1))
     assert not any(node.is_hidden for node in plain.nodes)
-    graph = lineage(session, limited, SHOP, "wait_for_source", NOW, depth=2, anonymous=True)
+    graph = lineage(session, limited, SHOP, "wait_for_source", NOW, LineageReach(2, anonymous=True))
     hidden = [node for node in graph.nodes if node.is_hidden]
     assert [(node.level, node.status, node.workflow_name) for node in hidden] == [(-1, None, ""), (1, None, "")]
     drawn = drawing(graph, URLS, "Lineage", focus=(SHOP, "wait_for_source"), query={"view": "lineage"})
@@ -215,12 +216,12 @@ def test_lineage_shows_workflows_that_may_not_be_read_without_their_names(web: W
     nameless = boxes[hidden[0].dag_id, hidden[0].task_id]
     assert (nameless.title, nameless.url, nameless.facts, nameless.search) == ("Not visible to you", "", [], "")
     assert drawn.kinds == ["sensor", "trigger"]
-    everything = lineage(session, ALICE, SHOP, "wait_for_source", NOW, depth=1, anonymous=True)
+    everything = lineage(session, ALICE, SHOP, "wait_for_source", NOW, LineageReach(1, anonymous=True))
     assert not any(node.is_hidden for node in everything.nodes)
 
 
 def test_a_task_that_only_a_sensor_names_has_no_link() -> None:
-    graph = Graph([GraphNode("elsewhere", "gone", None, None)])
+    graph = Graph("elsewhere", None, [GraphNode("elsewhere", "gone", None, None)], [])
     (box,) = drawing(graph, URLS, "Lineage").boxes
     assert (box.url, box.badge.text) == ("", "Not in any Dag")
 

@@ -14,13 +14,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Export, Operation, Owner, Preference, Task, Workflow
-from taskops_provider.services import choices
-from taskops_provider.services.preferences import forget_preference, read_preference, write_preference
-from tests.e2e import rows
-from tests.e2e.apps import READER, WebApp, web_app
-from tests.e2e.rows import Flow
+from taskops_provider.services.catalog import filter_choices
+from taskops_provider.services.catalog.preferences import forget_preference, read_preference, write_preference
+from tests.support import rows
 from tests.support.api import fab_user
+from tests.support.apps import READER, WebApp, web_app
 from tests.support.dialogs import Dialogs
+from tests.support.rows import Flow
 from tests.support.warehouse import ALICE, BOB, Limited
 
 ROOT = "/pluginsv2/taskops"
@@ -275,10 +275,10 @@ def test_a_hidden_column_can_still_sort(web: WebApp) -> None:
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"list": "alarms"}, "list 'alarms' does not exist; allowed are workflows, tasks"),
-        ({}, "list '' does not exist"),
-        ({"list": "tasks", "shown": ["password"]}, "column 'password' does not exist; allowed are status, workflow,"),
-        ({"list": "tasks", "column": ["name"]}, "column 'name' does not exist"),
+        ({"list": "alarms"}, "list is 'alarms'; allowed are workflows, tasks"),
+        ({}, "list is ''"),
+        ({"list": "tasks", "shown": ["password"]}, "column is 'password'; allowed are status, workflow,"),
+        ({"list": "tasks", "column": ["name"]}, "column is 'name'"),
     ],
 )
 def test_columns_that_cannot_be_are_refused(web: WebApp, fields: dict[str, Any], line: str) -> None:
@@ -325,10 +325,10 @@ def test_a_download_of_all_workflows(web: WebApp, session: Session) -> None:
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"list": "tasks", "format": "xlsx", "matching": "?"}, "format 'xlsx' does not exist; allowed are csv, json"),
+        ({"list": "tasks", "format": "xlsx", "matching": "?"}, "format is 'xlsx'; allowed are csv, json"),
         # on the list it is left out with a remark; here more would match than was meant
-        ({"list": "tasks", "format": "csv", "matching": "?status=on_fire"}, "Status “on_fire” does not exist"),
-        ({"list": "dogs", "format": "csv"}, "list 'dogs' does not exist"),
+        ({"list": "tasks", "format": "csv", "matching": "?status=on_fire"}, "Status is “on_fire”; allowed are"),
+        ({"list": "dogs", "format": "csv"}, "list is 'dogs'"),
     ],
 )
 def test_downloads_that_cannot_be_are_refused(web: WebApp, session: Session, fields: dict[str, str], line: str) -> None:
@@ -358,8 +358,8 @@ def test_choices_of_owners_leave_out_what_is_deleted_or_gone(session: Session) -
     session.execute(update(Task).where(*absent).values(is_present=False))
     session.execute(update(Owner).where(Owner.dag_id == "partly", Owner.task_id == "step_02").values(owner="older"))
     session.flush()
-    assert choices.owners(session, ALICE).values == ("listed.owner", "partly.owner")
-    assert choices.owners_holding(session, ALICE, "LISTED").values == ("listed.owner",)
-    assert choices.owners_holding(session, ALICE, "former").values == ()
+    assert filter_choices.owners(session, ALICE).values == ("listed.owner", "partly.owner")
+    assert filter_choices.owners_holding(session, ALICE, "LISTED").values == ("listed.owner",)
+    assert filter_choices.owners_holding(session, ALICE, "former").values == ()
     limited = type(ALICE)("carol", "ui", Limited(["partly"]))
-    assert choices.owners(session, limited).values == ("partly.owner",)
+    assert filter_choices.owners(session, limited).values == ("partly.owner",)

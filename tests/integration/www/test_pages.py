@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.www.urls import Urls
 from taskops_provider.www.views.base import CONTENT_SECURITY_POLICY
-from tests.e2e import rows
-from tests.e2e.apps import READER, READERS_DAG, WebApp, counted_queries, web_app
-from tests.e2e.rows import Flow
+from tests.support import rows
+from tests.support.apps import READER, READERS_DAG, WebApp, web_app
+from tests.support.queries import counted_queries
+from tests.support.rows import Flow
 
 WORKFLOWS, TASKS = "/pluginsv2/taskops/workflows", "/pluginsv2/taskops/tasks"
 
@@ -172,9 +173,9 @@ def test_pages(filled: WebApp, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("query", "line"),
     [
-        ("status=on_fire", "Status “on_fire” does not exist; allowed are all_scheduling,"),
-        ("period=fortnight", "Period “fortnight” does not exist; allowed are minute, hour,"),
-        ("sort=colour", "Sort order “colour” does not exist; allowed are dag_id,"),
+        ("status=on_fire", "Status is “on_fire”; allowed are all_scheduling,"),
+        ("period=fortnight", "Period is “fortnight”; allowed are minute, hour,"),
+        ("sort=colour", "Sort order is “colour”; allowed are dag_id,"),
         ("page=minus one", "Page “minus one” does not exist"),
         ("page=0", "Page “0” does not exist"),
         ("page=²", "Page “²” does not exist"),
@@ -251,7 +252,7 @@ def test_an_unforeseen_error_gives_a_page_without_its_details(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr("taskops_provider.www.presenters.workflows.list_workflows", broken)
+    monkeypatch.setattr("taskops_provider.www.presenters.lists.workflows.list_workflows", broken)
     page = get(filled, WORKFLOWS, status=500)
     assert "Something went wrong" in page
     assert "hunter2" not in page

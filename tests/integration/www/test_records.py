@@ -12,11 +12,15 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Export, Operation, OperationItem, Task
-from taskops_provider.services import exports, strict_mode, undo
-from taskops_provider.services.actor import Actor, Everything
-from taskops_provider.services.filters import TaskFilter
-from tests.e2e import rows
-from tests.e2e.apps import READER, READERS_DAG, WebApp, counted_queries, web_app
+from taskops_provider.services.catalog.filters import TaskFilter
+from taskops_provider.services.exports import prepare as export_prepare
+from taskops_provider.services.exports import request
+from taskops_provider.services.operations import strict_mode, undo
+from taskops_provider.services.shared.actor import Actor, Everything
+from tests.support import rows
+from tests.support.apps import READER, READERS_DAG, WebApp, web_app
+from tests.support.pages import cells, get, plain, problems
+from tests.support.queries import counted_queries
 from tests.support.warehouse import ALICE, BOB, chain, install, operate, retail
 
 LIST, PAGE = "/pluginsv2/taskops/operations", "/pluginsv2/taskops/operation"
@@ -34,30 +38,9 @@ def warehouse(session: Session) -> Session:
     return session
 
 
-def get(web: WebApp, path: str, name: str = "viewer", status: int = 200, part: bool = False) -> str:
-    answer = web.client(name).get(path, headers={"HX-Request": "true"} if part else {})
-    assert answer.status_code == status, answer.text
-    return answer.text
-
-
-def plain(markup: str) -> str:
-    """The words of a piece of a page."""
-    apart = re.sub(r"<(div|li|ul|dd|dt|p|svg)\b", r" <\1", markup)
-    return " ".join(unescape(re.sub(r"<[^>]+>", "", apart)).split())
-
-
-def cells(page: str, name: str) -> list[str]:
-    """The words in one column."""
-    return [plain(cell) for cell in re.findall(rf'<t[dh][^>]*class="{name}[^"]*"[^>]*>(.*?)</t[dh]>', page, re.S)]
-
-
 def told(page: str) -> list[str]:
     """What the operations of a list did."""
     return [words for words in cells(page, "what") if words != "What"]
-
-
-def problems(page: str) -> list[str]:
-    return [unescape(line) for line in re.findall(r'role="alert">.*?<span>(.*?)</span></p>', page, re.S)]
 
 
 def test_who_did_what_when_from_where_why_and_what_came_of_it(web: WebApp, warehouse: Session) -> None:
@@ -103,8 +86,9 @@ def test_operations_are_told_in_words(web, warehouse, request_, options, words) 
 def test_undo_settings_and_downloads_are_told_too(web: WebApp, warehouse: Session) -> None:
     done = operate(warehouse, "pause", "orders.clean")
     undo.undo(warehouse, BOB, done.operation_id)
+    warehouse.commit()
     strict_mode.set_strict_mode(warehouse, ALICE, None, True, datetime.now(UTC))
-    exports.request_export(warehouse, ALICE, TaskFilter(), "csv", datetime.now(UTC))
+    request.request_export(warehouse, ALICE, TaskFilter(), "csv", datetime.now(UTC))
     warehouse.commit()
     page = get(web, LIST)
     project = strict_mode.list_strict_mode(warehouse, ALICE)[0].project
@@ -180,12 +164,12 @@ def test_filters(web: WebApp, warehouse: Session, query: str, number: int) -> No
 @pytest.mark.parametrize(
     ("query", "line"),
     [
-        ("source=fax", "Source “fax” does not exist; allowed are ui, cli,"),
-        ("outcome=x", "Outcome “x” does not exist"),
-        ("since=yesterday", "Since “yesterday” is no time; allowed are a date and time"),
-        ("since=0001-01-01T00:00&zone=Asia/Tokyo", "Since “0001-01-01T00:00” is no time"),
+        ("source=fax", "Source is “fax”; allowed are ui, cli,"),
+        ("outcome=x", "Outcome is “x”; allowed are"),
+        ("since=yesterday", "Since is “yesterday”; allowed are a date and time"),
+        ("since=0001-01-01T00:00&zone=Asia/Tokyo", "Since is “0001-01-01T00:00”"),
         ("zone=Mars/Base&since=2026-01-01T00:00", "Time zone “Mars/Base” does not exist; UTC is taken."),
-        ("sort=colour", "Sort order “colour” does not exist"),
+        ("sort=colour", "Sort order is “colour”; allowed are"),
     ],
 )
 def test_what_cannot_be_gives_one_line_and_the_list_all_the_same(web, warehouse, query, line) -> None:
@@ -265,7 +249,7 @@ def test_targets_by_outcome_and_page(web: WebApp, session: Session, monkeypatch:
     assert cells(left, "remark") == ["is paused; pause applies to tasks that are scheduling"] * 5
     assert cells(get(web, f"{PAGE}?id={done.operation_id}&outcome=applied&page=2"), "task") == names[10:]
     assert problems(get(web, f"{PAGE}?id={done.operation_id}&outcome=lost")) == [
-        "Outcome “lost” does not exist; allowed are applied, left_alone, blocked."
+        "Outcome is “lost”; allowed are applied, left_alone, blocked."
     ]
 
 
@@ -302,13 +286,13 @@ def test_undo_is_offered_where_it_can_be_and_may_be(web: WebApp, warehouse: Sess
     assert offer not in get(web, path, "viewer")
     assert offer not in get(web, f"{PAGE}?id={refused.operation_id}", "op")
     undone = undo.undo(warehouse, ALICE, done.operation_id)
-    export = exports.request_export(warehouse, ALICE, TaskFilter(), "csv", datetime.now(UTC))
+    export = request.request_export(warehouse, ALICE, TaskFilter(), "csv", datetime.now(UTC))
     warehouse.commit()
     page = get(web, path, "op")
     assert offer not in page
     assert f"Undone by {undone.operation_id}" in plain(page)
     assert offer in get(web, f"{PAGE}?id={undone.operation_id}", "op")
-    assert offer not in get(web, f"{PAGE}?id={export['operation_id']}", "op")
+    assert offer not in get(web, f"{PAGE}?id={export.operation_id}", "op")
 
 
 @pytest.mark.parametrize(("number", "status"), [("7777", 404), ("x", 422), ("", 422), ("0", 422), ("9" * 25, 422)])
@@ -338,13 +322,13 @@ def test_names_of_dags_that_one_may_not_read_are_nowhere(warehouse: Session) -> 
 
 def ask(session: Session, name: str = "op") -> tuple[int, int]:
     """A person asks for a download: (number of the export, of its record)."""
-    made = exports.request_export(session, Actor(name, "ui", Everything()), TaskFilter(), "csv", datetime.now(UTC))
+    made = request.request_export(session, Actor(name, "ui", Everything()), TaskFilter(), "csv", datetime.now(UTC))
     session.commit()
-    return made["export_id"], made["operation_id"]
+    return made.export_id, made.operation_id
 
 
 def prepare(session: Session) -> None:
-    while exports.step(session, datetime.now(UTC)):
+    while export_prepare.prepare_next(session, datetime.now(UTC)):
         session.commit()
     session.commit()
 

@@ -11,12 +11,13 @@ from airflow.models.backfill import Backfill
 from airflow.sdk import DAG
 from sqlalchemy import func, select, update
 
-from taskops_provider.domain.operations import Scope
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.models import Operation, Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.www import replenish_form
-from tests.e2e.apps import web_app
+from taskops_provider.www.presenters.replenishments import form
+from tests.support.apps import web_app
 from tests.support.dialogs import Dialogs, Part, read
 from tests.support.instances import run_id_of, write_runs
+from tests.support.queries import counted_queries
 from tests.support.warehouse import START, bash, chain, install, operate, retail
 
 TASKS, WORKFLOWS, INSTANCES = "replenish/tasks", "replenish/workflows", "replenish/instances"
@@ -195,11 +196,11 @@ class TestGridPages:
         assert "Cycles 1–60 of 100" in every.words
         assert "Show only cycles in which something executes" in every.words
 
-    def test_the_number_of_queries_does_not_depend_on_that_of_cycles(self, dialogs, session, count_queries):
+    def test_the_number_of_queries_does_not_depend_on_that_of_cycles(self, dialogs, session):
         write_runs(session, "d", ["a", "b", "c"], range(0, 200, 2))
 
         def queries(last: str) -> int:
-            with count_queries() as statements:
+            with counted_queries() as statements:
                 dialogs.post(WORKFLOWS, target="d", **{"from": "2026-01-01T00:00", "to": last})
             return len(statements)
 
@@ -310,17 +311,17 @@ class TestInstances:
         ({"from": "2999-01-01T00:00", "to": "2999-01-02T00:00"}, "lies in the future"),
         ({"from": "2020-01-01T00:00", "to": "2020-01-02T00:00"}, "no cycle"),
         ({"cells": "some"}, "Cells: 'some' is not among"),
-        ({"upstream": "-1"}, "Steps upstream: '-1' is no whole number"),
+        ({"upstream": "-1"}, "Steps upstream is -1; allowed are 0 to 100"),
         ({"downstream": "101"}, "allowed are 0 to 100"),
-        ({"max_active_runs": "0"}, "allowed are 1 to 1000"),
-        ({"max_active_runs": "many"}, "Runs at a time: 'many' is no whole number"),
+        ({"max_active_runs": "0"}, "allowed are 1 to 1,000"),
+        ({"max_active_runs": "many"}, "Runs at a time is 'many'; allowed are 1 to 1,000"),
         ({"order": "up"}, "Order: 'up' is not among"),
         ({"window_from": "22:00"}, "The daily window has no end"),
         ({"window_from": "22:00", "window_to": "22:00"}, "The window opens and closes at the same time"),
         ({"window_from": "25:00", "window_to": "22:00"}, "allowed is HH:MM-HH:MM"),
         ({"conf": "{"}, "Conf is no JSON"),
         ({"conf": "[1]"}, "allowed is a JSON object"),
-        ({"conf": '{"taskops": 1}'}, "which TaskOps keeps for itself"),
+        ({"conf": '{"a": NaN}'}, "holds nan"),
         ({"name": "x" * 251}, "at most 250 are kept"),
         ({"reason": "x" * 2001}, "at most 2,000 are kept"),
         ({"zone": "Mars"}, "Time zone “Mars” does not exist"),
@@ -330,7 +331,7 @@ class TestInstances:
     ],
 )
 def test_bad_input_is_one_line(dialogs, session, fields, words):
-    """SPEC 6: and the button is off, and nothing changes."""
+    """Requirements 6: and the button is off, and nothing changes."""
     part = dialogs.post(TASKS, 422, **({"target": "d a", "part": "plan", **TEN} | fields))
     assert words in part.problem
     assert "\n" not in part.problem.strip()
@@ -339,7 +340,7 @@ def test_bad_input_is_one_line(dialogs, session, fields, words):
 
 
 def test_too_many_targets(dialogs, monkeypatch):
-    monkeypatch.setitem(replenish_form.MOST, Scope.TASK, 2)
+    monkeypatch.setitem(form.MOST, Scope.TASK, 2)
     part = dialogs.post(TASKS, 422, matching="?dag_id=orders", **TEN)
     assert "3 tasks are selected; at most 2 are replenished at once" in part.problem
     assert "<form" not in part.html

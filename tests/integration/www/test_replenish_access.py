@@ -1,4 +1,4 @@
-"""Who may replenish through the dialog, and what leaks to whom: nothing (SPEC 10)."""
+"""Who may replenish through the dialog, and what leaks to whom: nothing (requirements 10)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import func, select
 
 from taskops_provider.models import Replenishment
-from tests.e2e.apps import MANAGERS, NOBODY, web_app
 from tests.support.api import fab_user
+from tests.support.apps import MANAGERS, NOBODY, web_app
 from tests.support.dialogs import Dialogs
 from tests.support.instances import run_id_of, write_runs
 from tests.support.warehouse import chain, install, retail
@@ -69,7 +69,8 @@ def test_names_that_may_not_be_read_appear_nowhere(fab, session):
     """In plans, steps across workflows, selections; what is hidden is told as what does not exist."""
     write_runs(session, "secret_dag", ["hidden_task"], [0])
     grants = [(verb, "DAG:orders") for verb in ("can_read", "can_edit")]
-    editor = Dialogs(fab, fab_user(fab, "orders.editor", *grants))
+    grants += [("can_edit", "Task Instances"), ("can_edit", "DAG Runs"), ("can_create", "DAG Runs")]
+    editor = Dialogs(fab, fab_user(fab, "orders.replenisher", *grants))
     part = editor.post(TASKS, target="orders load", downstream="9", upstream="9", **DAYS)
     assert part.action.startswith("Execute")
     for hidden in ("sales", ">wait", "mart", "secret"):

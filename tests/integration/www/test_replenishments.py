@@ -1,4 +1,4 @@
-"""The pages of replenishments: the list, one of them with its grid, the dialogs (SPEC 6, 8; D5, D10)."""
+"""The pages of replenishments: the list, one of them with its grid, the dialogs (requirements 6, 8; D5, D10)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.services.replenishments import create_replenishment
-from tests.e2e.apps import READER, READERS_DAG, WebApp, counted_queries, web_app
-from tests.integration.test_www_records import cells, get, plain, problems
+from taskops_provider.services.replenishments.create import create_replenishment
+from tests.support.api import fab_user
+from tests.support.apps import READER, READERS_DAG, WebApp, web_app
 from tests.support.dialogs import Dialogs
+from tests.support.pages import cells, get, plain, problems
+from tests.support.queries import counted_queries
 from tests.support.replenishing import asked, days
 from tests.support.warehouse import ALICE, BOB, chain, install
 
@@ -32,7 +34,7 @@ def web(session: Session) -> Iterator[WebApp]:
 def create(session: Session, *names: str, actor: Any = ALICE, **more: Any) -> int:
     made = create_replenishment(session, actor, asked(*names, **more), datetime.now(UTC))
     session.commit()
-    return int(made["replenishment_id"])
+    return int(made.replenishment_id)
 
 
 def set_cells(session: Session, number: int, state: str, *, task_id: str = "", day: int = 0) -> None:
@@ -109,7 +111,7 @@ def test_filters(web: WebApp, session: Session, query: str, found: int) -> None:
 
 
 def test_what_cannot_be_is_told(web: WebApp, session: Session) -> None:
-    assert "“on_fire” does not exist" in problems(get(web, f"{LIST}?state=on_fire&sort=colour"))[0]
+    assert "is “on_fire”; allowed are" in problems(get(web, f"{LIST}?state=on_fire&sort=colour"))[0]
     assert "replenish create" in get(web, LIST)
     get(web, f"{PAGE}?id=x", status=422)
     get(web, f"{PAGE}?id=7", status=404)
@@ -235,11 +237,12 @@ def test_pause_resume_cancel_retry(web: WebApp, session: Session) -> None:
     part = admin.post("replenishment/cancel", target=number)
     assert "1 cell runs and will be ended" in part.words
     assert part.html.count('type="radio"') == 2
-    assert "3 cells will never execute" in admin.post("replenishment/cancel", target=number, step="apply").words
+    words = admin.post("replenishment/cancel", target=number, step="apply").words
+    assert "2 cells will never execute. 1 cell is left to run to the end." in words
     set_state(session, number, "cancelled", ended=True)
     part = admin.post("replenishment/retry", target=number)
-    assert "0 failed cells and 3 cancelled cells will execute again" in part.words
-    assert "3 cells will execute" in admin.post("replenishment/retry", target=number, step="apply").words
+    assert "0 failed cells and 2 cancelled cells will execute again" in part.words
+    assert "2 cells will execute" in admin.post("replenishment/retry", target=number, step="apply").words
     session.expire_all()
     assert session.scalars(select(Replenishment.state)).one() == "running"
 
@@ -275,7 +278,7 @@ class TestAccess:
             yield app
 
     def test_a_reader_of_one_of_two_dags_sees_just_its_cells_and_names(self, fab: WebApp, session: Session) -> None:
-        """SPEC 10: names of Dags that may not be read appear nowhere; nor are they found by filters."""
+        """Requirements 10: names of Dags that may not be read appear nowhere; nor are they found by filters."""
         number = create(session, "orders", READERS_DAG, "orders.load", ranges=[days(1, 2)])
         other = create(session, "orders.load", name="Secret")
         set_cells(session, number, "failed")
@@ -289,7 +292,13 @@ class TestAccess:
         for page in pages:
             for hidden in ("orders", "extract", "clean", "Secret"):
                 assert hidden not in page, hidden
-        assert grid(pages[1]) == {"pull": "FF", "push": "FF"}
+        # cells are instances, which this reader may not read
+        assert grid(pages[1]) == {}
+        seen = [("can_read", f"DAG:{READERS_DAG}"), ("can_read", "Task Instances"), ("can_read", "DAG Runs")]
+        assert grid(get(fab, f"{PAGE}?id={number}", fab_user(fab, "cell_reader", *seen))) == {
+            "pull": "FF",
+            "push": "FF",
+        }
         assert cells(pages[0], "cells-of")[1:] == ["4 4 failed cells"]
         get(fab, f"{PAGE}?id={other}", READER, status=404)
         for query in ("dag_id=orders", "workflow=orders", "name=orders", "name=Secret"):

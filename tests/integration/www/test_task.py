@@ -18,12 +18,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Operation
-from taskops_provider.services import gating
+from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.www import csrf
-from tests.e2e.apps import READER, READERS_DAG, WebApp, counted_queries, web_app
 from tests.support.api import fab_user
+from tests.support.apps import READER, READERS_DAG, WebApp, web_app
 from tests.support.gates import settle
 from tests.support.instances import START, run_id_of, write_runs
+from tests.support.queries import counted_queries
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import START as DAGS_START
 from tests.support.warehouse import chain, install, later, operate, retail
@@ -146,7 +147,7 @@ def test_unknown_tasks_and_bad_addresses(web: WebApp) -> None:
     answer = web.client("admin").get(f"{ROOT}/task?dag_id=orders")
     assert answer.status_code == 422
     html = page(web, view="nonsense")
-    assert problems(html) == ["View “nonsense” does not exist; allowed are lineage, history, curve, info."]
+    assert problems(html) == ["View is “nonsense”; allowed are lineage, history, curve, info."]
 
 
 def test_a_task_of_a_dag_that_may_not_be_read_does_not_exist(fab: WebApp, session: Session) -> None:
@@ -265,7 +266,7 @@ def test_history_filters_by_data_time_and_start_time_in_a_time_zone(web: WebApp,
     )
     assert [line.partition(";")[0] for line in problems(wrong)] == [
         "Time zone “Mars” does not exist",
-        "Data time from “yesterday” is no time",
+        "Data time from is “yesterday”",
         "Start time: it ends before it begins",
     ]
 
@@ -292,7 +293,7 @@ def test_history_shows_and_sorts_instances(web: WebApp, session: Session, monkey
 
 
 def test_gated_instances_are_marked_with_why(web: WebApp, session: Session) -> None:
-    gating.ensure_pools(session)
+    gate_settle.ensure_pools(session)
     operate(session, "pause", "orders.clean", reason="vendor")
     scheduler = Scheduler(session, settle=settle)
     scheduler.create_run("orders")
@@ -453,9 +454,7 @@ def test_the_curve_has_the_last_25_50_100_with_all_numbers_in_a_table(web: WebAp
     assert 'data-chart="clock"' in html
     assert "<dt>Longest</dt><dd>1 min</dd>" in html
     assert "<dt>Failed</dt><dd>1</dd>" in html
-    assert problems(page(web, view="curve", last=7)) == [
-        "Number of instances “7” does not exist; allowed are 25, 50, 100."
-    ]
+    assert problems(page(web, view="curve", last=7)) == ["Number of instances is “7”; allowed are 25, 50, 100."]
     assert "No curve yet" in page(web, "orders.load", view="curve")
 
 

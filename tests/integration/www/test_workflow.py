@@ -13,16 +13,17 @@ from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Owner, Task, Workflow
-from taskops_provider.services.actor import Actor, Everything
+from taskops_provider.services.catalog.folders import MOST_AT_ONCE, find_folders, folder_tree, folders_below
+from taskops_provider.services.catalog.owners import find_owners
+from taskops_provider.services.catalog.runs import LAST, run_history
 from taskops_provider.services.details import workflow_details
-from taskops_provider.services.folders import MOST_AT_ONCE, find_folders, folder_tree, folders_below
-from taskops_provider.services.owners import find_owners
-from taskops_provider.services.run_history import LAST, run_history
-from tests.e2e import rows
-from tests.e2e.apps import READER, READERS_DAG, WebApp, counted_queries, web_app
-from tests.e2e.rows import NOW, Flow
+from taskops_provider.services.shared.actor import Actor, Everything
+from tests.support import rows
 from tests.support.api import Api
+from tests.support.apps import READER, READERS_DAG, WebApp, web_app
 from tests.support.cli import Cli
+from tests.support.queries import counted_queries
+from tests.support.rows import NOW, Flow
 from tests.support.warehouse import ALICE, Limited, operate
 
 PAGES = "/pluginsv2/taskops"
@@ -119,7 +120,7 @@ def test_run_history_has_the_last_runs_each_with_a_way_to_airflow(web: WebApp, f
 
 
 def test_run_history_is_for_those_who_may_see_runs(filled: Session) -> None:
-    """A6, SPEC 10."""
+    """A6, requirements 10."""
 
     class NoRuns(Limited):
         def may_read_runs(self, dag_id: str) -> bool:
@@ -127,9 +128,9 @@ def test_run_history_is_for_those_who_may_see_runs(filled: Session) -> None:
 
     actor = Actor("rita", "ui", NoRuns({"inventory_snapshot"}))
     found = workflow_details(filled, actor, "inventory_snapshot", NOW)
-    assert found["runs"] is None
-    assert found["runs_not_shown"] == "You may not see the runs of this Dag."
-    assert workflow_details(filled, ALICE, "inventory_snapshot", NOW)["runs_not_shown"] is None
+    assert found.runs is None
+    assert found.runs_not_shown == "You may not see the runs of this Dag."
+    assert workflow_details(filled, ALICE, "inventory_snapshot", NOW).runs_not_shown is None
 
 
 def test_run_history_is_not_shown_where_tasks_have_different_periods(
@@ -163,7 +164,7 @@ def test_the_same_on_every_surface(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_unknown_workflow_and_one_that_may_not_be_read_are_the_same(fab: WebApp, filled: Session, path: str) -> None:
-    """SPEC 10."""
+    """Requirements 10."""
     hidden = get(fab, f"{path}?dag_id=payments", READER, 404)
     unknown = get(fab, f"{path}?dag_id=nonsense", READER, 404)
     # the pages carry a token of the moment
@@ -301,7 +302,7 @@ def test_many_folders_come_level_by_level(web: WebApp, session: Session) -> None
 
 
 def test_folders_of_hidden_dags_are_not_told(fab: WebApp, filled: Session) -> None:
-    """SPEC 10."""
+    """Requirements 10."""
     limited = Actor("rita", "ui", Limited({"customer_dim"}))
     (top,) = folder_tree(filled, limited, ()).folders
     assert top.workflows == 1
@@ -342,7 +343,7 @@ def test_owners_are_found_while_typing_beyond_those_listed(web: WebApp, session:
 
 
 def test_users_of_airflow_are_named_to_who_may_see_them(fab: WebApp, filled: Session) -> None:
-    """SPEC 10: under FabAuthManager reading users is a permission of its own."""
+    """Requirements 10: under FabAuthManager reading users is a permission of its own."""
     assert 'value="admin"' in get(fab, "owners?q=adm", "admin")
     assert 'value="admin"' not in get(fab, "owners?q=adm", "viewer")
     assert 'value="admin"' not in get(fab, "owners?q=adm&for=filter", "admin")
@@ -385,4 +386,4 @@ def test_deleted_and_gone_tasks_do_not_count(filled: Session) -> None:
         update(Task).where(Task.dag_id == "customer_dim", Task.task_id == "step_01").values(is_present=False)
     )
     found = workflow_details(filled, ALICE, "customer_dim", NOW + timedelta(seconds=1))
-    assert found["task_count"] == sum(found["type_counts"].values()) == sum(found["period_counts"].values()) == 1
+    assert found.task_count == sum(found.type_counts.values()) == sum(found.period_counts.values()) == 1

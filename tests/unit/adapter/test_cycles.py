@@ -30,6 +30,7 @@ def airflows(dag, first, last):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"])
 @pytest.mark.parametrize("expression", ["0 * * * *", "*/20 * * * *", "30 2 * * *", "0 */2 * * *", "*/7 1-3 * * *"])
 @pytest.mark.parametrize("kind", ["CronTriggerTimetable", "CronDataIntervalTimetable"])

@@ -40,8 +40,14 @@ def test_the_commands_are_those_of_the_specification():
         "tasks instances",
         "tasks lineage",
         "tasks export",
-        *(f"replenish {verb}" for verb in ("plan", "create", "list", "show", "pause", "resume", "cancel", "retry")),
-        *(f"alarms {verb}" for verb in ("list", "create", "update", "delete", "events", "confirm", "test")),
+        *(
+            f"replenish {verb}"
+            for verb in ("plan", "create", "list", "show", "cells", "pause", "resume", "cancel", "retry")
+        ),
+        *(
+            f"alarms {verb}"
+            for verb in ("list", "create", "update", "delete", "events", "acknowledge", "confirm", "test")
+        ),
         "operations list",
         "operations show",
         "operations undo",
@@ -84,7 +90,7 @@ def test_options_are_offered_where_they_work():
         for verb in CHANGING:
             offered = flags(group, verb)
             assert {"--dry-run", "--reason", "--ticket", "--plan-hash", "--yes", "--file", "--all-matching"} <= offered
-            assert ("--downstream" in offered) == (verb in {"pause", "offline", "delete"})
+            assert ("--downstream-effect" in offered) == (verb in {"pause", "offline", "delete"})
             assert ("--terminate-instances" in offered) == (verb in {"pause", "offline"})
             assert ("--resume-at" in offered) == (verb == "pause")
             assert ("--cascade" in offered) == (verb == "offline")
@@ -103,7 +109,7 @@ def test_the_filters_of_a_list_are_those_of_a_change():
 
 def test_an_unknown_word_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as end:
-        get_parser().parse_args(["taskops", "tasks", "pause", "d", "t", "--downstream", "vanish"])
+        get_parser().parse_args(["taskops", "tasks", "pause", "d", "t", "--downstream-effect", "vanish"])
     assert end.value.code == 2
     assert "invalid choice: 'vanish' (choose from 'skip', 'run', 'fail', 'hold')" in capsys.readouterr().err
 

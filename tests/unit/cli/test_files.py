@@ -13,12 +13,11 @@ import pytest
 from taskops_provider.cli import diagram, export
 from taskops_provider.cli.run import UsageError
 from taskops_provider.cli.selection import read_targets
-from taskops_provider.domain.operations import Scope
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.exports_format import csv_cell
-from taskops_provider.services.lineage import Link
-from taskops_provider.services.lineage_walk import Graph, GraphNode
-from taskops_provider.services.tasks import TASK_FIELDS, TaskRow
+from taskops_provider.services.catalog.lineage_graph import Graph, GraphEdge, GraphEnd, GraphNode
+from taskops_provider.services.catalog.tasks import TASK_FIELDS, TaskRow
+from taskops_provider.services.exports.formats import csv_cell
 
 
 def arguments(**given) -> Namespace:
@@ -147,13 +146,13 @@ def test_an_export_to_nowhere(tmp_path):
 def graph(*edges: tuple[str, str]) -> Graph:
     names = sorted({name for edge in edges for name in edge})
     nodes = [GraphNode("d", name, "scheduling", "BashOperator") for name in names]
-    return Graph(nodes, [Link(("d", up), ("d", down), "task") for up, down in edges])
+    return Graph("d", None, nodes, [GraphEdge(GraphEnd("d", up), GraphEnd("d", down), "task") for up, down in edges])
 
 
 def test_diagram_levels_are_the_longest_way():
     diamond = graph(("a", "b"), ("b", "c"), ("a", "c"), ("c", "d"))
     assert diagram.levels(diamond) == {"a": 0, "b": 1, "c": 2, "d": 3}
-    assert diagram.levels(Graph()) == {}
+    assert diagram.levels(Graph("d", None, [], [])) == {}
 
 
 def test_diagram_as_text():
@@ -161,10 +160,10 @@ def test_diagram_as_text():
     assert lines[0] == "d: 2 tasks"
     assert lines[4].split(" | ") == ["1   ", "b      ", "scheduling", "BashOperator", "a"]
     assert lines[5].split(" | ")[:2] == ["2   ", "a      "]
-    assert list(diagram.text("d", Graph())) == ["d: 0 tasks"]
+    assert list(diagram.text("d", Graph("d", None, [], []))) == ["d: 0 tasks"]
 
 
 def test_diagram_for_graphviz_quotes_names():
     node = GraphNode("d", 'say "a\\b"', "paused", "X")
-    shown = "\n".join(diagram.dot("d", Graph([node])))
+    shown = "\n".join(diagram.dot("d", Graph("d", None, [node], [])))
     assert r'"say \"a\\b\"" [label="say \"a\\b\"\nX\npaused", fillcolor=khaki];' in shown

@@ -45,7 +45,7 @@ def test_a_time_without_a_zone_is_in_airflows_default_timezone(monkeypatch):
     "given", ["", "tomorrow", "+", "+2", "2h", "-2h", "+2y", "2026-13-01", "25:00", "+99999999999w"]
 )
 def test_times_that_are_not(given):
-    with pytest.raises(BadInput, match=r"is no time; allowed are .* 2026-12-24T06:00"):
+    with pytest.raises(BadInput, match=r"; allowed are .* 2026-12-24T06:00"):
         parse_time("--resume-at", given, NOW, sign="+")
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from taskops_provider.domain.cells import (
     CellClass,
+    CellFacts,
+    CellSelection,
     Role,
-    Seen,
     classify,
-    parse_wanted,
     reachable,
     reverse,
     roles,
@@ -18,7 +18,6 @@ from taskops_provider.domain.cells import (
     wanted_classes,
     waves,
 )
-from taskops_provider.exceptions import BadInput
 
 #: a -> b -> c -> d, and x beside
 CHAIN = {"a": {"b"}, "b": {"c"}, "c": {"d"}, "d": set(), "x": set()}
@@ -43,26 +42,20 @@ CHAIN = {"a": {"b"}, "b": {"c"}, "c": {"d"}, "d": set(), "x": set()}
         ([("skipped", True)], CellClass.GATED),
         ([("success", True)], CellClass.GATED),
         ([("failed", True)], CellClass.GATED),
-        ([("scheduled", True)], CellClass.GATED),
+        ([("up_for_retry", True)], CellClass.GATED),
         ([("success", False), ("skipped", True)], CellClass.GATED),
         ([("failed", False), ("skipped", True)], CellClass.FAILED),
     ],
 )
 def test_the_class_of_a_cell(seen, expected):
-    assert classify([Seen(*one) for one in seen]) is expected
+    assert classify([CellFacts(*one) for one in seen]) is expected
 
 
 def test_what_is_wanted():
-    assert wanted_classes(parse_wanted("missing")) == {CellClass.NO_RUN, CellClass.GATED}
-    assert wanted_classes(parse_wanted(" failed ,")) == {CellClass.FAILED, CellClass.UPSTREAM_FAILED}
-    assert CellClass.DONE in wanted_classes(parse_wanted("all"))
-    assert CellClass.RUNNING not in wanted_classes(parse_wanted("all"))
-
-
-@pytest.mark.parametrize("words", ["", ",", "nothing", "missing;failed", "ALL"])
-def test_other_words_are_refused(words):
-    with pytest.raises(BadInput, match="allowed are all, or missing and failed"):
-        parse_wanted(words)
+    assert wanted_classes([CellSelection.MISSING]) == {CellClass.NO_RUN, CellClass.GATED}
+    assert wanted_classes([CellSelection.FAILED]) == {CellClass.FAILED, CellClass.UPSTREAM_FAILED}
+    assert CellClass.DONE in wanted_classes([CellSelection.ALL])
+    assert CellClass.RUNNING not in wanted_classes([CellSelection.ALL])
 
 
 def test_what_a_gated_task_skips_is_missing_with_it():

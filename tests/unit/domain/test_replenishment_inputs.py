@@ -7,10 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from taskops_provider.domain.cells import Seen
-from taskops_provider.domain.progress import CellState, ReplenishmentState, outcome_of, percentages, state_when_over
-from taskops_provider.domain.replenishment import Range, Window, clamp, end_of_range, merge
-from taskops_provider.exceptions import BadInput
+from taskops_provider.domain.cells import CellFacts
+from taskops_provider.domain.progress import (
+    CellState,
+    Percentages,
+    ReplenishmentState,
+    cell_outcome,
+    percentages,
+    state_when_over,
+)
+from taskops_provider.domain.replenishment import DailyWindow, Range, clamp, end_of_range, merge
 
 DAY = timedelta(days=1)
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,17 +63,17 @@ def test_days_on_which_clocks_change_are_shorter_or_longer(day, hours):
 
 
 def test_windows_may_go_over_midnight():
-    night = Window.parse("22:00-06:00")
+    night = DailyWindow.parse("22:00-06:00")
     assert str(night) == "22:00-06:00"
     open_at = {hour: night.is_open(FIRST.replace(hour=hour)) for hour in (0, 5, 6, 12, 21, 22, 23)}
     assert [hour for hour, is_open in open_at.items() if is_open] == [0, 5, 22, 23]
-    assert Window(time(8), time(9)).is_open(FIRST.replace(hour=8)) is True
+    assert DailyWindow(time(8), time(9)).is_open(FIRST.replace(hour=8)) is True
 
 
 @pytest.mark.parametrize("text", ["", "22:00", "22-6", "25:00-06:00", "22:00-06:60", "a:b-c:d", "22:0-06:00"])
 def test_other_windows_are_refused(text):
-    with pytest.raises(BadInput, match="allowed is HH:MM-HH:MM"):
-        Window.parse(text)
+    with pytest.raises(ValueError, match="allowed is HH:MM-HH:MM"):
+        DailyWindow.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_other_windows_are_refused(text):
     ],
 )
 def test_what_came_of_a_cell(states, expected):
-    assert outcome_of([Seen(state, False) for state in states]) is expected
+    assert cell_outcome([CellFacts(state, False) for state in states]) is expected
 
 
 def test_what_came_of_the_whole():
@@ -93,6 +99,6 @@ def test_what_came_of_the_whole():
 
 
 def test_percentages_reach_100_only_at_the_end():
-    assert percentages({"success": 99_999, "waiting": 1}) == {"percent_complete": 99.9, "percent_success": 99.9}
-    assert percentages({"success": 1, "failed": 1}) == {"percent_complete": 100.0, "percent_success": 50.0}
-    assert percentages({}) == {"percent_complete": 100.0, "percent_success": 100.0}
+    assert percentages({"success": 99_999, "waiting": 1}) == Percentages(99.9, 99.9)
+    assert percentages({"success": 1, "failed": 1}) == Percentages(100.0, 50.0)
+    assert percentages({}) == Percentages(100.0, 100.0)

@@ -21,8 +21,10 @@ def endpoint(**fields: Any) -> Endpoint:
 @pytest.mark.parametrize(
     ("fields", "url"),
     [
-        ({"host": "airflow.example.com"}, "http://airflow.example.com"),
-        ({"host": "airflow.example.com", "port": 8080}, "http://airflow.example.com:8080"),
+        ({"host": "airflow.example.com"}, "https://airflow.example.com"),
+        ({"host": "airflow.example.com", "port": 8080}, "https://airflow.example.com:8080"),
+        ({"host": "airflow.example.com", "port": 8080, "schema": "http"}, "http://airflow.example.com:8080"),
+        ({"host": "http://airflow.example.com:8080"}, "http://airflow.example.com:8080"),
         ({"host": "airflow.example.com", "schema": "https"}, "https://airflow.example.com"),
         ({"host": "airflow.example.com", "schema": " HTTPS "}, "https://airflow.example.com"),
         ({"host": "airflow.example.com:8080/prefix/", "schema": "https"}, "https://airflow.example.com:8080/prefix"),
@@ -61,6 +63,32 @@ def test_what_cannot_be(fields, told):
         endpoint(**fields)
     assert told in str(caught.value)
     assert str(caught.value).startswith("connection 'c'")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://me:hunter2@x",
+        "me:hunter2@x",
+        "ftp://me:hunter2@x",
+        "https://me:hunter2@[::1",
+        "https://me:hunter2@x:port",
+        "https://me:hun/hunter2@x",
+        "https://me:12/hunter2@x",
+        "https://me:a?hunter2@x",
+        "https://me:a#hunter2@x",
+        "https://hunter2@x",
+        "https://me:hunter2",
+        "https://x/?token=hunter2",
+        "https://x/#hunter2",
+        "me:hunter2://x@y",
+    ],
+)
+def test_a_password_in_the_host_field_is_in_no_message(host):
+    with pytest.raises(BadConnection) as caught:
+        endpoint(host=host)
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(caught.value.__cause__)
 
 
 def test_extras_from_a_uri_come_as_text():

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from tenacity import RetryCallState, Retrying
 
-from taskops_provider.hooks import calls, conversation
+from taskops_provider.hooks import calls
+from taskops_provider.hooks import server as asking
 from taskops_provider.hooks.errors import (
     BadConnection,
     LoginRefused,
@@ -47,7 +49,7 @@ def server() -> Iterator[TaskOpsServer]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch) -> None:
-    monkeypatch.setattr(conversation, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(asking, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture
@@ -82,6 +84,21 @@ def test_logs_in_once_and_says_where_changes_come_from(server, hook):
     assert server.status("sales", "load") == "paused"
     assert len(server.asked(TOKEN)) == 1
     assert {seen.headers.get("x-taskops-source") for seen in server.seen if "/v1/" in seen.path} == {"operator"}
+
+
+def test_a_login_without_an_answer_is_repeated_and_then_the_change_is_sent(server, hook):
+    server.then(TOKEN, Reply(502), Reply(drop=True))
+    assert hook.change_tasks("pause", [("sales", "load")])["counts"]["applied"] == 1
+    assert len(server.asked(TOKEN)) == 3
+    assert len(server.asked(PAUSE)) == 1
+
+
+def test_a_login_waits_no_longer_than_the_timeout(server, connect):
+    connect(server.url, {"timeout": 0.2, "retries": 0})
+    server.then(TOKEN, Reply(slow=1, do=True))
+    with pytest.raises(ServerUnavailable, match=r"cannot log in to pause tasks at .*: it did not answer in 0.2 s"):
+        TaskOpsHook().change_tasks("pause", [("sales", "load")])
+    assert not server.changes()
 
 
 def test_renews_its_token_when_it_has_expired(server, hook):
@@ -142,6 +159,7 @@ def test_a_wrong_password_is_one_line_and_not_worth_a_retry(server, connect):
     assert isinstance(caught.value, AirflowFailException)
     assert "wrong" not in str(caught.value).split(":", 1)[0]
     assert len(server.asked(TOKEN)) == 1
+    assert caught.value.__context__ is None  # no chain of errors stands behind the line in a task's log
 
 
 @pytest.mark.parametrize(
@@ -224,9 +242,15 @@ def test_a_preview_is_repeated(server, hook):
     assert server.status("sales", "load") == "scheduling"
 
 
+def tried(number: int) -> RetryCallState:
+    state = RetryCallState(Retrying(), None, (), {})
+    state.attempt_number = number
+    return state
+
+
 def test_waits_longer_each_time_and_not_always_as_long(monkeypatch):
-    monkeypatch.setattr(conversation, "FIRST_WAIT", 0.5)
-    waits = [[conversation._pause(number) for _ in range(200)] for number in range(1, 9)]
+    monkeypatch.setattr(asking, "FIRST_WAIT", 0.5)
+    waits = [[asking.waits()(tried(number)) for _ in range(200)] for number in range(1, 9)]
     for number, some in enumerate(waits, start=1):
         longest = min(10, 0.5 * 2 ** (number - 1))
         assert longest / 2 <= min(some) < max(some) <= longest
@@ -234,8 +258,8 @@ def test_waits_longer_each_time_and_not_always_as_long(monkeypatch):
 
 
 def test_stops_waiting_when_the_task_is_told_to_end(server, hook, monkeypatch):
-    monkeypatch.setattr(conversation, "FIRST_WAIT", 30)
-    monkeypatch.setattr(conversation, "LONGEST_WAIT", 30)
+    monkeypatch.setattr(asking, "FIRST_WAIT", 30)
+    monkeypatch.setattr(asking, "LONGEST_WAIT", 30)
     server.then(TASK, Reply(503))
     threading.Timer(0.2, hook.stop).start()
     begun = time.monotonic()
@@ -319,7 +343,7 @@ def test_changes_whole_workflows(server, hook):
 @pytest.mark.parametrize(
     ("verb", "targets", "told"),
     [
-        ("paus", [("sales", "load")], "the verb is 'paus'; allowed are start, pause, offline, delete, submit, set-own"),
+        ("paus", [("sales", "load")], "verb is 'paus'; allowed are start, pause, offline, delete, submit, set-own"),
         ("pause", "sales", "targets is 'sales'; it must be a list of (dag_id, task_id)"),
         ("pause", None, "targets is None"),
         ("pause", ["ab"], "target 'ab' is no (dag_id, task_id)"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
-DAGS = Path(__file__).parents[2] / "dags"
+DAGS = Path(__file__).parents[3] / "dags"
 EXAMPLES = {
     "maintenance_window": "ops/maintenance/maintenance_window.py",
     "self_healing": "ops/monitoring/self_healing.py",

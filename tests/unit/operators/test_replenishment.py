@@ -11,9 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.exceptions import AirflowProviderDeprecationWarning
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from taskops_provider.hooks import conversation
+from taskops_provider.hooks import server as asking
 from taskops_provider.hooks.errors import NoAnswer, NotFound, ReplenishmentFailed, RequestRefused, ServerUnavailable
 from taskops_provider.operators.replenishment import DataReplenishmentOperator
 from taskops_provider.sensors.replenishment import ReplenishmentSensor
@@ -66,7 +67,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch) -> Iterator[Server]:
-    monkeypatch.setattr(conversation, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(asking, "FIRST_WAIT", 0.01)
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -126,7 +127,7 @@ def test_it_sends_the_body_of_the_rest_api(server):
         workflows=None,
         tasks=[("work", "g")],
         cells="missing, failed",
-        downstream=2,
+        downstream_depth=2,
         run_conf={"table": "x"},
         name="late",
         reason="gap",
@@ -138,14 +139,22 @@ def test_it_sends_the_body_of_the_rest_api(server):
         "tasks": [{"dag_id": "work", "task_id": "g"}],
         "ranges": [{"from": "2026-01-01", "to": "2026-01-03"}],
         "cells": ["missing", "failed"],
-        "upstream": 0,
-        "downstream": 2,
+        "upstream_depth": 0,
+        "downstream_depth": 2,
         "max_active_runs": 1,
         "newest_first": False,
         "conf": {"table": "x"},
         "name": "late",
         "reason": f"gap ({ORIGIN})",
     }
+
+
+def test_old_names_of_parameters_work_and_warn():
+    """WORDS: until 1.0."""
+    with pytest.warns(AirflowProviderDeprecationWarning, match="upstream is deprecated .* use upstream_depth"):
+        assert operator(upstream=3).upstream_depth == 3
+    with pytest.warns(AirflowProviderDeprecationWarning, match="downstream is deprecated .* use downstream_depth"):
+        assert operator(downstream=4).downstream_depth == 4
 
 
 def test_it_waits_and_says_what_has_changed(server, monkeypatch):

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
 from taskops_provider.domain.states import Verb
-from taskops_provider.hooks import conversation
+from taskops_provider.hooks import server as asking
 from taskops_provider.hooks.errors import (
     NoAnswer,
     NotFound,
@@ -45,7 +45,7 @@ BY = "by Dag night, task change, run manual__1"
 
 @pytest.fixture
 def server(monkeypatch) -> Iterator[TaskOpsServer]:
-    monkeypatch.setattr(conversation, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(asking, "FIRST_WAIT", 0.01)
     with taskops_server() as running:
         running.add("sales", "load", "check", "publish")
         running.add("stock", "count")
@@ -302,8 +302,8 @@ def test_a_server_that_is_down_is_left_to_the_retries(monkeypatch, server):
 
 
 def test_a_killed_task_does_not_wait_for_a_server_that_is_down(monkeypatch, server):
-    monkeypatch.setattr(conversation, "FIRST_WAIT", 20)
-    monkeypatch.setattr(conversation, "LONGEST_WAIT", 20)
+    monkeypatch.setattr(asking, "FIRST_WAIT", 20)
+    monkeypatch.setattr(asking, "LONGEST_WAIT", 20)
     server.then(PAUSE, Reply(503))
     operator = pause()
     # as the task runner does it: in a signal handler, in the middle of whatever the task is at

@@ -22,7 +22,7 @@ from airflow.sdk.exceptions import (
 )
 from airflow.triggers.base import TriggerEvent
 
-from taskops_provider.hooks import conversation
+from taskops_provider.hooks import server as asking
 from taskops_provider.hooks.errors import LoginRefused, NotFound, RequestRefused, ServerUnavailable
 from taskops_provider.sensors.task_status import TaskStatusSensor
 from taskops_provider.triggers.task_status import TaskStatusTrigger
@@ -37,7 +37,7 @@ SHOWN = [
 
 @pytest.fixture
 def server(monkeypatch) -> Iterator[TaskOpsServer]:
-    monkeypatch.setattr(conversation, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(asking, "FIRST_WAIT", 0.01)
     with taskops_server() as running:
         running.add("sales", "load", "check", status="paused")
         define(monkeypatch, running.url)

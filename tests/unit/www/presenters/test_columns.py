@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from taskops_provider.domain.states import TASK_MAY_BE, WORKFLOW_MAY_BE, TaskStatus, Verb, WorkflowStatus
-from taskops_provider.www.presenters import rows, tasks, workflows
-from taskops_provider.www.presenters.columns import Arranged, Column, Shown, arrange, choice_of
+from taskops_provider.www.presenters.lists import rows, tasks, workflows
+from taskops_provider.www.presenters.lists.columns import Arranged, Column, ColumnVisibility, arrange, choice_of
 from taskops_provider.www.urls import Urls
 
 NAME = Column("name", "Name")
 COLUMNS = (
     Column("a", "A"),
-    Column("b", "B", kind="time", shown=Shown.WIDE),
-    Column("c", "C", shown=Shown.HIDDEN),
+    Column("b", "B", kind="time", shown=ColumnVisibility.WIDE),
+    Column("c", "C", shown=ColumnVisibility.HIDDEN),
 )
 
 
@@ -75,7 +75,7 @@ def test_the_source_has_twelve_columns_of_tasks_to_configure() -> None:
         assert len({column.key for column in columns}) == len(columns)
 
 
-def offers(scope: rows.Scope, editable: set[str], deletable: set[str]) -> rows.Offers:
+def offers(scope: rows.ListScope, editable: set[str], deletable: set[str]) -> rows.Offers:
     return rows.Offers(Urls("/"), scope, editable=editable, deletable=deletable)
 
 

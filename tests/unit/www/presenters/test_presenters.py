@@ -10,19 +10,20 @@ import pytest
 
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.states import TaskStatus, WorkflowStatus
-from taskops_provider.services.choices import CAP, Choices
-from taskops_provider.services.paging import Page
-from taskops_provider.www.asked import Asked
+from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
+from taskops_provider.services.shared.paging import Page
 from taskops_provider.www.host import bearer_token
-from taskops_provider.www.presenters import filters, listing, text
-from taskops_provider.www.presenters.listing import Address, Column
+from taskops_provider.www.page_request import PageRequest
+from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.lists import filters, paging
+from taskops_provider.www.presenters.lists.paging import Address, Column
 from taskops_provider.www.urls import Urls
 
 
-def asked(**args: str | list[str]) -> Asked:
+def asked(**args: str | list[str]) -> PageRequest:
     values = {name: [value] if isinstance(value, str) else value for name, value in args.items()}
     nothing: Any = None
-    return Asked(values, nothing, nothing, datetime(2026, 1, 1, tzinfo=UTC), Urls("/"))
+    return PageRequest(values, nothing, nothing, datetime(2026, 1, 1, tzinfo=UTC), Urls("/"))
 
 
 def test_every_status_and_period_has_words_and_its_own_colour() -> None:
@@ -81,7 +82,7 @@ COLUMNS = (Column("a", "A", "a"), Column("t", "T", "t", largest_first=True), Col
 
 def test_headers_sort_and_turn_round() -> None:
     address = Address(asked(), "workflows", {"q": ("z",), "sort": ("-t",)})
-    a, t, x = listing.headers(COLUMNS, "-t", address)
+    a, t, x = paging.headers(COLUMNS, "-t", address)
     assert (a.direction, t.direction, x.direction) == ("", "descending", "")
     assert a.url.endswith("?q=z&sort=a")
     assert t.url.endswith("?q=z&sort=t")
@@ -91,22 +92,22 @@ def test_headers_sort_and_turn_round() -> None:
 @pytest.mark.parametrize(("given", "page"), [("", 1), ("7", 7), ("x", 1), ("-1", 1), ("0", 1), ("1e3", 1), ("٣", 1)])
 def test_page_numbers(given: str, page: int) -> None:
     problems = filters.Problems()
-    assert listing.page_of(asked(page=given), problems) == page
+    assert paging.page_of(asked(page=given), problems) == page
     assert bool(problems.lines) == (given not in ("", "7"))
 
 
 def test_order_falls_back() -> None:
     problems = filters.Problems()
-    assert listing.order_of(asked(sort="-t"), COLUMNS, "a", problems) == "-t"
-    assert listing.order_of(asked(), COLUMNS, "a", problems) == "a"
+    assert paging.order_of(asked(sort="-t"), COLUMNS, "a", problems) == "-t"
+    assert paging.order_of(asked(), COLUMNS, "a", problems) == "a"
     assert problems.lines == []
-    assert listing.order_of(asked(sort="x"), COLUMNS, "a", problems) == "a"
-    assert problems.lines == ["Sort order “x” does not exist; allowed are a, t."]
+    assert paging.order_of(asked(sort="x"), COLUMNS, "a", problems) == "a"
+    assert problems.lines == ["Sort order is “x”; allowed are a, t."]
 
 
 def test_pager_of_one_of_many_and_of_no_pages() -> None:
     address = Address(asked(), "workflows", {})
-    middle = listing.pager(Page([0] * 10, 95, 10, 40), 5, address)
+    middle = paging.pager(Page([0] * 10, 95, 10, 40), 5, address)
     assert (middle.page, middle.pages, middle.first, middle.last) == (5, 10, 41, 50)
     assert {name: url.rpartition("=")[2] for name, url in middle.urls.items()} == {
         "first": "1",
@@ -115,12 +116,12 @@ def test_pager_of_one_of_many_and_of_no_pages() -> None:
         "last": "10",
     }
     none: Page[int] = Page([], 0, 10, 0)
-    empty = listing.pager(none, 1, address)
+    empty = paging.pager(none, 1, address)
     assert (empty.pages, empty.first, empty.last, empty.urls) == (1, 0, 0, {})
 
 
 def test_found_choices_keep_what_is_chosen_and_offer_a_text_where_there_are_more() -> None:
-    field = filters.found_field("owner", "Owner", ("zoe",), Choices(("ann", "bob"), is_capped=True))
+    field = filters.found_field("owner", "Owner", ("zoe",), FilterChoices(("ann", "bob"), is_capped=True))
     assert [(option.value, option.is_chosen) for option in field.options or ()] == [
         ("zoe", True),
         ("ann", False),
@@ -128,7 +129,7 @@ def test_found_choices_keep_what_is_chosen_and_offer_a_text_where_there_are_more
     ]
     assert str(CAP) in field.more
     assert field.summary == "zoe"
-    assert filters.found_field("owner", "Owner", (), Choices()).summary == "All"
+    assert filters.found_field("owner", "Owner", (), FilterChoices()).summary == "All"
 
 
 @pytest.mark.parametrize(

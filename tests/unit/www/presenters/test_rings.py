@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from taskops_provider.www.presenters import rings, run_history, text
-from taskops_provider.www.presenters.rings import LENGTH, MOST
+from taskops_provider.services.catalog.runs import RunHistoryRow
+from taskops_provider.www.presenters import text
+from taskops_provider.www.presenters.workflow import rings
+from taskops_provider.www.presenters.workflow import runs as workflow_runs
+from taskops_provider.www.presenters.workflow.rings import LENGTH, MOST
 from taskops_provider.www.urls import Urls
 
-CSS = Path(__file__).resolve().parents[2] / "frontend" / "src" / "css" / "workflow.css"
+CSS = Path(__file__).resolve().parents[4] / "frontend" / "src" / "workflow" / "charts.css"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -67,25 +70,28 @@ def test_words_say_what_the_ring_shows() -> None:
     assert rings.ring("Task types", {}).slices == []
 
 
-def run(number: int, *, seconds: float | None = None, state: str = "success", **values: Any) -> dict[str, Any]:
+def run(number: int, *, seconds: float | None = None, state: str = "success", **values: Any) -> RunHistoryRow:
     began = NOW - timedelta(hours=1)
     has_ended = seconds is not None
-    return {
-        "run_id": f"manual__{number}+00:00",
+    facts = {
         "run_type": "asset_triggered",
         "state": state,
         "logical_date": None,
+        "data_interval_start": None,
+        "data_interval_end": None,
+        "run_after": began,
         "start_date": began,
         "end_date": began + timedelta(seconds=seconds) if seconds is not None else None,
         "duration": seconds if has_ended else None,
         **values,
     }
+    return RunHistoryRow(f"manual__{number}+00:00", **facts)
 
 
 def test_bars_are_as_high_as_runs_were_long() -> None:
     runs = [run(1, seconds=100), run(2, seconds=50, state="failed"), run(3, seconds=0.1)]
-    whole, half, short = run_history.bars("a/b", runs, NOW, Urls("/"))
-    assert (whole.height, half.height, short.height) == (48, 24, run_history.LOWEST)
+    whole, half, short = workflow_runs.bars("a/b", runs, NOW, Urls("/"))
+    assert (whole.height, half.height, short.height) == (48, 24, workflow_runs.LOWEST)
     assert (whole.tone, half.tone) == ("green", "red")
     assert whole.url == "/dags/a%2Fb/runs/manual__1%2B00%3A00"
     assert whole.words == "manual__1+00:00: asset triggered, success, 1 min 40 s"
@@ -93,15 +99,15 @@ def test_bars_are_as_high_as_runs_were_long() -> None:
 
 def test_a_run_on_its_way_counts_what_it_has_taken_so_far() -> None:
     waiting = run(2, state="queued", start_date=None)
-    going, queued = run_history.bars("d", [run(1, state="running"), waiting], NOW, Urls("/"))
+    going, queued = workflow_runs.bars("d", [run(1, state="running"), waiting], NOW, Urls("/"))
     assert going.words.endswith("running, 1 h so far")
     assert (going.height, going.tone) == (48, "blue")
     assert queued.words.endswith("queued, not started")
-    assert queued.height == run_history.LOWEST
+    assert queued.height == workflow_runs.LOWEST
 
 
 def test_data_time_names_a_run() -> None:
-    (bar,) = run_history.bars("d", [run(1, seconds=1, logical_date=NOW)], NOW, Urls("/"))
+    (bar,) = workflow_runs.bars("d", [run(1, seconds=1, logical_date=NOW)], NOW, Urls("/"))
     assert bar.words.startswith("Data of 2026-11-22 12:00:00 UTC: ")
 
 

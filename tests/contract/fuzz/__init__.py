@@ -1,0 +1,1 @@
+"""Hostile requests of somebody who may do everything to a few Dags: ``make fuzz``."""

@@ -1,0 +1,187 @@
+"""What the walk asks about: two groups of Dags with the same things on each, of which some people know only one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow import settings
+from airflow.models.dag import clear_team_name_cache
+from airflow.models.dagbundle import DagBundleModel
+from airflow.models.dagrun import DagRun
+from airflow.models.team import Team
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from taskops_provider.adapter.permissions import UserPermissions
+from taskops_provider.models import Replenishment
+from taskops_provider.services.catalog.filters import TaskFilter
+from taskops_provider.services.exports.request import request_export
+from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
+from taskops_provider.services.replenishments.create import create_replenishment
+from taskops_provider.services.shared.actor import Actor
+from tests.contract.golden import tables
+from tests.contract.golden.world import Database
+from tests.support.airflow_db import BUNDLE, write_dags
+from tests.support.alarming import alarms, became, look, rule
+from tests.support.apps import TEAMS, WebApp
+from tests.support.exports import prepare
+from tests.support.instances import run_id_of, write_runs
+from tests.support.replenishing import asked, days
+from tests.support.warehouse import ALICE, chain, install, operate
+
+TASK_IDS = ("extract", "clean", "load", "publish")
+VAULT_BUNDLE = "vault-bundle"
+#: in every name and text of the second group but those of its Dags
+HIDDEN = "zq-hidden"
+#: what is compared to tell whether anything was done; records of what was refused, and leases, are not
+_NOT_COMPARED = frozenset({"log", "taskops_operation", "taskops_operation_item", "taskops_lease", "taskops_export"})
+
+
+@dataclass(frozen=True)
+class Side:
+    """A group of Dags.
+
+    :param dag: its tasks are scheduling, paused (clean) and offline (publish)
+    :param old: a Dag that is offline
+    :param numbers: of its records, by name
+    """
+
+    dag: str
+    old: str
+    project: str
+    numbers: dict[str, int]
+
+    def fill(self, value: Any) -> Any:
+        """Put the names and numbers into a request: ``{dag}``, ``{rule}``."""
+        if isinstance(value, str):
+            return value.format(dag=self.dag, old=self.old, project=self.project, **self.numbers)
+        if isinstance(value, dict):
+            return {name: self.fill(one) for name, one in value.items()}
+        return [self.fill(one) for one in value] if isinstance(value, list) else value
+
+
+class World:
+    """The database, put back after every request that changed it."""
+
+    def __init__(self, sides: tuple[Side, Side], watch: sqlite3.Connection):
+        self.sides = sides
+        self._watch = watch
+        self._database = Database()
+        self._kept = self._database.copy()
+        self._first = self._last = self._compared()
+        self._version = self._data_version()
+
+    def changed(self) -> bool:
+        """Whether something that counts is not as it was; it is again afterwards."""
+        if self._data_version() == self._version:
+            return False
+        differs = self._compared() != self._first
+        self.put_back()
+        return differs
+
+    def put_back(self) -> None:
+        """Make the database what it was."""
+        self._database.put_back(self._kept)
+        self._version, self._last = self._data_version(), self._first
+
+    def changed_since(self) -> bool:
+        """Whether something that counts has changed since this was asked last, or the database put back."""
+        version = self._data_version()
+        if version == self._version:
+            return False
+        rows = self._compared()
+        differs, self._version, self._last = rows != self._last, version, rows
+        return differs
+
+    def _data_version(self) -> int:
+        """Another one after each commit of another connection."""
+        (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def _compared(self) -> tables.Rows:
+        rows = self._database.rows()
+        return {name: rows[name] for name in rows if name not in _NOT_COMPARED}
+
+
+@contextmanager
+def furnished(web: WebApp, session: Session, kind: str, readers: list[str]) -> Iterator[World]:
+    """The world of one application.
+
+    :param readers: who has a download of their own
+    """
+    clear_team_name_cache()
+    north = _furnish(session, "orders", "ann", "dags", BUNDLE)
+    south = _furnish(session, "vault", f"{HIDDEN}-owner", f"{HIDDEN}-folder", VAULT_BUNDLE)
+    if kind == TEAMS:
+        _divide(session)
+    for name in readers:
+        _download(session, web, name, north, south)
+    prepare(session)
+    session.close()
+    assert settings.engine is not None
+    with closing(sqlite3.connect(str(settings.engine.url.database))) as watch:
+        yield World((north, south), watch)
+    clear_team_name_cache()
+
+
+def _furnish(session: Session, dag_id: str, owner: str, folder: str, bundle: str) -> Side:
+    hidden = "" if dag_id == "orders" else HIDDEN
+    old = f"{dag_id}_old"
+    dags = [chain(dag_id, *TASK_IDS, owner=owner), chain(old, "only", owner=owner)]
+    write_dags(dags, session, bundle=bundle, files={dag.dag_id: f"{folder}/{dag.dag_id}.py" for dag in dags})
+    install(session, [])
+    write_runs(session, dag_id, TASK_IDS, range(2))
+    write_runs(session, dag_id, TASK_IDS, [2], None)
+    last = (DagRun.dag_id == dag_id, DagRun.run_id == run_id_of(2))
+    session.execute(update(DagRun).where(*last).values(state="running", start_date=datetime.now(UTC)))
+    session.commit()
+    numbers = {}
+    words: dict[str, Any] = {"reason": f"{hidden} because", "ticket": f"{hidden} OPS-1"}
+    operate(session, "pause", f"{dag_id}.clean", downstream="hold", **words)
+    operate(session, "offline", f"{dag_id}.publish", downstream="run", **words)
+    operate(session, "offline", old, downstream="run", **words)
+    numbers["operation"] = operate(session, "set-owners", f"{dag_id}.load", owners=[owner, "bob"]).operation_id or 0
+    numbers["rule"] = rule(session, f"{dag_id}.extract", name=f"{hidden} rule")
+    became(session, f"{dag_id}.extract", "failed", 2)
+    look(session)
+    numbers["event"] = max(one.id for one in alarms(session))
+    for name, verb in {"queued": None, "paused": ControlVerb.PAUSE, "cancelled": ControlVerb.CANCEL}.items():
+        numbers[name] = _replenishment(session, dag_id, f"{hidden} {name}", verb)
+    return Side(dag_id, old, bundle, numbers)
+
+
+def _replenishment(session: Session, dag_id: str, name: str, verb: ControlVerb | None) -> int:
+    request = asked(f"{dag_id}.load", ranges=[days(1, 3)], cells="all", name=name)
+    number = create_replenishment(session, ALICE, request, datetime.now(UTC)).replenishment_id
+    session.commit()
+    if verb:
+        control_replenishment(session, ALICE, number, verb, datetime.now(UTC))
+    if verb is ControlVerb.CANCEL:
+        # as the monitor does, when it sees that nothing of it runs
+        session.execute(update(Replenishment).where(Replenishment.id == number).values(ended_at=datetime.now(UTC)))
+    session.commit()
+    return number
+
+
+def _divide(session: Session) -> None:
+    """Give each group of Dags to a team."""
+    for team, bundle in {"north": BUNDLE, "south": VAULT_BUNDLE}.items():
+        found = session.scalar(select(DagBundleModel).where(DagBundleModel.name == bundle))
+        assert found is not None
+        found.teams.append(Team(name=team))
+    session.commit()
+    clear_team_name_cache()
+
+
+def _download(session: Session, web: WebApp, name: str, *sides: Side) -> None:
+    actor = Actor(name, "api", UserPermissions(web._users[name]))
+    made = request_export(session, actor, TaskFilter(), "csv", datetime.now(UTC))
+    for side in sides:
+        side.numbers[f"export_of_{name}"] = made.export_id
+        side.numbers[f"download_of_{name}"] = made.operation_id
+    session.commit()

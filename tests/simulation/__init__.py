@@ -1,0 +1,1 @@
+"""The core in every order of events: see docs/simulation.md."""

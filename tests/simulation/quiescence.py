@@ -1,0 +1,72 @@
+"""What comes after a history: everybody goes on, in a friendly order, until nothing moves any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.simulation.ledger import Ledger
+from tests.simulation.script import Event
+from tests.simulation.world import World
+
+#: rounds after which a history that still moves is left
+_ROUNDS = 60
+
+_ALL = 10_000
+
+#: what brings runs on, and what happens to the rest now and then
+_ONWARDS = (
+    {"do": "start_queued"},
+    {"do": "look"},
+    {"do": "queue"},
+)
+_WORKING = (
+    {"do": "work", "n": _ALL},
+    {"do": "finish", "n": _ALL},
+    {"do": "fire"},
+    {"do": "heed_executor"},
+)
+_OFTEN = ("pools", "settle", "replenishments", "drain", "resume")
+
+
+def _several(*deeds: Event, dt: float) -> Event:
+    return {"do": "several", "deeds": [{**deed, "dt": 0.0} for deed in deeds], "dt": dt}
+
+
+def come_to_rest(world: World, ledger: Ledger, step: Callable[[Event], bool]) -> bool:
+    """Play rounds until nothing changes, minutes have passed and the files were parsed again; tell whether to go on."""
+    still = 0
+    for _ in range(_ROUNDS):
+        before = ledger.last.signature()
+        if still and not _time_passes(world, step):
+            return False
+        goes_on = (
+            all(step({**deed, "dt": 1.0}) for deed in _ONWARDS)
+            and step(_several(*_WORKING, dt=0.2))
+            and step({"do": "monitor", "steps": list(_OFTEN), "dt": 0.2})
+        )
+        if not goes_on:
+            return False
+        still = still + 1 if ledger.last.signature() == before else 0
+        if still == 3:
+            break
+    return True
+
+
+def _time_passes(world: World, step: Callable[[Event], bool]) -> bool:
+    parsing: list[Event] = [{"do": "parse", "dag": dag_id} for dag_id in world.dags]
+    making: tuple[Event, ...] = ({"do": "complete_backfills"}, {"do": "create_runs"})
+    return step(_several(*parsing, *making, dt=31.0)) and step({"do": "monitor", "dt": 0.2})
+
+
+def release_everything(world: World, ledger: Ledger, step: Callable[[Event], bool]) -> bool:
+    """Nobody holds anything any more: held tasks start, people unpause, what waits for a person is cancelled."""
+    for number, state in sorted(ledger.last.replenishments.items(), reverse=True):
+        if number not in ledger.last.over and state in ("queued", "running", "paused"):
+            which = sorted(ledger.last.replenishments, reverse=True).index(number)
+            if not step({"do": "control", "verb": "cancel", "which": which}):
+                return False
+    for (dag_id, task_id), claim in sorted(ledger.last.claims.items()):
+        is_held = claim.is_gated and claim.effect == "hold"
+        if is_held and not step({"do": "operate", "verb": "start", "dag": dag_id, "tasks": [task_id]}):
+            return False
+    return all(step({"do": "unpause_dag", "dag": dag_id}) for dag_id in sorted(ledger.pauses.by_person))
