@@ -9,14 +9,15 @@ STAMP := .venv/.installed
 CHECKED := src tests dags plugins scripts benchmarks hatch_build.py
 # the pages' scripts and style, bundled from frontend/ with the Node of .venv
 ASSETS := src/taskops_provider/www/static/dist/manifest.json
+TEMPLATES := src/taskops_provider/www/templates
 # the folders too: their time tells that a file went
 FRONTEND := hatch_build.py $(shell find frontend -name node_modules -prune -o -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format constraints screenshots bench build clean
+.PHONY: help install demo test test-quick simulate fuzz coverage golden lint secrets audit format constraints screenshots bench build clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) $(ASSETS) ## Install TaskOps, Airflow and the tools into .venv, at the versions of constraints.txt
 
@@ -36,18 +37,46 @@ $(ASSETS): $(STAMP) $(FRONTEND)
 demo: install ## Run Airflow with TaskOps and the demo workflows until Ctrl-C (PORT=8080)
 	@exec $(BIN)/python scripts/demo.py --port $(PORT)
 
-test: lint ## Lint, then all tests: SQLite, PostgreSQL where a server answers, end to end (PYTEST_ARGS=...)
+test: lint secrets ## Lint, look for secrets, then all tests: SQLite, PostgreSQL where a server answers, end to end (PYTEST_ARGS=...)
 	scripts/test.sh
 
-lint: install ## Check style, layers and types
+simulate: install ## Play random histories (N= histories or MINUTES=, SEED=, DB=sqlite|postgresql, REPLAY=script)
+	$(BIN)/python -m tests.simulation $(if $(N),--histories $(N)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(DB),--db $(DB)) $(if $(REPLAY),--replay $(REPLAY))
+
+fuzz: install ## Send hostile requests to REST and pages (N= requests, SEED=, FIRST= number of the first one)
+	$(BIN)/python -m tests.contract.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST))
+
+test-quick: lint ## Lint, then an answer in minutes: unit, property and the quick ones of the integration tests
+	scripts/test.sh quick
+
+coverage: install ## Measure the lines and branches that tests on SQLite reach, without end to end; fails below the floor
+	$(BIN)/python -m pytest tests/unit tests/property tests/integration tests/contract -n 2 --dist worksteal -q \
+		--cov --cov-report=term --cov-report=html:.coverage-html $(PYTEST_ARGS)
+
+golden: install ## Record anew what REST, command line and pages answer; read the difference before you commit it
+	$(BIN)/python -m pytest tests/contract/golden --update-golden -q
+
+lint: install ## Check style, layers and types, of Python and of the front end
 	$(BIN)/ruff check $(wildcard $(CHECKED))
 	$(BIN)/ruff format --check $(wildcard $(CHECKED))
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/djlint --quiet --lint $(TEMPLATES)
+	$(BIN)/python hatch_build.py lint types
+
+secrets: install ## Look for keys and tokens in every file that git keeps
+	$(BIN)/python scripts/scan_secrets.py
+
+# asks the databases of known vulnerabilities: needs the network, which nothing else here does
+audit: install ## Look for known vulnerabilities in what is installed and bundled
+	$(BIN)/uv tool run --quiet --python $(BIN)/python pip-audit==2.10.1 --requirement constraints.txt --no-deps --disable-pip
+	$(BIN)/python hatch_build.py audit
 
 format: install ## Put the code into shape
 	$(BIN)/ruff check --fix $(wildcard $(CHECKED))
 	$(BIN)/ruff format $(wildcard $(CHECKED))
+	$(BIN)/python hatch_build.py format
 
 constraints: ## Look for newer versions of everything but Airflow and write them to constraints.txt
 	PYTHON=$(PYTHON) AIRFLOW_VERSION=$(AIRFLOW_VERSION) scripts/constraints.sh
@@ -64,5 +93,5 @@ build: install ## Build the wheel and the source archive into dist/
 	@ls dist
 
 clean: ## Delete what the other targets made, .venv included
-	rm -rf .venv .demo dist frontend/node_modules src/taskops_provider/www/static/dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf .venv .demo dist frontend/node_modules src/taskops_provider/www/static/dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage-html
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ from tests.support.instances import write_runs
 
 from benchmarks.measure import Row, in_turns, warehouse
 from taskops_provider.models import AlarmEvent, AlarmRule, Task
-from taskops_provider.services import alarm_watch
+from taskops_provider.services.alarms.evaluate import evaluate
 
 RULES = 10_000
 #: Dags with a run in which everything runs since a minute, and with five in which everything succeeded
@@ -85,8 +85,8 @@ def measure() -> list[Row]:
         _instances(session)
         assert session.scalar(select(func.count()).select_from(AlarmRule)) == RULES
         now = datetime.now(UTC)
-        alarm_watch.step(session, now)
-        [seconds] = in_turns(5, lambda: alarm_watch.step(session, now), prepare=session.commit)
+        evaluate(session, now)
+        [seconds] = in_turns(5, lambda: evaluate(session, now), prepare=session.commit)
         assert session.scalar(select(func.count()).select_from(AlarmEvent)) == 0
     empty_tables()
     return [Row("look at 10,000 alarm rules, 100,000 tasks, none fires", seconds, "200 ms", None, 0.2)]

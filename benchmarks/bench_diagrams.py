@@ -1,4 +1,4 @@
-"""Laying out the diagrams of large workflows (A7)."""
+"""Laying out the diagrams of large workflows (requirements A7)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 import time
 
 from benchmarks.measure import Row
-from taskops_provider.domain.layering import layout
+from taskops_provider.domain.layering.layout import layout
 
 TASKS = 2000
 SECONDS = 0.2

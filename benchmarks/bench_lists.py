@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from tests.e2e.apps import web_app
 from tests.support.airflow_db import empty_tables, new_session
+from tests.support.apps import web_app
 from tests.support.many_dags import fill
 
 from benchmarks.measure import Row, in_turns, warehouse
 from taskops_provider.models import Task
-from taskops_provider.services import index
-from taskops_provider.services.actor import Actor, Everything
-from taskops_provider.services.filters import TaskFilter, WorkflowFilter
-from taskops_provider.services.tasks import list_tasks
-from taskops_provider.services.workflows import list_workflows
+from taskops_provider.services.catalog.filters import TaskFilter, WorkflowFilter
+from taskops_provider.services.catalog.tasks import list_tasks
+from taskops_provider.services.catalog.workflows import list_workflows
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.shared.actor import Actor, Everything
 
 ACTOR = Actor("bench", "api", Everything())
 NOW = datetime.now(UTC)
@@ -55,7 +55,7 @@ def first_pages(session: Session) -> list[Row]:
 
 def idle_refresh(session: Session) -> Row:
     """An index of 10,000 workflows with nothing changed; the target is absolute."""
-    [seconds] = in_turns(5, lambda: index.refresh(session, NOW), prepare=session.commit)
+    [seconds] = in_turns(5, lambda: index_refresh.refresh(session, NOW), prepare=session.commit)
     return Row("index refresh with nothing changed, 10,000 workflows", seconds, "50 ms", None, 0.05)
 
 
@@ -63,7 +63,7 @@ def of_many_dags() -> list[Row]:
     """What is measured on 10,000 Dags of 10 tasks."""
     with new_session() as session:
         fill(session, 10_000, tasks=10)
-        index.refresh(session, NOW)
+        index_refresh.refresh(session, NOW)
         session.commit()
         rows = [*first_pages(session), idle_refresh(session)]
     empty_tables()

@@ -8,11 +8,13 @@ from sqlalchemy import insert, select, update
 from tests.support.airflow_db import empty_tables, new_session
 
 from benchmarks.measure import Row, fill, in_turns, warehouse
-from taskops_provider.domain.operations import Request, Scope, Target
+from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
+from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Edge, GateInterval, Operation, OperationItem, Owner, Setting, Task
-from taskops_provider.services import operations, planning
-from taskops_provider.services.actor import Actor, Everything
+from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.operations.plan import preview_operation
+from taskops_provider.services.shared.actor import Actor, Everything
 
 ACTOR = Actor("bench", "cli", Everything())
 
@@ -48,7 +50,7 @@ def pausing() -> Row:
             session.commit()
 
         def ours() -> None:
-            operations.apply(session, ACTOR, Request(Verb.PAUSE, Scope.TASK, targets))
+            apply_operation(session, ACTOR, Request(Verb.PAUSE, Scope.TASK, targets))
             session.commit()
 
         theirs, mine = in_turns(5, bare, ours, prepare=reset)
@@ -87,7 +89,7 @@ def strict_preview() -> Row:
             ({"dag_id": d, "task_id": f"task_{t:03}", "owner": f"owner_{t % 50}"} for d in dag_ids for t in range(100)),
         )
         request = Request(Verb.OFFLINE, Scope.WORKFLOW, tuple(Target(d) for d in dag_ids))
-        [seconds] = in_turns(5, lambda: planning.preview(session, ACTOR, request, now))
+        [seconds] = in_turns(5, lambda: preview_operation(session, ACTOR, request, now))
     empty_tables()
     return Row("strict-mode preview, 100,000 tasks, 300,000 edges", seconds, "2 s", None, 2.0)
 

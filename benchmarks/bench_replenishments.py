@@ -11,11 +11,12 @@ from airflow.sdk import DAG
 from tests.support.airflow_db import empty_tables, new_session, write_dags
 
 from benchmarks.measure import Row, in_turns
-from taskops_provider.domain.operations import Target
-from taskops_provider.domain.replenishment import Asked, Range
-from taskops_provider.services import index
-from taskops_provider.services.actor import Actor, Everything
-from taskops_provider.services.replenishment_plan import plan_replenishment
+from taskops_provider.domain.operations.targets import Target
+from taskops_provider.domain.replenishment import Range, ReplenishmentRequest
+from taskops_provider.services.index import refresh as index_refresh
+from taskops_provider.services.replenishments.plan import plan_replenishment
+from taskops_provider.services.replenishments.plan_summary import count_cells
+from taskops_provider.services.shared.actor import Actor, Everything
 
 ACTOR = Actor("bench", "cli", Everything())
 FIRST = datetime(2016, 1, 1, tzinfo=UTC)
@@ -34,14 +35,14 @@ def planning() -> list[Row]:
         EmptyOperator(task_id="a") >> EmptyOperator(task_id="b")
     with new_session() as session:
         write_dags([dag], session)
-        index.refresh(session, datetime.now(UTC))
+        index_refresh.refresh(session, datetime.now(UTC))
         session.commit()
 
         def ours(cycles: int = CYCLES) -> None:
             ranges = (Range(FIRST, FIRST + timedelta(hours=cycles - 1)),)
-            asked = Asked(tasks=(Target("hourly", "a"),), ranges=ranges)
+            asked = ReplenishmentRequest(tasks=(Target("hourly", "a"),), ranges=ranges)
             plan = plan_replenishment(session, ACTOR, asked, datetime.now(UTC))
-            assert plan.as_json()["counts"]["execute"] == cycles
+            assert count_cells(plan).execute == cycles
 
         def theirs() -> None:
             found = _do_dry_run(

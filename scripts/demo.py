@@ -34,8 +34,16 @@ POOLS = {
     "payment_gateway": {"slots": 1, "description": "One connection to the gateway", "include_deferred": False},
     "warehouse": {"slots": 3, "description": "The warehouse database", "include_deferred": False},
 }
-#: written into the log of the demo's API server by a channel of the site's own: the demo has no mail server
-BOOK = json.dumps({"channel": "retail_site.DutyBook", "args": {"book": "night", "entry": "{{ subject }}"}})
+#: the channel that an administrator of the demo released: the site's own notifier, which writes into the log of the
+#: demo's API server. The demo has no mail server.
+CHANNELS = {
+    "duty-book": {
+        "notifier": "retail_site.DutyBook",
+        "args": {"entry": "{{ subject }}"},
+        "may_set": {"book": {"choices": ["day", "night"]}},
+    }
+}
+BOOK = json.dumps({"channel": "duty-book", "args": {"book": "night"}})
 RULES = {
     "Whatever fails for good": "--project retail --kind failed --level 2",
     "Payments, at once": "--workflow payment_events --kind failed --on first_failure",
@@ -62,6 +70,7 @@ def settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW_CONN_TASKOPS_DEFAULT": json.dumps(
             {"conn_type": "taskops", "host": f"http://localhost:{port}", "login": "op", "password": "op"}
         ),
+        "AIRFLOW__TASKOPS__ALARM_CHANNELS": json.dumps(CHANNELS),
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__API__HOST": "127.0.0.1",  # the passwords below are no secret
         "AIRFLOW__API__PORT": str(port),

@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Error  # noqa: E402
-from tests.e2e.browser import Person, chromium  # noqa: E402
-from tests.e2e.places import CROWDED, EMPTY, ORDINARY, Place, wear  # noqa: E402
+from tests.support.browser import Person, chromium  # noqa: E402
 from tests.support.live import SIMPLE, LiveAirflow  # noqa: E402
+from tests.support.places import CROWDED, EMPTY, ORDINARY, Place, wear  # noqa: E402
 
 SIZES = {1280: 800, 1920: 1080}
 #: filling -> what is looked at in it
@@ -29,7 +29,7 @@ PLACES: dict[str, tuple[Place, ...]] = {"empty": EMPTY, "ordinary": ORDINARY, "c
 CROWD = 10_000
 #: pages of Airflow never stop asking, so there is no end to wait for
 SETTLE_MS = 300
-FILL = "import sys; from tests.e2e.fill import main; main(*sys.argv[1:])"
+FILL = "import sys; from tests.support.fill import main; main(*sys.argv[1:])"
 
 
 def take(person: Person, kind: str, place: Place, out: Path) -> None:
