@@ -40,9 +40,9 @@ demo: install ## Run Airflow with TaskOps and the demo workflows until Ctrl-C (P
 test: lint secrets ## Lint, look for secrets, then all tests: SQLite, PostgreSQL where a server answers, end to end (PYTEST_ARGS=...)
 	scripts/test.sh
 
-simulate: install ## Play random histories (N= histories or MINUTES=, SEED=, DB=sqlite|postgresql, REPLAY=script)
+simulate: install ## Play random histories (N= histories or MINUTES=, JOBS= processes, SEED=, DB=sqlite|postgresql, REPLAY=script)
 	$(BIN)/python -m tests.simulation $(if $(N),--histories $(N)) $(if $(MINUTES),--minutes $(MINUTES)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(DB),--db $(DB)) $(if $(REPLAY),--replay $(REPLAY))
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED)) $(if $(DB),--db $(DB)) $(if $(REPLAY),--replay $(REPLAY))
 
 fuzz: install ## Send hostile requests to REST and pages (N= requests, SEED=, FIRST= number of the first one)
 	$(BIN)/python -m tests.contract.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST))

@@ -1,7 +1,7 @@
 """``python -m tests.simulation``: play histories until some are done, or for some minutes.
 
-Every process plays one history after the other, each from a seed of its own; what fails is shrunk and written down as
-a script, which ``--replay`` plays again.
+Every process plays one history after the other on a database of its own, each from a seed of its own; what fails is
+shrunk and written down as a script, which ``--replay`` plays again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--db", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--events", type=int, default=40, help="events of a history (default 40)")
     parser.add_argument("--out", type=Path, default=Path("simulation-failures"), help="where scripts of failures go")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the histories (default 1)")
+    parser.add_argument("--tally", type=Path, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--no-shrink", action="store_true", help="write failures down as they are")
     parser.add_argument("--replay", type=Path, default=None, help="play one script, and tell what each event does")
     parser.add_argument("--trace", action="store_true", help="with --seed: tell what each event of that history does")
@@ -34,6 +36,10 @@ def main() -> int:
         # the order of sets in Airflow's code is to be the same each time
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
+    if given.jobs > 1:
+        from tests.simulation.sharing import share
+
+        return share(given)
     if Path("/dev/shm").is_dir() and "TMPDIR" not in os.environ:
         tempfile.tempdir = "/dev/shm"  # a database in memory
     os.environ["TASKOPS_TEST_DB"] = given.db
@@ -54,6 +60,7 @@ def main() -> int:
         events=given.events,
         out=given.out,
         shrinks=not given.no_shrink,
+        kept=given.tally,
     )
 
 

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tests.simulation.ledger import Expect, Ledger
 from tests.simulation.reference import differences
 from tests.simulation.script import Event
 from tests.simulation.seen import Seen, deeds, overlaps
 from tests.simulation.snapshot import FINISHED, Key, RunKey
+from tests.simulation.tally import Violation
 from tests.simulation.world import World
-
-#: all of them, as they are counted
-ORACLES = (
-    "gated executes",
-    "effect",
-    "order",
-    "ends otherwise",
-    "never ends",
-    "pause lifted",
-    "cells",
-    "reports",
-    "monitor step",
-    "operation",
-    "airflow",
-)
 
 _STATE_OF = {"skip": "skipped", "run": "success", "fail": "failed"}
 #: rules that wait for all of what is upstream
@@ -42,21 +27,6 @@ _WAITING = frozenset(
     }
 )
 _SCHEDULED_KINDS = frozenset({"scheduled", "asset_triggered"})
-
-
-@dataclass(frozen=True)
-class Violation:
-    """An oracle was broken.
-
-    :param event: number of the event at which it was noticed
-    """
-
-    oracle: str
-    text: str
-    event: int
-
-    def __str__(self) -> str:
-        return f"[{self.oracle}] {self.text} (event {self.event})"
 
 
 def judge_event(world: World, ledger: Ledger, event: Event, seen: Seen) -> list[Violation]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import gc
+import json
 import random
 import re
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.simulation.database import Database
 from tests.simulation.generate import generate
-from tests.simulation.oracles import ORACLES, Violation
 from tests.simulation.play import Verdict, play
 from tests.simulation.script import Script
 from tests.simulation.shrink import shrink
+from tests.simulation.tally import Tally, Violation, likeness
 
 #: failures of one oracle that are shrunk; further kinds of it are written down as they are
 _SHRUNK_OF_AN_ORACLE = 3
@@ -30,69 +29,13 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def likeness(violation: Violation) -> str:
-    """What failures of one cause mostly have in common: the oracle and its words, without names."""
-    text = re.sub(
-        r"\bd\d+\.\w+|\bd\d+\b|\bt\d+\b|(manual|scheduled|backfill|asset_triggered)__\S+", "_", violation.text
-    )
-    text = re.sub(r"\d+", "N", text)
-    if violation.oracle == "ends otherwise":
-        text = re.sub(r"_ \((\w+)\)(, _ \(\w+\))*", r"\1", text).replace(" in _", "")
-    if violation.oracle == "never ends":
-        text = re.sub(r":.*", "", text)
-    return f"{violation.oracle}: {text}"[:160]
-
-
-@dataclass
-class Tally:
-    """How often each oracle was broken, and first by which history."""
-
-    played: int = 0
-    failed: int = 0
-    began: float = field(default_factory=time.perf_counter)
-    broken: Counter[str] = field(default_factory=Counter)
-    alike: Counter[str] = field(default_factory=Counter)
-    #: oracle -> failures that were shrunk or written down
-    shrunk: Counter[str] = field(default_factory=Counter)
-    #: likeness -> (number of the history, its seed)
-    first: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def add(self, seed: int, verdict: Verdict) -> list[Violation]:
-        """Count a history; return those of its failures whose like is new."""
-        self.played += 1
-        self.failed += bool(verdict.violations)
-        self.broken.update(verdict.kinds)
-        new = []
-        seen = set()
-        for violation in verdict.violations:
-            like = likeness(violation)
-            if like in seen:
-                continue
-            seen.add(like)
-            self.alike[like] += 1
-            if like not in self.first:
-                self.first[like] = (self.played, seed)
-                new.append(violation)
-        return new
-
-    def told(self) -> str:
-        """The tables."""
-        seconds = time.perf_counter() - self.began
-        lines = [f"{self.played} histories in {seconds:.0f} s: {self.played / max(seconds, 0.001):.2f} a second"]
-        lines.append(f"{self.failed} broke an oracle")
-        for oracle in ORACLES:
-            number = self.broken[oracle]
-            lines.append(f"  {oracle:<16} {number:6}   {1000 * number / max(self.played, 1):7.1f} per 1000")
-        lines.append("what was broken, how often, first by which history (its number and seed):")
-        for like, number in self.alike.most_common():
-            lines.append(f"  {number:5}  {self.first[like][0]:5} seed {self.first[like][1]:<12} {like}")
-        return "\n".join(lines)
-
-
-def run(*, histories: int, minutes: float, seed: int | None, events: int, out: Path, shrinks: bool) -> int:
+def run(
+    *, histories: int, minutes: float, seed: int | None, events: int, out: Path, shrinks: bool, kept: Path | None
+) -> int:
     """Play; print seeds, speed and failures. Return the exit code: 1 if anything was broken.
 
     :param seed: of the first history; None draws one
+    :param kept: a file for the tally, if another process is to print it
     """
     first = random.SystemRandom().randrange(10**9) if seed is None else seed
     say(f"seeds from {first}")
@@ -118,8 +61,11 @@ def run(*, histories: int, minutes: float, seed: int | None, events: int, out: P
         say("stopped")
     finally:
         database.close()
-    say(tally.told())
-    say(f"seeds {first} to {first + tally.played - 1}")
+    if kept:
+        kept.write_text(json.dumps(tally.as_json()))
+    else:
+        say(tally.told())
+        say(f"seeds {first} to {first + tally.played - 1}")
     return 1 if tally.failed else 0
 
 
