@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from airflow.models.dag import clear_team_name_cache
+from airflow.models.dagbundle import DagBundleModel
+from airflow.models.team import Team
 from sqlalchemy import func, select
 
 from taskops_provider.models import Replenishment
+from tests.support.airflow_db import BUNDLE
 from tests.support.api import Api, fab_user, tasks
 from tests.support.apps import WebApp, web_app
 from tests.support.instances import write_runs
@@ -73,3 +77,21 @@ def test_what_goes_on_is_cancelled_but_not_ended_by_an_editor(fab, session):
     assert "may not replenish" in editor.refused(403, "POST", f"{path}/resume", json={})
     editor.post(f"{path}/cancel")
     assert session.scalar(select(func.count()).select_from(Replenishment)) == 1
+
+
+def test_teams_count_also_when_multi_team_is_off_again(session):
+    """Airflow asks by team as long as a bundle belongs to one, whatever the setting says."""
+    install(session, retail())
+    bundle = session.get(DagBundleModel, BUNDLE)
+    bundle.teams.append(Team(name="north"))
+    session.commit()
+    clear_team_name_cache()
+    with web_app("simple").active() as web:
+        airflow = web.client("op").patch("/api/v2/dags/orders", json={"is_paused": True})
+        assert airflow.status_code == 403
+        assert web.client("op").get("/api/v2/dags").json()["total_entries"] == 0
+        api = Api(web, "op")
+        assert api.ask("POST", "tasks/pause", json={"targets": ONE}).status_code in (403, 404)
+        assert api.get("tasks")["tasks"] == []
+        assert api.ask("PUT", "settings/strict-mode", json={"project": BUNDLE, "strict_mode": True}).status_code == 403
+    clear_team_name_cache()

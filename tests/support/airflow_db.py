@@ -49,6 +49,8 @@ _AIRFLOW_TABLES = (
     "dag_owner_attributes",
     "dag_warning",
     "dag",
+    "dag_bundle_team",
+    "team",
     "log",
     "job",
 )

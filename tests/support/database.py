@@ -68,6 +68,8 @@ def prepare() -> None:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": os.environ.get("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING"),
             # long enough for HS512
             "AIRFLOW__API_AUTH__JWT_SECRET": "test-" * 16,
+            # a monitor that works next to a test changes what it compares, and imports at the same time as pytest
+            "AIRFLOW__TASKOPS__MONITOR_IN_API_SERVER": "False",
             **channels.SETTING,
         }
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.configuration import conf
 from airflow.models.dag import DagModel
 from airflow.models.team import Team
 
@@ -41,11 +40,12 @@ class UserPermissions:
         return get_auth_manager()
 
     @cached_property
-    def _by_team(self) -> bool:
-        return conf.getboolean("core", "multi_team", fallback=False)
+    def _teams(self) -> set[str]:
+        """All teams. Airflow asks by team as long as a bundle belongs to one, also if ``[core] multi_team`` is off."""
+        return Team.get_all_team_names()
 
     def _may(self, method: str, dag_id: str | None = None, entity: DagAccessEntity | None = None) -> bool:
-        team = DagModel.get_team_name(dag_id) if dag_id and self._by_team else None
+        team = DagModel.get_team_name(dag_id) if dag_id and self._teams else None
         details = DagDetails(id=dag_id, team_name=team) if dag_id else None
         return bool(
             self._manager.is_authorized_dag(method=method, access_entity=entity, details=details, user=self._user)
@@ -57,7 +57,7 @@ class UserPermissions:
         Asking without naming a Dag is not it: reading then means "may list Dags", and FabAuthManager says yes to
         somebody who may read a single one.
         """
-        return self._kind in _SAME_FOR_ALL and not self._by_team and self._may(method, _NOBODYS_DAG)
+        return self._kind in _SAME_FOR_ALL and not self._teams and self._may(method, _NOBODYS_DAG)
 
     @property
     def _kind(self) -> str:
@@ -95,7 +95,7 @@ class UserPermissions:
         if dag_ids is None:
             dag_ids = frozenset(self._manager.get_authorized_dag_ids(user=self._user, method="GET"))
         # asked for one by one, each would have its team looked up
-        teams = DagModel.get_dag_id_to_team_name_mapping(list(dag_ids)) if self._by_team and dag_ids else {}
+        teams = DagModel.get_dag_id_to_team_name_mapping(list(dag_ids)) if self._teams and dag_ids else {}
         return frozenset(
             dag_id
             for dag_id in dag_ids
@@ -115,7 +115,7 @@ class UserPermissions:
         asked = set(dag_ids)
         if not asked or self._may_all(method):
             return asked
-        if self._by_team:
+        if self._teams:
             return asked & set(self._manager.get_authorized_dag_ids(user=self._user, method=method))
         return set(self._manager.filter_authorized_dag_ids(dag_ids=asked, user=self._user, method=method))
 
@@ -127,13 +127,10 @@ class UserPermissions:
 
     def may_change_settings(self) -> bool:
         """Whether the user may edit every Dag; of all teams, where Dags belong to teams."""
-        if not self._by_team:
-            return self._may("PUT")
         # a manager that is asked without a team says yes to somebody who may do so in a single one
-        teams = Team.get_all_team_names()
         return self._may("PUT") and all(
             self._manager.is_authorized_dag(method="PUT", details=DagDetails(team_name=team), user=self._user)
-            for team in teams
+            for team in self._teams
         )
 
     def may_read_instances(self, dag_id: str) -> bool:

@@ -284,7 +284,8 @@ def peak_growth():
 
 
 def memory(name: str) -> int:
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)) * 1024
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
 
 @pytest.mark.slow
