@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, Arg
 
 from taskops_provider.cli.deprecated import hidden
 from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.periods import Period
+from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.domain.replenishment import IfBusy
 from taskops_provider.domain.states import Downstream, TaskStatus, WorkflowStatus
 
 OUTPUT: tuple[Arg, ...] = (ARG_OUTPUT, ARG_VERBOSE)
 
+#: what --since and --until take
+_TIME = "ISO 8601, or relative to now, as in --since=-2h"
 
-def _words(values: type[Period] | type[TaskStatus] | type[WorkflowStatus]) -> str:
+
+def _words(values: type[StrEnum]) -> str:
     names = [value.value for value in values]
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
@@ -30,11 +36,16 @@ def _text(flag: str, help_: str) -> Arg:
     return Arg((flag,), help=f"Filter: {help_}", metavar="TEXT")
 
 
-CHANGE_REASON = Arg(("--reason",), help="Why; kept with the operation and shown wherever the task is", metavar="TEXT")
+CHANGE_REASON = Arg(
+    ("--reason",),
+    help="Why; recorded with the operation and shown with the tasks whose state it changes",
+    metavar="TEXT",
+)
+CONTROL_REASON = Arg(("--reason",), help="Why; kept in Airflow's audit log", metavar="TEXT")
 
 # what it is about
 
-DAG_ID = Arg(("dag_id",), help="The workflow (the dag_id)", metavar="DAG_ID")
+DAG_ID = Arg(("dag_id",), help="The workflow (Dag)", metavar="DAG_ID")
 TASK_ID = Arg(("task_id",), help="The task", metavar="TASK_ID")
 OPERATION_ID = Arg(("operation_id",), help="The number of the operation", metavar="OPERATION", type=int)
 
@@ -43,7 +54,8 @@ TASK_TARGETS: tuple[Arg, ...] = (
     Arg(("task_ids",), help="One or more of its tasks", metavar="TASK_ID", nargs="*"),
     Arg(
         ("--file",),
-        help='Take the tasks from a file ("-": standard input): "DAG_ID TASK_ID" a line; blank lines and # are skipped',
+        help='Read the tasks from a file ("-": standard input), one "DAG_ID TASK_ID" per line; blank lines and\n'
+        "# comments are skipped",
         metavar="PATH",
     ),
 )
@@ -51,13 +63,14 @@ WORKFLOW_TARGETS: tuple[Arg, ...] = (
     Arg(("dag_ids",), help="One or more workflows", metavar="DAG_ID", nargs="*"),
     Arg(
         ("--file",),
-        help='Take the workflows from a file ("-": standard input): one DAG_ID a line; blank lines and # are skipped',
+        help='Read the workflows from a file ("-": standard input), one DAG_ID per line; blank lines and\n'
+        "# comments are skipped",
         metavar="PATH",
     ),
 )
 ALL_MATCHING = Arg(
     ("--all-matching",),
-    help="Take everything that the filters match, instead of naming it (at least one filter is needed)",
+    help="Apply to everything that the filters match (give at least one filter)",
     action="store_true",
 )
 
@@ -68,21 +81,21 @@ _COMMON: tuple[Arg, ...] = (
     _OWNER,
     _filter("--folder", "folders", "FOLDER", "in FOLDER (bundle/dir/sub) or below it"),
     _filter("--project", "projects", "BUNDLE", "in the project (Dag bundle) BUNDLE"),
-    _filter("--period", "periods", "PERIOD", f"scheduled by the {_words(Period)}"),
-    Arg(("--deleted",), help="Filter: deleted ones as well", action="store_true"),
-    Arg(("--absent",), help="Filter: those as well that are no longer in the Dag files", action="store_true"),
+    _filter("--period", "periods", "PERIOD", f"period {_words(Period)}"),
+    Arg(("--deleted",), help="Include deleted ones", action="store_true"),
+    Arg(("--absent",), help="Include those no longer in the Dag files", action="store_true"),
 )
 WORKFLOW_FILTERS: tuple[Arg, ...] = (
-    _text("--search", "part of the name or id, in any case; several separated by | mean any of them"),
+    _text("--search", "part of the name or id, ignoring case; separate alternatives with |"),
     _filter("--status", "statuses", "STATUS", f"status {_words(WorkflowStatus)}"),
     *_COMMON,
 )
 TASK_FILTERS: tuple[Arg, ...] = (
-    _text("--search", "part of the task's name or id, in any case"),
+    _text("--search", "part of the task's name or id, ignoring case"),
     _filter("--workflow-like", "workflows", "TEXT", "part of the workflow's name or id"),
     _filter("--dag-id", "in_dags", "DAG_ID", "in the workflow DAG_ID"),
     _filter("--status", "statuses", "STATUS", f"status {_words(TaskStatus)}"),
-    _filter("--type", "task_types", "TYPE", "of the task type TYPE, as BashOperator"),
+    _filter("--type", "task_types", "TYPE", "of the task type TYPE, for example BashOperator"),
     _text("--source-table", "part of the URI of a source table (an inlet)"),
     _text("--target-table", "part of the URI of a target table (an outlet)"),
     *_COMMON,
@@ -92,28 +105,28 @@ TASK_FILTERS: tuple[Arg, ...] = (
 
 REPLENISHMENT_ID = Arg(("replenishment_id",), help="The number of the replenishment", metavar="REPLENISHMENT", type=int)
 REPLENISHMENT_FILTERS: tuple[Arg, ...] = (
-    _filter("--state", "states", "STATE", "state queued, running, paused, success, ..."),
-    _filter("--actor", "actors", "NAME", "created by the person (or program) NAME"),
-    _text("--name", "part of the name; where it has none, of the id of one of its workflows"),
-    _text("--workflow-like", "part of the name or id of a workflow of it"),
-    Arg(("--dag-id",), help="Filter: of the workflow DAG_ID", dest="in_dag", metavar="DAG_ID"),
-    Arg(("--since",), help="Filter: created since TIME (ISO 8601), or from now back, as --since=-2h", metavar="TIME"),
-    Arg(("--until",), help="Filter: created until TIME, written as that of --since", metavar="TIME"),
+    _filter("--state", "states", "STATE", f"in the state {_words(ReplenishmentState)}"),
+    _filter("--actor", "actors", "NAME", "created by the user NAME"),
+    _text("--name", "part of the name (without a name: part of the id of one of its workflows)"),
+    _text("--workflow-like", "part of the name or id of one of its workflows"),
+    Arg(("--dag-id",), help="Filter: with the workflow DAG_ID", dest="in_dag", metavar="DAG_ID"),
+    Arg(("--since",), help=f"Filter: created since TIME: {_TIME}", metavar="TIME"),
+    Arg(("--until",), help="Filter: created until TIME, in the same formats", metavar="TIME"),
 )
 REPLENISHMENT_ORDER = Arg(
     ("--order-by",),
     help=(
-        "Sort by replenishment_id, created_at, state or actor, downwards with a - in front\n"
+        "Sort by replenishment_id, created_at, state or actor; for descending order write --order-by=-COLUMN\n"
         "(default: -replenishment_id, newest first)"
     ),
     metavar="COLUMN",
     default="-replenishment_id",
 )
 CELL_FILTERS: tuple[Arg, ...] = (
-    _filter("--state", "states", "STATE", "in the state waiting, active, success, failed, ..."),
+    _filter("--state", "states", "STATE", f"in the state {_words(CellState)}"),
     _filter("--dag-id", "in_dags", "DAG_ID", "of the workflow DAG_ID"),
     Arg(("--limit",), help="At most N cells (default: 1000)", metavar="N", type=int, default=1000),
-    Arg(("--offset",), help="Leave out the first N cells", metavar="N", type=int, default=0),
+    Arg(("--offset",), help="Skip the first N cells", metavar="N", type=int, default=0),
 )
 #: what ``replenish cells`` does now: ``show --cells``, with its filters
 SHOW_CELLS: tuple[Arg, ...] = (
@@ -121,7 +134,13 @@ SHOW_CELLS: tuple[Arg, ...] = (
     *(hidden(arg) for arg in CELL_FILTERS),
 )
 REPLENISHMENT: tuple[Arg, ...] = (
-    _repeatable(("--workflow",), "workflows", "DAG_ID", "Replenish every task of a workflow"),
+    Arg(
+        ("--workflow",),
+        help="Replenish every task of a workflow that is not offline or deleted (repeatable)",
+        dest="workflows",
+        metavar="DAG_ID",
+        action="append",
+    ),
     Arg(
         ("--task",),
         help="Replenish one task (repeatable)",
@@ -132,14 +151,14 @@ REPLENISHMENT: tuple[Arg, ...] = (
     ),
     Arg(
         ("--upstream-depth",),
-        help="Add N steps upstream of the tasks, across workflows",
+        help="Also replenish the tasks up to N steps upstream, across workflows",
         metavar="N",
         type=int,
         default=0,
     ),
     Arg(
         ("--downstream-depth",),
-        help="Add N steps downstream of the tasks, across workflows",
+        help="Also replenish the tasks up to N steps downstream, across workflows",
         metavar="N",
         type=int,
         default=0,
@@ -147,7 +166,7 @@ REPLENISHMENT: tuple[Arg, ...] = (
     Arg(
         ("--range",),
         help=(
-            "Logical dates FROM to TO, both included, in ISO 8601; a TO without a time means all of that day\n"
+            "Logical dates from FROM to TO, both included, in ISO 8601; a TO without a time includes that whole day\n"
             "(repeatable)"
         ),
         dest="ranges",
@@ -157,110 +176,138 @@ REPLENISHMENT: tuple[Arg, ...] = (
     ),
     Arg(
         ("--cells",),
-        help="Which cells: missing (no run, or gated) and failed, or all (default: missing,failed)",
+        help="Which cells: missing (no run, or gated), failed, all; comma-separated (default: missing,failed)",
         metavar="CELLS",
         default="missing,failed",
     ),
-    Arg(("--max-active-runs",), help="Runs of a workflow at a time (default: 1)", metavar="N", type=int, default=1),
-    Arg(("--newest-first",), help="Begin with the newest cycle", action="store_true"),
-    Arg(("--window",), help="Start runs only at this time of the day, UTC: 22:00-06:00", metavar="HH:MM-HH:MM"),
-    Arg(("--conf",), help="JSON object that the new runs get as their conf", metavar="JSON"),
-    Arg(("--name",), help="A name for it", metavar="TEXT"),
-    CHANGE_REASON,
+    Arg(("--max-active-runs",), help="Runs of each workflow at a time (default: 1)", metavar="N", type=int, default=1),
+    Arg(("--newest-first",), help="Start with the newest cycle", action="store_true"),
+    Arg(
+        ("--window",),
+        help="Start runs only in this part of the day, in UTC, for example 22:00-06:00",
+        metavar="HH:MM-HH:MM",
+    ),
+    Arg(("--conf",), help="Conf of the new runs, a JSON object", metavar="JSON"),
+)
+NAME_AND_REASON: tuple[Arg, ...] = (
+    Arg(("--name",), help="A name for the replenishment", metavar="TEXT"),
+    Arg(("--reason",), help="Why; recorded with the replenishment", metavar="TEXT"),
+)
+#: so that the flags of a plan can be those of the replenishment to come
+UNRECORDED: tuple[Arg, ...] = tuple(
+    Arg(flags, help="Ignored: a plan is not recorded (replenish create records it)", metavar="TEXT")
+    for flags in (("--name",), ("--reason",))
 )
 GRID = Arg(
     ("--grid",),
-    help="Show the cells too: a row for each task, a letter for each cycle (JSON: stretches of cycles that are alike)",
+    help="Also show the cells: a row per task, a letter per cycle (JSON: one entry for a row of equal cycles)",
     action="store_true",
 )
 WAIT: tuple[Arg, ...] = (
     Arg(
         ("--wait",),
-        help="Wait until it is over and show how it goes (exit code 3: not every cell succeeded)",
+        help="Wait until it is over and show its progress",
         action="store_true",
     ),
     Arg(
         ("--if-busy",),
-        help="Another backfill of one of the workflows goes on: queue behind it (default), or refuse",
+        help="If another backfill of a workflow is in progress: queue (default) or refuse",
         choices=tuple(one.value for one in IfBusy),
         default=IfBusy.QUEUE.value,
     ),
 )
 END_RUNNING = Arg(
-    ("--terminate-instances",), help="End what runs, in place of leaving it to its end", action="store_true"
+    ("--terminate-instances",), help="Also end the running instances; otherwise they finish", action="store_true"
 )
 
 # pages
 
 LIMIT = Arg(("--limit",), help="At most N rows (default: all)", metavar="N", type=int)
-OFFSET = Arg(("--offset",), help="Leave out the first N rows", metavar="N", type=int, default=0)
-ORDER_BY = Arg(
-    ("--order-by",),
-    help="Sort by COLUMN, downwards with a - in front: --order-by=-last_submitted_at (default: dag_id)",
-    metavar="COLUMN",
-    default="dag_id",
+OFFSET = Arg(("--offset",), help="Skip the first N rows", metavar="N", type=int, default=0)
+
+
+def _page(columns: str) -> tuple[Arg, ...]:
+    order_by = Arg(
+        ("--order-by",),
+        help=f"Sort by COLUMN; for descending order write --order-by=-COLUMN (default: dag_id). One of\n{columns}",
+        metavar="COLUMN",
+        default="dag_id",
+    )
+    return (LIMIT, OFFSET, order_by)
+
+
+WORKFLOW_PAGE = _page("dag_id, status, task_count, folder, period, first_submitted_at, last_submitted_at")
+TASK_PAGE = _page(
+    "dag_id, task_id, status, folder, task_type, period, pool, first_submitted_at, last_submitted_at,\n"
+    "first_run_at, effective_from, effective_to"
 )
-PAGE: tuple[Arg, ...] = (LIMIT, OFFSET, ORDER_BY)
 
 # changes
 
 CHANGE: tuple[Arg, ...] = (
-    Arg(("--dry-run",), help="Show what would be done and change nothing", action="store_true"),
+    Arg(("--dry-run",), help="Show what would happen, and change nothing", action="store_true"),
     CHANGE_REASON,
-    Arg(("--ticket",), help="Number of the ticket that asks for it", metavar="TEXT"),
+    Arg(("--ticket",), help="Ticket number; recorded and shown like the reason", metavar="TEXT"),
     Arg(
         ("--plan-hash",),
-        help="Apply only if the state is still the one of the dry run that returned HASH",
+        help="Apply only if the plan is still that of the dry run that printed HASH",
         metavar="HASH",
     ),
     Arg(
         ("--notify-owners",),
-        help="Tell the owners of what it applies to, by e-mail (setting notice_channels)",
+        help="E-mail the owners of the changed targets (or use the channels of the setting notice_channels)",
         action="store_true",
     ),
 )
-YES = Arg(("-y", "--yes"), help="Do not show the plan and ask first (a pipe is never asked)", action="store_true")
+YES = Arg(
+    ("-y", "--yes"),
+    help="Apply without showing the plan and asking (you are never asked if the input is not a terminal)",
+    action="store_true",
+)
 DRY_RUN = CHANGE[0]
 
 DOWNSTREAM_EFFECT = Arg(
     ("--downstream-effect",),
     help=(
-        "What becomes of the stopped task's instances once everything upstream of them is done:\n"
-        "skip (skipped), run (counts as success, what follows runs), fail (failed), hold (waits; pause only).\n"
-        "Default of pause and offline: the setting default_downstream. delete must choose run or fail"
+        "What happens to new instances of the stopped tasks once everything upstream is done:\n"
+        "skip (skipped), run (counts as success), fail (failed), hold (waits until the task is started; pause only).\n"
+        "Tasks downstream then follow their own trigger rules. pause and offline: the default is the setting\n"
+        "default_downstream. delete: run or fail, and you must choose"
     ),
     dest="downstream",
     choices=tuple(effect.value for effect in Downstream),
 )
 TERMINATE_INSTANCES = Arg(
     ("--terminate-instances",),
-    help="End the existing unfinished instances at once, instead of letting them run to their end",
+    help="End unfinished instances of existing runs at once, instead of letting them finish",
     action="store_true",
 )
 RESUME_AT = Arg(
     ("--resume-at",),
     help=(
-        "Start again by itself then: ISO 8601 (2026-12-24T06:00, with or without a zone; without one it is in\n"
-        "Airflow's default timezone), or from now on: +30m, +2h, +1d12h"
+        "Start again automatically at TIME: ISO 8601, for example 2026-12-24T06:00 (without a zone: in Airflow's\n"
+        "default timezone), or from now: +30m, +2h, +1d12h"
     ),
     metavar="TIME",
 )
 FILL_GAP = Arg(
     ("--fill-gap",),
-    help=(
-        "Execute the cycles that the tasks missed since they were paused, as a replenishment\n"
-        "(pause: when --resume-at starts them again)"
-    ),
+    help="Also execute the cycles missed since the pause, as a replenishment",
+    action="store_true",
+)
+FILL_GAP_LATER = Arg(
+    ("--fill-gap",),
+    help="With --resume-at: then also execute the missed cycles, as a replenishment",
     action="store_true",
 )
 CASCADE = Arg(
     ("--cascade",),
-    help="In strict mode: take the selected tasks offline in waves, those without downstream tasks first",
+    help="In strict mode: take the selected tasks offline from the most downstream up, so that none blocks another",
     action="store_true",
 )
 HELD = Arg(
     ("--held",),
-    help="What becomes of instances that --downstream-effect hold made wait: run them (default) or skip them",
+    help="What to do with held instances (--downstream-effect hold): run (default) or skip",
     choices=("run", "skip"),
     default="run",
 )
@@ -279,14 +326,19 @@ def without_owner_flag(filters: tuple[Arg, ...]) -> tuple[Arg, ...]:
 # the rest
 
 STATE = _repeatable(
-    ("--state",), "states", "STATE", "In the STATE, as success, failed, skipped, running, scheduled, none"
+    ("--state",),
+    "states",
+    "STATE",
+    "Filter: in the state STATE: success, failed, skipped, running, scheduled, none, ...",
 )
-INSTANCE_LIMIT = Arg(("--limit",), help="At most N instances, newest run first (default: 25)", type=int, default=25)
-DEPTH = Arg(("--depth",), help="Go N tasks far (default: 3)", metavar="N", type=int, default=3)
+INSTANCE_LIMIT = Arg(
+    ("--limit",), help="At most N instances, newest run first (default: 25)", metavar="N", type=int, default=25
+)
+DEPTH = Arg(("--depth",), help="Follow N levels (default: 3)", metavar="N", type=int, default=3)
 DIRECTION: tuple[Arg, ...] = (
     Arg(
         ("--direction",),
-        help="What the task waits for (upstream), what waits for it (downstream), or both (default)",
+        help="upstream (what the task waits for), downstream (what waits for it) or both (default)",
         choices=tuple(one.value for one in Direction),
         default=Direction.BOTH.value,
     ),
@@ -294,8 +346,8 @@ DIRECTION: tuple[Arg, ...] = (
     Arg(("--upstream",), dest="upstream", action="store_true"),
     Arg(("--downstream",), dest="below", action="store_true"),
 )
-EXPORT_FORMAT = Arg(("-o", "--output"), help="Format of the export", choices=("csv", "json"), default="csv")
-EXPORT_TO = Arg(("--to",), help="Write into FILE instead of to standard output", metavar="FILE")
+EXPORT_FORMAT = Arg(("-o", "--output"), help="Format: csv (default) or json", choices=("csv", "json"), default="csv")
+EXPORT_TO = Arg(("--to",), help="Write to FILE instead of standard output", metavar="FILE")
 DIAGRAM_FORMAT = Arg(
     ("-o", "--output"),
     help="text (default), json, or dot for Graphviz",
@@ -303,24 +355,27 @@ DIAGRAM_FORMAT = Arg(
     default="text",
 )
 RECORD_FILTERS: tuple[Arg, ...] = (
-    _filter("--verb", "verbs", "VERB", "of the verb, as pause, undo or export"),
-    _filter("--actor", "actors", "NAME", "by the person (or program) NAME"),
-    _filter("--source", "sources", "SOURCE", "from ui, cli, api, operator or monitor"),
+    _filter("--verb", "verbs", "VERB", "with the verb VERB, for example pause, undo or export"),
+    _filter("--actor", "actors", "NAME", "by the user NAME"),
+    _filter("--source", "sources", "SOURCE", "made from ui, cli, api, operator or monitor"),
     _filter("--outcome", "outcomes", "OUTCOME", "with the outcome success, part_success or refused"),
     Arg(("--dag-id",), help="Filter: that touched the workflow DAG_ID", dest="in_dag", metavar="DAG_ID"),
     Arg(("--task-id",), help="Filter: that touched the task TASK_ID", dest="of_task", metavar="TASK_ID"),
-    _text("--workflow-like", "part of the name or id of a workflow that was touched"),
-    _text("--task-like", "part of the name or id of a task that was touched"),
+    _text("--workflow-like", "part of the name or id of a workflow that it touched"),
+    _text("--task-like", "part of the name or id of a task that it touched"),
     _text("--ticket", "part of the ticket"),
-    Arg(("--since",), help="Filter: since TIME (ISO 8601), or from now back: -2h, written --since=-2h", metavar="TIME"),
-    Arg(("--until",), help="Filter: until TIME, written as that of --since", metavar="TIME"),
+    Arg(("--since",), help=f"Filter: since TIME: {_TIME}", metavar="TIME"),
+    Arg(("--until",), help="Filter: until TIME, in the same formats", metavar="TIME"),
 )
 RECORD_ORDER = Arg(
     ("--order-by",),
-    help="Sort by operation_id, at, verb or actor, downwards with a - in front (default: -operation_id, newest first)",
+    help=(
+        "Sort by operation_id, at, verb or actor; for descending order write --order-by=-COLUMN\n"
+        "(default: -operation_id, newest first)"
+    ),
     metavar="COLUMN",
     default="-operation_id",
 )
-RECORD_LIMIT = Arg(("--limit",), help="At most N operations (default: 50)", type=int, default=50)
-PROJECT = Arg(("--project",), help="The project (Dag bundle); without it: every project there is", metavar="BUNDLE")
-ONCE = Arg(("--once",), help="One round, then end", action="store_true")
+RECORD_LIMIT = Arg(("--limit",), help="At most N rows (default: 50)", metavar="N", type=int, default=50)
+PROJECT = Arg(("--project",), help="The project (Dag bundle); default: every project", metavar="BUNDLE")
+ONCE = Arg(("--once",), help="Run one round, then end", action="store_true")

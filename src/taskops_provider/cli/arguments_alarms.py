@@ -12,42 +12,52 @@ RULE_ID = Arg(("rule_id",), help="The number of the rule", metavar="RULE", type=
 ALARM_IDS = Arg(("event_ids",), help="The numbers of the alarms", metavar="ALARM", type=int, nargs="+")
 
 _TARGET: tuple[Arg, ...] = (
-    Arg(("--task",), help="On one task", metavar=("DAG_ID", "TASK_ID"), nargs=2),
-    Arg(("--workflow",), help="On every task of a workflow", metavar="DAG_ID"),
-    Arg(("--project",), help="On every task of a project (Dag bundle)", metavar="BUNDLE"),
+    Arg(("--task",), help="Watch one task", metavar=("DAG_ID", "TASK_ID"), nargs=2),
+    Arg(("--workflow",), help="Watch every task of a workflow", metavar="DAG_ID"),
+    Arg(("--project",), help="Watch every task of a project (Dag bundle)", metavar="BUNDLE"),
 )
 _WHAT: tuple[Arg, ...] = (
-    Arg(("--kind",), help=f"What it waits for: {_KINDS}", metavar="KIND"),
-    Arg(("--name",), help="A name for it", metavar="TEXT"),
+    Arg(("--kind",), help=f"What to watch for: {_KINDS}", metavar="KIND"),
+    Arg(("--name",), help="A name for the rule", metavar="TEXT"),
     Arg(("--level",), help="1 (lowest, the default), 2 or 3", metavar="N", type=int),
     Arg(
         ("--on",),
-        help=f"failed: at {FailedOn.FIRST_FAILURE.value}, or when no retry is left "
-        f"({FailedOn.RETRIES_EXHAUSTED.value}, default)",
+        help=f"kind failed: when to fire, {FailedOn.FIRST_FAILURE} or {FailedOn.RETRIES_EXHAUSTED} (default)",
         dest="on_failure",
         metavar="WHEN",
     ),
-    Arg(("--minutes",), help="running_longer_than: so many minutes", metavar="N", type=int),
-    Arg(("--percent",), help="running_longer_than: so many percent over the average", metavar="N", type=int),
-    Arg(("--last",), help="running_longer_than: the average of the last N (default: 10)", metavar="N", type=int),
-    Arg(("--by",), help="not_finished_by, not_started_by: the time of the day", metavar="HH:MM"),
-    Arg(("--zone",), help="not_finished_by, not_started_by: its time zone (default: UTC)", metavar="ZONE"),
+    Arg(("--minutes",), help="kind running_longer_than: N minutes", metavar="N", type=int),
+    Arg(("--percent",), help="kind running_longer_than: N percent over the average", metavar="N", type=int),
+    Arg(
+        ("--last",),
+        help="kind running_longer_than: average over the last N successful instances (default: 10)",
+        metavar="N",
+        type=int,
+    ),
+    Arg(("--by",), help="kinds not_finished_by, not_started_by: deadline, time of day", metavar="HH:MM"),
+    Arg(
+        ("--zone",),
+        help="kinds not_finished_by, not_started_by: time zone of the deadline (default: UTC)",
+        metavar="ZONE",
+    ),
     Arg(
         ("--days",),
-        help="not_finished_by, not_started_by: so many days after the data day (default: 0)",
+        help="kinds not_finished_by, not_started_by: N days after the data day (default: 0)",
         metavar="N",
         type=int,
     ),
 )
 _WHO: tuple[Arg, ...] = (
-    Arg(("--owners",), help="Tell the owners of the task", action="store_true"),
-    Arg(("--user",), help="Tell a user of Airflow (repeatable)", dest="users", metavar="NAME", action="append"),
-    Arg(("--address",), help="Tell an e-mail address (repeatable)", dest="addresses", metavar="EMAIL", action="append"),
+    Arg(("--owners",), help="Notify the owners of the task", action="store_true"),
+    Arg(("--user",), help="Notify an Airflow user (repeatable)", dest="users", metavar="NAME", action="append"),
+    Arg(
+        ("--address",), help="Notify an e-mail address (repeatable)", dest="addresses", metavar="EMAIL", action="append"
+    ),
     Arg(
         ("--channel",),
         help=(
-            "How (repeatable; default: email): a channel that an administrator released in [taskops] alarm_channels;\n"
-            'or a JSON object with what it lets people set: {"channel": "chat", "args": {"room": "ops"}}'
+            "Channel to notify by (repeatable; default: email): email, or a name in the setting alarm_channels;\n"
+            'or JSON with arguments that the channel lets you set: {"channel": "chat", "args": {"room": "ops"}}'
         ),
         dest="channels",
         metavar="CHANNEL",
@@ -57,24 +67,27 @@ _WHO: tuple[Arg, ...] = (
 _FOLLOW_UP: tuple[Arg, ...] = (
     Arg(
         ("--quiet-hours",),
-        help="Send nothing then; what fires is sent at their end, as one. none: no quiet hours",
+        help="Hold messages in this period and send them together at its end; none: no quiet hours",
         metavar="HH:MM-HH:MM",
     ),
     Arg(("--quiet-zone",), help="Time zone of the quiet hours (default: UTC)", metavar="ZONE"),
     Arg(("--quiet-except-level",), help="Send level N and above in quiet hours too", metavar="N", type=int),
+    Arg(("--repeat-minutes",), help="Repeat every N minutes until acknowledged; 0: off", metavar="N", type=int),
+    Arg(("--repeat-max",), help="Repeat at most N times (default: 3)", metavar="N", type=int),
     Arg(
-        ("--repeat-minutes",), help="Say it again every N minutes until acknowledged; 0: do not", metavar="N", type=int
+        ("--escalate-after",),
+        help="Also tell others if nobody acknowledged within N minutes; 0: off",
+        metavar="N",
+        type=int,
     ),
-    Arg(("--repeat-max",), help="Say it again N times at most (default: 3)", metavar="N", type=int),
-    Arg(("--escalate-after",), help="Tell others too after N minutes without; 0: do not", metavar="N", type=int),
     Arg(
         ("--escalate-to",),
-        help="Whom: a user or an e-mail address (repeatable)",
+        help="User or address to escalate to (repeatable)",
         metavar="WHO",
         action="append",
     ),
-    Arg(("--enable",), help="Watch from now on (a new rule does)", action="store_true"),
-    Arg(("--disable",), help="Do not watch, until it is enabled", action="store_true"),
+    Arg(("--enable",), help="Enable the rule (default for a new one)", action="store_true"),
+    Arg(("--disable",), help="Disable the rule: it does not fire until you enable it", action="store_true"),
 )
 RULE: tuple[Arg, ...] = (*_TARGET, *_WHAT, *_WHO, *_FOLLOW_UP)
 
@@ -83,8 +96,8 @@ _KIND_FILTER = Arg(
 )
 _ON_DAG = Arg(("--dag-id",), help="Filter: of the workflow DAG_ID and its tasks", dest="in_dag", metavar="DAG_ID")
 _ON_TASK = Arg(("--task-id",), help="Filter: of the task TASK_ID", dest="of_task", metavar="TASK_ID")
-_SEARCH = Arg(("--search",), help="Filter: with TEXT in the ids of its Dag and task", metavar="TEXT")
-_OFFSET = Arg(("--offset",), help="Leave out the first N rows", metavar="N", type=int, default=0)
+_SEARCH = Arg(("--search",), help="Filter: TEXT is part of the id of the Dag or task", metavar="TEXT")
+_OFFSET = Arg(("--offset",), help="Skip the first N rows", metavar="N", type=int, default=0)
 _LIMIT = Arg(("--limit",), help="At most N rows (default: 50)", metavar="N", type=int, default=50)
 RULE_FILTERS: tuple[Arg, ...] = (
     _ON_DAG,
@@ -109,8 +122,8 @@ ALARM_FILTERS: tuple[Arg, ...] = (
         action="append",
     ),
     Arg(("--unacknowledged",), help="Filter: only those that nobody has acknowledged", action="store_true"),
-    Arg(("--since",), help="Filter: since TIME (ISO 8601), or from now back: -2h, written --since=-2h", metavar="TIME"),
-    Arg(("--until",), help="Filter: until TIME, written as that of --since", metavar="TIME"),
+    Arg(("--since",), help="Filter: since TIME: ISO 8601, or relative to now, as in --since=-2h", metavar="TIME"),
+    Arg(("--until",), help="Filter: until TIME, in the same formats", metavar="TIME"),
     _SEARCH,
     _LIMIT,
     _OFFSET,

@@ -14,7 +14,9 @@ from taskops_provider.cli import arguments_alarms as alarms
 from taskops_provider.cli.as_given import as_given
 from taskops_provider.cli.deprecated import is_old, with_old_flags
 
-EXIT_CODES = "Exit codes: 0 all applied or listed, 1 error and nothing changed, 2 usage, 3 some targets refused."
+EXIT_CODES = (
+    "Exit codes: 0 all applied or listed; 1 error, nothing changed; 2 wrong usage; 3 some or all targets refused."
+)
 
 
 def _examples(*lines: str) -> str:
@@ -47,60 +49,65 @@ def _command(
     )
 
 
-# verb: what it says, the options it takes, an example of them
-_VERBS: dict[str, tuple[str, tuple[Arg, ...], str]] = {
+# verb: what it says of tasks and of workflows, the options it takes, an example of them
+_VERBS: dict[str, tuple[str, str, tuple[Arg, ...], str]] = {
     "start": (
-        "Start paused {}: runs created from now on execute them",
+        "Start paused tasks: runs created from now on execute them",
+        "Start paused workflows: unpause their Dags and start their paused tasks",
         (args.HELD, args.FILL_GAP),
         "--fill-gap",
     ),
     "pause": (
-        "Pause {}: runs created from now on do not execute them, existing instances go on",
-        (args.DOWNSTREAM_EFFECT, args.TERMINATE_INSTANCES, args.RESUME_AT, args.FILL_GAP),
+        "Pause tasks: runs created from now on do not execute them; existing instances go on",
+        "Pause workflows: they drain, so no new runs start, existing ones finish, and then the Dag is paused",
+        (args.DOWNSTREAM_EFFECT, args.TERMINATE_INSTANCES, args.RESUME_AT, args.FILL_GAP_LATER),
         '--downstream-effect run --resume-at +2h --reason "source is late"',
     ),
     "offline": (
-        "Take {} offline (decommission): they stay so, through new versions too, until someone submits them",
+        "Take tasks offline: they stay out of service, in new Dag versions too, until you resubmit them",
+        "Take workflows offline: they stay out of service, in new Dag versions too, until you resubmit them",
         (args.DOWNSTREAM_EFFECT, args.TERMINATE_INSTANCES, args.CASCADE),
         "--terminate-instances --ticket OPS-17",
     ),
     "delete": (
-        "Delete offline {} from the lists and from scheduling; Dag file and history stay, submit brings them back",
+        "Delete offline tasks: they disappear from the lists; Dag file and history stay, submit brings them back",
+        "Delete offline workflows: they disappear from the lists; Dag file and history stay, submit brings them back",
         (args.DOWNSTREAM_EFFECT,),
         "--downstream-effect run --yes",
     ),
     "submit": (
-        "Submit offline or deleted {} again: they are scheduled from now on",
+        "Resubmit offline or deleted tasks: runs created from now on execute them",
+        "Resubmit the offline or deleted tasks of workflows: runs created from now on execute them",
         (),
         '--reason "back in use"',
     ),
     "set-owners": (
-        "Give {} other owners, in place of those of the Dag file",
+        "Set the owners of tasks, in place of those of the Dag file",
+        "Set the owners of workflows, in place of those of the Dag file",
         args.NEW_OWNERS,
-        "--owner alice --owner bob",
+        "--owner mira.orders --owner sofia.warehouse",
     ),
 }
 
 
 def _change(group: str, verb: str) -> ActionCommand:
     """The command of one verb on tasks or workflows."""
-    help_, options, example = _VERBS[verb]
+    of_tasks, of_workflows, options, example = _VERBS[verb]
     tasks = group == "tasks"
     targets = args.TASK_TARGETS if tasks else args.WORKFLOW_TARGETS
     filters = args.TASK_FILTERS if tasks else args.WORKFLOW_FILTERS
     if verb == "set-owners":
         filters = args.without_owner_flag(filters)
-    named = "orders_daily clean.orders clean.items" if tasks else "orders_daily"
-    owner = "--owner alice" if verb == "delete" else example
+    named = "shop_orders_hourly validate_orders load_orders" if tasks else "shop_orders_hourly"
     return _command(
         f"{group}.{group}_{verb.replace('-', '_')}",
-        help_.format(group),
+        of_tasks if tasks else of_workflows,
         (*targets, args.ALL_MATCHING, *filters, *options, *args.CHANGE, args.YES, *args.OUTPUT),
         f"{group} {verb} {named} {example}",
         f"{group} {verb} --file {group}.txt {example}",
-        f"{group} {verb} --all-matching --folder dags-folder/sales {owner} --dry-run",
-        more="Name the targets, or give a --file, or filters with --all-matching. Ids stand together, options before\n"
-        f"or after them. {EXIT_CODES}",
+        f"{group} {verb} --all-matching --folder retail/ingest {example.removesuffix(' --yes')} --dry-run",
+        more="Name the targets, or give a --file, or filters with --all-matching. Give all ids in one place: no\n"
+        f"options between them.\n{EXIT_CODES}",
         name=verb,
     )
 
@@ -109,23 +116,23 @@ WORKFLOWS = (
     _command(
         "workflows.workflows_list",
         "List workflows with their status, tasks, owners, folder and schedule",
-        (*args.WORKFLOW_FILTERS, *args.PAGE, *args.OUTPUT),
+        (*args.WORKFLOW_FILTERS, *args.WORKFLOW_PAGE, *args.OUTPUT),
         "workflows list",
-        'workflows list --search "orders|stock" --status partially_scheduling',
-        "workflows list --folder dags-folder/sales --owner alice --output json",
+        'workflows list --search "orders|inventory" --status partially_scheduling',
+        "workflows list --folder retail/ingest --owner mira.orders --output json",
     ),
     _command(
         "workflows.workflows_show",
-        "Show one workflow: details, tasks by status, runs left while draining, last operations",
+        "Show one workflow: details, tasks by status, runs left while it drains, last operations",
         (args.DAG_ID, *args.OUTPUT),
-        "workflows show orders_daily",
+        "workflows show sales_mart_daily",
     ),
     _command(
         "workflows.workflows_diagram",
-        "Show the tasks of a workflow in the order in which they run, with type and status",
+        "Show the tasks of a workflow in the order in which they can run, with type and status",
         (args.DAG_ID, args.DIAGRAM_FORMAT, args.OUTPUT[1]),
-        "workflows diagram orders_daily",
-        "workflows diagram orders_daily --output dot | dot -Tsvg > orders_daily.svg",
+        "workflows diagram sales_mart_daily",
+        "workflows diagram sales_mart_daily --output dot | dot -Tsvg > sales_mart_daily.svg",
     ),
     *(_change("workflows", verb) for verb in _VERBS),
 )
@@ -134,34 +141,34 @@ TASKS = (
     _command(
         "tasks.tasks_list",
         "List tasks with their status, owners, type, period and why they are stopped",
-        (*args.TASK_FILTERS, *args.PAGE, *args.OUTPUT),
-        "tasks list --dag-id orders_daily",
+        (*args.TASK_FILTERS, *args.TASK_PAGE, *args.OUTPUT),
+        "tasks list --dag-id sales_mart_daily",
         "tasks list --status paused --status offline",
-        "tasks list --type BashOperator --target-table s3://lake/orders --output json",
+        "tasks list --type Python --target-table retail://raw/orders --output json",
     ),
     _command(
         "tasks.tasks_show",
         "Show one task: every detail, why it is not running, and its last operations",
         (args.DAG_ID, args.TASK_ID, *args.OUTPUT),
-        "tasks show orders_daily clean.orders",
+        "tasks show sales_mart_daily publish_mart",
     ),
     _command(
         "tasks.tasks_instances",
-        "List the recent instances of a task: state, times, whether gated, and the note that says why",
+        "List the recent instances of a task: state, times, whether it was gated, and the note that says why",
         (args.DAG_ID, args.TASK_ID, args.INSTANCE_LIMIT, args.STATE, *args.OUTPUT),
-        "tasks instances orders_daily clean.orders",
-        "tasks instances orders_daily clean.orders --state failed --limit 5",
+        "tasks instances sales_mart_daily publish_mart",
+        "tasks instances sales_mart_daily publish_mart --state failed --limit 5",
     ),
     _command(
         "tasks.tasks_lineage",
-        "Show what a task waits for and what waits for it, across workflows too",
+        "Show what a task waits for and what waits for it, across workflows",
         (args.DAG_ID, args.TASK_ID, args.DEPTH, *args.DIRECTION, *args.OUTPUT),
-        "tasks lineage orders_daily clean.orders",
-        "tasks lineage orders_daily clean.orders --direction downstream --depth 10 --output json",
+        "tasks lineage sales_mart_daily publish_mart",
+        "tasks lineage sales_mart_daily publish_mart --direction downstream --depth 10 --output json",
     ),
     _command(
         "tasks.tasks_export",
-        "Write all matching tasks with all their columns, as CSV or JSON",
+        "Export all matching tasks with all columns, as CSV or JSON",
         (*args.TASK_FILTERS, args.EXPORT_FORMAT, args.EXPORT_TO, args.OUTPUT[1]),
         "tasks export --to tasks.csv",
         "tasks export --status offline --output json > offline.json",
@@ -172,20 +179,20 @@ TASKS = (
 OPERATIONS = (
     _command(
         "operations.operations_list",
-        "List the last operations: who did what, when, from where, why, and what came of it",
+        "List operations, newest first: who did what, when, from where, why, and with which outcome",
         (*args.RECORD_FILTERS, args.RECORD_ORDER, args.RECORD_LIMIT, args.OFFSET, *args.OUTPUT),
-        "operations list --dag-id orders_daily",
-        "operations list --actor alice --source ui --since=-1d",
+        "operations list --dag-id sales_mart_daily",
+        "operations list --actor op --source ui --since=-1d",
     ),
     _command(
         "operations.operations_show",
-        "Show one operation and what came of each target",
+        "Show one operation and the outcome for each target",
         (args.OPERATION_ID, *args.OUTPUT),
         "operations show 7",
     ),
     _command(
         "operations.operations_undo",
-        "Undo an operation on states or owners where nothing newer changed them",
+        "Undo an operation on tasks or workflows, except for targets that something newer changed",
         (args.OPERATION_ID, args.DRY_RUN, args.YES, *args.OUTPUT),
         "operations undo 7 --dry-run",
         "operations undo 7",
@@ -199,11 +206,11 @@ STRICT_MODE = tuple(
         help_,
         (args.PROJECT, *args.OUTPUT),
         f"strict-mode {verb}",
-        f"strict-mode {verb} --project dags-folder",
+        f"strict-mode {verb} --project retail",
     )
     for verb, help_ in {
-        "show": "Show which projects are in strict mode, and who chose it",
-        "on": "Turn strict mode on: only tasks without live downstream tasks can be paused, taken offline or deleted",
+        "show": "Show which projects are in strict mode, and who set it",
+        "on": "Turn strict mode on: a task can stop only if all its direct downstream tasks are offline or deleted",
         "off": "Turn strict mode off",
     }.items()
 )
@@ -211,38 +218,41 @@ STRICT_MODE = tuple(
 REPLENISH = (
     _command(
         "replenish.replenish_plan",
-        "Show the cells, task by cycle, that a replenishment would execute, and change nothing",
-        (*args.REPLENISHMENT, args.GRID, *args.OUTPUT),
-        "replenish plan --workflow orders_daily --range 2026-01-01 2026-01-31 --grid",
-        "replenish plan --task orders_daily clean.orders --downstream-depth 2 --range 2026-01-01 2026-01-31",
+        "Show the cells (task by cycle) that a replenishment would execute, and change nothing",
+        (*args.REPLENISHMENT, *args.UNRECORDED, args.GRID, *args.OUTPUT),
+        "replenish plan --workflow sales_mart_daily --range 2026-01-01 2026-01-31 --grid",
+        "replenish plan --task sales_mart_daily publish_mart --downstream-depth 2 --range 2026-01-01 2026-01-31",
     ),
     _command(
         "replenish.replenish_create",
-        "Execute missing and failed cells of workflows or tasks: plan, ask, queue; the monitor does the rest",
-        (*args.REPLENISHMENT, *args.WAIT, args.YES, *args.OUTPUT),
-        "replenish create --workflow orders_daily --range 2026-01-01 2026-01-31 --max-active-runs 4 --wait",
-        "replenish create --task orders_daily load --range 2026-01-01 2026-01-31 --cells all --window 22:00-06:00",
-        more=EXIT_CODES,
+        "Create a replenishment, which executes missing and failed cells (task by cycle) of workflows or tasks",
+        (*args.REPLENISHMENT, *args.NAME_AND_REASON, *args.WAIT, args.YES, *args.OUTPUT),
+        "replenish create --workflow sales_mart_daily --range 2026-01-01 2026-01-31 --max-active-runs 4 --wait",
+        "replenish create --task sales_mart_daily publish_mart --range 2026-01-01 2026-01-31 --cells all "
+        "--window 22:00-06:00",
+        more="The monitor executes it, also after this command has ended. replenish plan shows what it would do.\n"
+        "Exit codes: 0 created, or with --wait succeeded; 1 error, nothing created; 2 wrong usage; 3 with --wait: not\n"
+        "every cell succeeded.",
     ),
     _command(
         "replenish.replenish_list",
         "List replenishments with their progress, newest first",
         (*args.REPLENISHMENT_FILTERS, args.REPLENISHMENT_ORDER, args.RECORD_LIMIT, args.OFFSET, *args.OUTPUT),
         "replenish list --state running",
-        "replenish list --dag-id orders_daily --since=-24h",
+        "replenish list --dag-id sales_mart_daily --since=-24h",
     ),
     _command(
         "replenish.replenish_show",
-        "Show one replenishment: progress, expected end, cells by class and state, each workflow",
+        "Show one replenishment: progress, expected end, cells by class and state, its workflows",
         (args.REPLENISHMENT_ID, *args.SHOW_CELLS, *args.OUTPUT),
         "replenish show 3",
     ),
     _command(
         "replenish.replenish_cells",
-        "List the cells of a replenishment, task by cycle: what had become of each, and what it does now",
+        "List the cells of a replenishment, task by cycle: what each was when planned, and its state now",
         (args.REPLENISHMENT_ID, *args.CELL_FILTERS, *args.OUTPUT),
         "replenish cells 3",
-        "replenish cells 3 --state failed --dag-id orders_daily",
+        "replenish cells 3 --state failed --dag-id sales_mart_daily",
     ),
     *(
         _command(
@@ -251,16 +261,16 @@ REPLENISH = (
             (
                 args.REPLENISHMENT_ID,
                 *more,
-                args.CHANGE_REASON,
+                args.CONTROL_REASON,
                 *args.OUTPUT,
             ),
             f"replenish {verb} 3",
         )
         for verb, help_, more in (
-            ("pause", "Start nothing more of a replenishment; what runs goes on", ()),
-            ("resume", "Go on with a paused replenishment", ()),
-            ("cancel", "End a replenishment: what has not started never will", (args.END_RUNNING,)),
-            ("retry", "Execute the failed and cancelled cells of a replenishment that is over once more", ()),
+            ("pause", "Pause a replenishment: start no more runs; running ones finish", ()),
+            ("resume", "Resume a paused replenishment", ()),
+            ("cancel", "Cancel a replenishment: nothing more starts", (args.END_RUNNING,)),
+            ("retry", "Execute the failed and cancelled cells of a finished replenishment again", ()),
         )
     ),
 )
@@ -270,40 +280,43 @@ ALARMS = (
         "alarms.alarms_list",
         "List alarm rules, newest first",
         (*alarms.RULE_FILTERS, *args.OUTPUT),
-        "alarms list --dag-id orders_daily",
+        "alarms list --dag-id sales_mart_daily",
     ),
     _command(
         "alarms.alarms_create",
-        "Make an alarm rule on a task, a workflow or a project",
+        "Create an alarm rule for a task, a workflow or a project",
         (*alarms.RULE, *args.OUTPUT),
-        "alarms create --task orders_daily load --kind failed --owners --level 2",
-        "alarms create --workflow orders_daily --kind not_finished_by --by 08:00 --zone Europe/Berlin "
+        "alarms create --task sales_mart_daily publish_mart --kind failed --owners --level 2",
+        "alarms create --workflow sales_mart_daily --kind not_finished_by --by 08:00 --zone Europe/Berlin "
         "--address ops@example.com",
-        "alarms create --project dags-folder --kind failed --on first_failure --channel webhook:chat",
-        more="It sees what happens from now on. docs/alarms.md explains kinds, channels and quiet hours.",
+        "alarms create --project retail --kind failed --on first_failure --channel chat",
+        more="Give one of --task, --workflow and --project, and a --kind. The rule watches what happens from now on.\n"
+        "docs/alarms.md explains kinds, channels and quiet hours.",
     ),
     _command(
         "alarms.alarms_update",
-        "Change an alarm rule: what is named replaces what was",
+        "Change the given fields of a rule",
         (alarms.RULE_ID, *alarms.RULE, *args.OUTPUT),
         "alarms update 3 --quiet-hours 22:00-07:00 --quiet-zone Europe/Berlin",
         "alarms update 3 --disable",
+        more="The recipients (--owners, --user, --address) are one field: give all of them. So are the channels, the\n"
+        "quiet hours, the repeats, the escalation, and the flags that go with a kind.",
     ),
     _command(
         "alarms.alarms_delete",
-        "Delete an alarm rule; what it fired stays in the list",
+        "Delete an alarm rule; its past alarms stay listed",
         (alarms.RULE_ID, *args.OUTPUT),
         "alarms delete 3",
     ),
     _command(
         "alarms.alarms_events",
-        "List alarms: what, when, who was told, who acknowledged it",
+        "List alarms: what happened, when, who was notified, who acknowledged it",
         (*alarms.ALARM_FILTERS, *args.OUTPUT),
         "alarms events --unacknowledged --since=-1d",
     ),
     _command(
         "alarms.alarms_acknowledge",
-        "Acknowledge alarms: they are neither repeated nor escalated any more",
+        "Acknowledge alarms: they are no longer repeated or escalated",
         (alarms.ALARM_IDS, *args.OUTPUT),
         "alarms acknowledge 17 18",
     ),
@@ -315,10 +328,10 @@ ALARMS = (
     ),
     _command(
         "alarms.alarms_test",
-        "Send one message by each channel of a rule now, to those it would tell",
+        "Send a test message now, through each channel of a rule and to its recipients",
         (alarms.RULE_ID, *args.OUTPUT),
         "alarms test 3",
-        more="Exit codes: 0 everything was sent, 1 error, 3 something was not.",
+        more="Exit codes: 0 everything was sent; 1 error; 2 wrong usage; 3 something was not sent.",
     ),
 )
 
@@ -326,9 +339,9 @@ COMMANDS: tuple[CLICommand, ...] = (
     GroupCommand("workflows", help="List and operate workflows", subcommands=WORKFLOWS),
     GroupCommand("tasks", help="List and operate tasks", subcommands=TASKS),
     GroupCommand("replenish", help="Execute missing and failed cycles of tasks and workflows", subcommands=REPLENISH),
-    GroupCommand("alarms", help="Alarm rules, alarms, tests", subcommands=ALARMS),
-    GroupCommand("operations", help="Operation records, and undo", subcommands=OPERATIONS),
-    GroupCommand("strict-mode", help="Strict mode of projects", subcommands=STRICT_MODE),
+    GroupCommand("alarms", help="Alarm rules and alarms", subcommands=ALARMS),
+    GroupCommand("operations", help="List and undo operations", subcommands=OPERATIONS),
+    GroupCommand("strict-mode", help="Show and set the strict mode of projects", subcommands=STRICT_MODE),
     _command(
         "system.taskops_sync",
         "Refresh the index of workflows and tasks from the parsed Dags now",
@@ -337,18 +350,19 @@ COMMANDS: tuple[CLICommand, ...] = (
     ),
     _command(
         "system.taskops_monitor",
-        "Run the monitor loop as a process of its own (SIGINT and SIGTERM end it)",
+        "Run the monitor as a separate process (SIGINT or SIGTERM ends it)",
         (args.ONCE, args.OUTPUT[1]),
         "monitor",
         "monitor --once",
-        more="It settles gated instances, drains, resumes, sends alarms, keeps the index fresh. Any number may run.",
+        more="It settles gated instances, drains workflows, starts tasks at their time, executes replenishments,\n"
+        "sends alarms and keeps the index fresh. You can run several: one works, the others stand by.",
     ),
     _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, pools, index, monitor, draining workflows, messages of alarms",
+        "Check the installation: tables, gate, pools, index, monitor, draining workflows, alarm messages",
         args.OUTPUT,
         "check",
-        more="Exit codes: 0 nothing is an error, 1 something is.",
+        more="It sees the gate of its own process only. Exit codes: 0 no errors (warnings do not count); 1 errors.",
     ),
 )
 
@@ -360,14 +374,14 @@ def get_taskops_cli_commands() -> list[CLICommand]:
             name="taskops",
             help="Operate tasks and workflows: start, pause, offline, delete, submit, owners, records",
             description=(
-                "TaskOps: scheduling state per task, which the scheduler obeys.\n"
-                "Changes take --dry-run, are recorded (operations list) and can be undone (operations undo).\n"
-                + EXIT_CODES
+                "TaskOps: a scheduling state for each task, which the scheduler obeys.\n"
+                "Changes to tasks and workflows take --dry-run, are recorded (operations list) and can be undone\n"
+                "(operations undo). The examples use the workflows of the demo.\n" + EXIT_CODES
             ),
             subcommands=COMMANDS,
             epilog=_examples(
                 "tasks list --status paused",
-                'tasks pause orders_daily clean.orders --reason "source is late" --resume-at +2h',
+                'tasks pause shop_orders_hourly load_orders --reason "source is late" --resume-at +2h',
                 "workflows offline --file old.txt --dry-run",
                 "check",
             ),

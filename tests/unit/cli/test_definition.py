@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from airflow._shared.module_loading import import_string
@@ -12,6 +14,7 @@ from airflow.cli.cli_config import ActionCommand, CLICommand
 from airflow.cli.cli_parser import get_parser
 
 from taskops_provider.cli.definition import get_taskops_cli_commands
+from taskops_provider.services.catalog import tasks, workflows
 
 CHANGING = {"start", "pause", "offline", "delete", "submit", "set-owners"}
 
@@ -83,6 +86,27 @@ def test_the_examples_can_be_typed(path):
         words = shlex.split(line.partition("|" if '"' not in line else " | ")[0].partition(">")[0])
         assert words[:2] == ["airflow", "taskops"]
         assert get_parser().parse_args(words[1:]).func
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_shows_what_was_written(path):
+    """Airflow's help takes words in square brackets for styles, and leaves them out."""
+    command = ALL[path]
+    texts = [command.help, command.description, command.epilog, *(arg.kwargs["help"] for arg in command.args)]
+    assert [text for text in texts if re.search(r"\[[a-z#/@]", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("group", "columns"),
+    [
+        ("tasks", tasks._sortable(datetime.now(UTC))),
+        ("workflows", {*workflows._SORTABLE, "status", "task_count"}),
+    ],
+)
+def test_the_columns_to_sort_by_are_named(group, columns):
+    order_by = next(arg for arg in ALL["taskops", group, "list"].args if "--order-by" in arg.flags)
+    named = order_by.kwargs["help"].partition("One of")[2]
+    assert set(re.findall(r"\w+", named)) == set(columns)
 
 
 def test_options_are_offered_where_they_work():
