@@ -23,7 +23,7 @@ _TRIGGER_FIELDS = frozenset({"trigger_dag_id", "trigger_run_id"})
 
 
 class Dependency(NamedTuple):
-    """That one task waits for another, in the form of :class:`taskops_provider.models.Edge`."""
+    """That one task waits for another, in the form of :class:`taskops_provider.models.edge.Edge`."""
 
     up_dag_id: str
     up_task_id: str

@@ -13,7 +13,7 @@ class Edge(Base):
 
     An empty ``up_task_id`` means the leaves of the upstream Dag (a sensor on a whole Dag), one that ends in
     ``.*`` the tasks of a group; an empty ``down_task_id`` means the roots of the downstream Dag (a Dag that is
-    triggered). ``services.lineage`` resolves them, together with the assets.
+    triggered). ``services.catalog.lineage`` resolves them, together with the assets.
     """
 
     __tablename__ = "taskops_edge"

@@ -1,9 +1,9 @@
 """Where the boxes and lines of a diagram go: a layered drawing (Sugiyama) from left to right.
 
-The steps are modules of their own: ``layering_ranks`` puts each box into a column so that lines lead to the right,
-``layering_order`` sorts the columns so that few lines cross, ``layering_places`` finds heights at which chains are
-straight and boxes stand in the middle of what they feed, ``layering_routes`` leads the lines through the gaps between
-boxes. Each connected part is drawn by itself and the drawings are put on shelves.
+Each step is a module: ``domain.layering.ranks`` puts each box into a column so that lines lead to the right,
+``domain.layering.order`` sorts the columns so that few lines cross, ``domain.layering.places`` finds heights at which
+chains are straight and boxes stand in the middle of what they feed, ``domain.layering.routes`` leads the lines through
+the gaps between boxes. Each connected part is drawn separately, and the drawings are put on shelves.
 
 The same graph gives the same drawing, whatever the machine. Circles are allowed: some of their lines lead back.
 """

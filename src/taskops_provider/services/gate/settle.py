@@ -1,6 +1,6 @@
-"""The gate's later part: pools, settling what stopped in them, notes. All of it can be repeated at will.
+"""The gate's later part: pools, settling the instances that wait in them, notes. All of it is idempotent.
 
-What operations do to instances that exist already is in ``services.instances``; its functions can be had from here.
+What operations do to existing instances is in ``services.gate.instances``; its functions can be imported from here.
 """
 
 from __future__ import annotations

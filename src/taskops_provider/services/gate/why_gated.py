@@ -15,8 +15,6 @@ from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import ANY_TASK, Cause
 from taskops_provider.models import GateInterval, Operation, Replenishment, ReplenishmentRun
 
-#: Dags in one query
-
 
 class GateMoment(NamedTuple):
     """A task at a moment."""

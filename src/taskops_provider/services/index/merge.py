@@ -1,6 +1,6 @@
 """What has to be written so that the stored rows of a workflow become those its definition asks for.
 
-Plain data in, plain data out: reading is in ``index_stored``, writing in ``index_write``.
+Plain data in, plain data out: reading is in ``services.index.stored``, writing in ``services.index.write``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The index: our rows of workflows, tasks, owners, assets and edges, kept in step with Airflow's Dags.
 
-``index_watermark`` knows what the last refresh saw; ``adapter.dags`` which Dags differ from our rows since;
-``index_stored`` reads our rows of them, ``index_found`` Airflow's definitions, ``index_merge`` says what to write
-so that the former become the latter, ``index_write`` writes it.
+``services.index.watermark`` knows what the last refresh saw, ``adapter.dags`` which Dags differ from our rows since.
+Of these Dags ``services.index.stored`` reads our rows and ``services.index.found`` Airflow's definitions;
+``services.index.merge`` works out what to write so that the rows match the definitions, and ``services.index.write``
+writes it.
 """
 
 from __future__ import annotations

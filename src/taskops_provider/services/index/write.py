@@ -1,4 +1,4 @@
-"""Writes what ``index_merge`` found, in bulk: one statement a table and kind of change, however many rows."""
+"""Write what ``services.index.merge`` worked out: one statement per table and kind of change, however many rows."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ and in a template, with the result as ``drawing``::
     {% from "taskops/diagram/drawing.html" import diagram %}
     {{ diagram(drawing) }}
 
-That gives the toolbar (zoom, locate, filter by status) and the frame; ``diagram.js`` finds it by itself, also in parts
-that htmx brings later. Graphs made with ``anonymous=True`` show workflows that may not be read as boxes without a name.
+That gives the toolbar (zoom, locate, filter by status) and the frame. ``frontend/src/diagram/start.js`` finds it
+automatically, also in parts that htmx brings later. Graphs made with ``anonymous=True`` show workflows that may not be
+read as boxes without a name.
 """
 
 from __future__ import annotations

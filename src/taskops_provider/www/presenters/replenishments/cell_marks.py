@@ -1,6 +1,7 @@
 """How the cells of a replenishment, task by cycle, are called, marked and coloured (requirements D5).
 
-A cell is ``<td class="{{ mark.css }}">{{ mark.letter }}</td>``; the colours are in ``replenish_grid.css``.
+A cell is ``<td class="{{ mark.css }}">{{ mark.letter }}</td>``; the colours are in
+``frontend/src/replenishments/grid.css``.
 """
 
 from __future__ import annotations
