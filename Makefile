@@ -1,4 +1,5 @@
-# `make` lists the targets. Needs Python 3.11 with pip, and make; everything else is installed into .venv.
+# `make` lists the targets. Needs Python 3.11 with pip, and make (some targets: git); everything else comes from PyPI and
+# the npm registry, and is installed into .venv and frontend/node_modules.
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?= 8080
@@ -37,7 +38,7 @@ $(ASSETS): $(STAMP) $(FRONTEND)
 demo: install ## Run Airflow with TaskOps and the demo workflows until Ctrl-C (PORT=8080)
 	@exec $(BIN)/python scripts/demo.py --port $(PORT)
 
-test: lint secrets ## Lint, look for secrets, then all tests: SQLite, PostgreSQL where a server answers, end to end (PYTEST_ARGS=...)
+test: lint secrets ## Lint, look for secrets, then run all tests: SQLite, PostgreSQL if a server answers, end to end (PYTEST_ARGS=...)
 	scripts/test.sh
 
 simulate: install ## Play random histories (N= histories or MINUTES=, JOBS= processes, SEED=, DB=sqlite|postgresql, REPLAY=script)
@@ -54,7 +55,7 @@ coverage: install ## Measure the lines and branches that tests on SQLite reach, 
 	$(BIN)/python -m pytest tests/unit tests/property tests/integration tests/contract -n 2 --dist worksteal -q \
 		--cov --cov-report=term --cov-report=html:.coverage-html $(PYTEST_ARGS)
 
-golden: install ## Record anew what REST, command line and pages answer; read the difference before you commit it
+golden: install ## Record what REST, command line and pages answer; read the diff before you commit it
 	$(BIN)/python -m pytest tests/contract/golden --update-golden -q
 
 lint: install ## Check style, layers and types, of Python and of the front end
@@ -68,12 +69,12 @@ lint: install ## Check style, layers and types, of Python and of the front end
 secrets: install ## Look for keys and tokens in every file that git keeps
 	$(BIN)/python scripts/scan_secrets.py
 
-# asks the databases of known vulnerabilities: needs the network, which nothing else here does
-audit: install ## Look for known vulnerabilities in what is installed and bundled
+# asks the databases of known vulnerabilities
+audit: install ## Look for known vulnerabilities in what is installed and bundled (needs the network)
 	$(BIN)/uv tool run --quiet --python $(BIN)/python pip-audit==2.10.1 --requirement constraints.txt --no-deps --disable-pip
 	$(BIN)/python hatch_build.py audit
 
-format: install ## Put the code into shape
+format: install ## Format the code, and fix what the linters can fix
 	$(BIN)/ruff check --fix $(wildcard $(CHECKED))
 	$(BIN)/ruff format $(wildcard $(CHECKED))
 	$(BIN)/python hatch_build.py format

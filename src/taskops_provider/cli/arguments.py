@@ -136,7 +136,7 @@ SHOW_CELLS: tuple[Arg, ...] = (
 REPLENISHMENT: tuple[Arg, ...] = (
     Arg(
         ("--workflow",),
-        help="Replenish every task of a workflow that is not offline or deleted (repeatable)",
+        help="Replenish all tasks of a workflow, except offline and deleted ones (repeatable)",
         dest="workflows",
         metavar="DAG_ID",
         action="append",
