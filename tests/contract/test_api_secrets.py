@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset
 from taskops_provider.adapter.permissions import UserPermissions
 from taskops_provider.services.exports import prepare as export_prepare
 from taskops_provider.services.exports import request as export_request
-from taskops_provider.services.operations.strict_mode import set_strict_mode
+from taskops_provider.services.operations.strict_mode_setting import set_strict_mode
 from tests.support.airflow_db import write_dags
 from tests.support.api import Api, fab_user, tasks, workflows
 from tests.support.apps import READER, READERS_DAG, web_app

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from taskops_provider.models import AlarmDelivery, GateInterval, Operation, Owner, Task
-from taskops_provider.services.operations import strict_mode
+from taskops_provider.services.operations import strict_mode_setting
 from tests.support.airflow_db import empty_tables, new_session
 from tests.support.browser import Person, both
 from tests.support.instances import write_runs
@@ -333,7 +333,7 @@ def test_a_double_click_applies_once(desk: Desk, session: Any) -> None:
 
 def test_strict_mode_says_what_blocks_and_cascades(desk: Desk, session: Any) -> None:
     """A18."""
-    strict_mode.set_strict_mode(session, ALICE, None, True, datetime.now(UTC))
+    strict_mode_setting.set_strict_mode(session, ALICE, None, True, datetime.now(UTC))
     session.commit()
     desk.go(f"{TASKS}?dag_id=report").choose("report render", "report send")
     desk.open("Take offline", "Take 1 task offline")
@@ -348,7 +348,7 @@ def test_strict_mode_says_what_blocks_and_cascades(desk: Desk, session: Any) -> 
 def test_a_workflow_that_others_need_is_not_deleted(desk: Desk, session: Any) -> None:
     """A16, A18: the dependencies are there to click."""
     operate(session, "offline", "orders")
-    strict_mode.set_strict_mode(session, ALICE, None, True, datetime.now(UTC))
+    strict_mode_setting.set_strict_mode(session, ALICE, None, True, datetime.now(UTC))
     session.commit()
     desk.go(WORKFLOWS).choose("orders").open("Delete", "Delete: nothing to do")
     expect(desk.apply).to_have_count(0)

@@ -94,7 +94,7 @@ def _backlog(session: Any) -> None:
 def _operate(session: Any) -> None:
     """Make operations of each outcome."""
     from taskops_provider.services.operations import undo
-    from taskops_provider.services.operations.strict_mode import set_strict_mode
+    from taskops_provider.services.operations.strict_mode_setting import set_strict_mode
     from tests.support.airflow_db import BUNDLE
     from tests.support.warehouse import ALICE, BOB, later, operate
 

@@ -17,7 +17,7 @@ from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.inputs.operation import Options, Request
 from taskops_provider.services.index import refresh as index_refresh
 from taskops_provider.services.operations.apply import apply_operation
-from taskops_provider.services.operations.strict_mode import list_strict_mode, set_strict_mode
+from taskops_provider.services.operations.strict_mode_setting import list_strict_mode, set_strict_mode
 from taskops_provider.services.shared.actor import Actor
 from tests.support.airflow_db import BUNDLE
 from tests.support.warehouse import ALICE, START, Limited, bash, chain, install, operate, outcomes, retail, stored

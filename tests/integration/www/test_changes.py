@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from taskops_provider.models import GateInterval, Lease, Operation, OperationItem, Owner, Task
-from taskops_provider.services.operations import strict_mode
+from taskops_provider.services.operations import strict_mode_setting
 from tests.support import rows
 from tests.support.api import Api, tasks
 from tests.support.apps import web_app
@@ -313,7 +313,7 @@ def test_nothing_to_do_has_no_button(dialogs):
 
 
 def strict(session, project: str = "dags-folder") -> None:
-    strict_mode.set_strict_mode(session, ALICE, project, True, later())
+    strict_mode_setting.set_strict_mode(session, ALICE, project, True, later())
     session.commit()
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from taskops_provider.models import Operation
-from taskops_provider.services.operations import strict_mode
+from taskops_provider.services.operations import strict_mode_setting
 from taskops_provider.www import csrf
 from tests.support.api import fab_user
 from tests.support.apps import MANAGERS, NOBODY, web_app
@@ -120,7 +120,7 @@ def test_names_that_may_not_be_read_appear_nowhere(fab, session):
     session.commit()
     name = fab_user(fab, "orders.editor", ("can_read", "DAG:orders"), ("can_edit", "DAG:orders"))
     editor = Dialogs(fab, name)
-    strict_mode.set_strict_mode(session, ALICE, None, True, later())
+    strict_mode_setting.set_strict_mode(session, ALICE, None, True, later())
     session.commit()
     for path in (PAUSE, "change/tasks/offline"):
         part = editor.post(path, target=["orders extract", "orders load"])

@@ -15,7 +15,7 @@ from taskops_provider.models import Export, Operation, OperationItem, Task
 from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.exports import prepare as export_prepare
 from taskops_provider.services.exports import request
-from taskops_provider.services.operations import strict_mode, undo
+from taskops_provider.services.operations import strict_mode_setting, undo
 from taskops_provider.services.shared.actor import Actor, Everything
 from tests.support import rows
 from tests.support.apps import READER, READERS_DAG, WebApp, web_app
@@ -87,11 +87,11 @@ def test_undo_settings_and_downloads_are_told_too(web: WebApp, warehouse: Sessio
     done = operate(warehouse, "pause", "orders.clean")
     undo.undo(warehouse, BOB, done.operation_id)
     warehouse.commit()
-    strict_mode.set_strict_mode(warehouse, ALICE, None, True, datetime.now(UTC))
+    strict_mode_setting.set_strict_mode(warehouse, ALICE, None, True, datetime.now(UTC))
     request.request_export(warehouse, ALICE, TaskFilter(), "csv", datetime.now(UTC))
     warehouse.commit()
     page = get(web, LIST)
-    project = strict_mode.list_strict_mode(warehouse, ALICE)[0].project
+    project = strict_mode_setting.list_strict_mode(warehouse, ALICE)[0].project
     assert told(page) == [
         "Download of tasks as CSV",
         f"Turned strict mode on for project {project}",
@@ -255,7 +255,7 @@ def test_targets_by_outcome_and_page(web: WebApp, session: Session, monkeypatch:
 
 def test_what_blocked_a_target_is_named(web: WebApp, warehouse: Session) -> None:
     """A18: with type, schedule, owners and workflow."""
-    strict_mode.set_strict_mode(warehouse, ALICE, None, True, datetime.now(UTC))
+    strict_mode_setting.set_strict_mode(warehouse, ALICE, None, True, datetime.now(UTC))
     done = operate(warehouse, "pause", "orders.load", "report.send")
     page = get(web, f"{PAGE}?id={done.operation_id}")
     [remark, _] = cells(page, "remark")

@@ -16,8 +16,8 @@ from taskops_provider.config import options
 from taskops_provider.models import Lease, Operation, Setting, Workflow
 from taskops_provider.services.health import check_health
 from taskops_provider.services.index.watermark import REFRESHED_AT
-from taskops_provider.services.operations.strict_mode import list_strict_mode, set_strict_mode
-from taskops_provider.services.operations.strict_preview import StrictModeEffect, effect_of_strict_mode
+from taskops_provider.services.operations.strict_mode_preview import StrictModeEffect, effect_of_strict_mode
+from taskops_provider.services.operations.strict_mode_setting import list_strict_mode, set_strict_mode
 from taskops_provider.www import csrf
 from tests.support import pages, rows
 from tests.support.apps import READER, READERS_DAG, WebApp, web_app

@@ -14,8 +14,8 @@ from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.examples import STRICT_MODE
 from taskops_provider.api.security import ActorDep, NowDep
 from taskops_provider.exceptions import ResourceNotFound
-from taskops_provider.services.operations.strict_mode import StrictMode, list_strict_mode
-from taskops_provider.services.operations.strict_mode import set_strict_mode as set_mode
+from taskops_provider.services.operations.strict_mode_setting import StrictMode, list_strict_mode
+from taskops_provider.services.operations.strict_mode_setting import set_strict_mode as set_mode
 
 router = APIRouter(prefix="/settings", tags=["Settings"])
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from taskops_provider.cli.output import Columns, print_list
 from taskops_provider.cli.run import changes, opened, reads
 from taskops_provider.exceptions import ResourceNotFound
-from taskops_provider.services.operations.strict_mode import StrictMode, list_strict_mode, set_strict_mode
+from taskops_provider.services.operations.strict_mode_setting import StrictMode, list_strict_mode, set_strict_mode
 
 COLUMNS: Columns = {
     "project": lambda mode: mode.project,

@@ -36,7 +36,7 @@ from taskops_provider.models import Operation, Task
 from taskops_provider.services.catalog.lineage import DownstreamLinks, everything_downstream
 from taskops_provider.services.gate import settle
 from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
-from taskops_provider.services.operations.strict_blocking import Blocking
+from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
 from taskops_provider.services.shared.actor import Actor, replenishable
 from taskops_provider.services.shared.task_keys import TaskKey

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from taskops_provider import config
 from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound, TaskOpsError
-from taskops_provider.services.operations.strict_mode import StrictMode, list_strict_mode, set_strict_mode
-from taskops_provider.services.operations.strict_preview import StrictModeEffect, effect_of_strict_mode
+from taskops_provider.services.operations.strict_mode_preview import StrictModeEffect, effect_of_strict_mode
+from taskops_provider.services.operations.strict_mode_setting import StrictMode, list_strict_mode, set_strict_mode
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import health, text
 from taskops_provider.www.presenters.answer import DialogAnswer, refused

@@ -19,7 +19,7 @@ from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Owner, Task, Workflow
 from taskops_provider.services.catalog.lineage import MANY_DAGS, DownstreamLinks
 from taskops_provider.services.operations.snapshot import BLOCKER_COLUMNS, BlockerRow
-from taskops_provider.services.operations.strict_mode import strict_projects
+from taskops_provider.services.operations.strict_mode_setting import strict_projects
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.bulk_reads import read_in_bulk
 from taskops_provider.services.shared.task_keys import TaskKey
