@@ -16,7 +16,7 @@ from taskops_provider.cli import arguments
 from taskops_provider.cli.replenishing import read_flags
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.replenishment import ReplenishmentRequest
-from taskops_provider.inputs import problems
+from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ReplenishmentCreateInput
 from taskops_provider.services.shared.actor import Actor, Everything
 from taskops_provider.www.page_request import PageRequest
@@ -130,7 +130,7 @@ def test_refusals_differ_only_in_the_names_of_fields(said, wrong):
 
     def body(said: dict[str, Any]) -> None:
         ready = {"tasks": [], "workflows": ["d"], "ranges": [{"from": "2026-01-01", "to": "2026-01-02"}], field: value}
-        problems.read(ReplenishmentCreate, ready)
+        read(ReplenishmentCreate, ready)
 
     said_of_flags = refusal(as_flags)
     assert said_of_flags.startswith(flag)

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.replenishment import Range, ReplenishmentRequest
-from taskops_provider.inputs import problems
+from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ReplenishmentCreateInput
-from taskops_provider.services.gate import drain
+from taskops_provider.services.gate import advance_drains
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.replenishments import execute as replenishment_execute
 from taskops_provider.services.replenishments.create import create_replenishment, show_replenishment
@@ -42,7 +42,7 @@ def asked(*names: str, ranges: Any = None, cells: str = "missing,failed", **more
         "ranges": [{"from": one.first, "to": one.last} for one in ranges or [days(1, 3)]],
         "cells": cells.split(","),
     }
-    return problems.read(ReplenishmentCreateInput, values | more).request()
+    return read(ReplenishmentCreateInput, values | more).request()
 
 
 class World:
@@ -68,7 +68,7 @@ class World:
 
     def monitor(self) -> None:
         """One round of the monitor's steps that matter here."""
-        for step in (gate_settle.settle, replenishment_execute.advance_replenishments, drain.advance_drains):
+        for step in (gate_settle.settle, replenishment_execute.advance_replenishments, advance_drains.advance_drains):
             self.session.expire_all()
             step(self.session, datetime.now(UTC))
             self.session.commit()

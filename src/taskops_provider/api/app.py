@@ -20,7 +20,7 @@ from taskops_provider.api.routes import (
     exports,
     health,
     instances,
-    operations,
+    operation_records,
     replenishments,
     settings,
     tasks,
@@ -29,7 +29,7 @@ from taskops_provider.api.routes import (
 from taskops_provider.api.security import get_actor
 from taskops_provider.domain.answers import Json
 
-_GUARDED = (workflows, tasks, instances, replenishments, alarms, operations, exports, settings)
+_GUARDED = (workflows, tasks, instances, replenishments, alarms, operation_records, exports, settings)
 
 
 class TaskOpsApi(FastAPI):

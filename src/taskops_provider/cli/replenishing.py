@@ -12,6 +12,7 @@ from taskops_provider.domain.answers import Json
 from taskops_provider.domain.replenishment import end_of_range
 from taskops_provider.inputs import problems
 from taskops_provider.inputs.free_text import read_object
+from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ReplenishmentInput
 
 InputModel = TypeVar("InputModel", bound=ReplenishmentInput)
@@ -44,7 +45,7 @@ def read_flags(model: type[InputModel], args: Namespace, now: datetime) -> Input
         "window": args.window or None,
         "conf": read_object(args.conf or "", "--conf"),
     }
-    return problems.read(model, values | translated, name=name)
+    return read(model, values | translated, name=name)
 
 
 def _range(first: str, last: str, now: datetime) -> Json:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.wording import unquoted, words_of
 
-Model = TypeVar("Model", bound=BaseModel)
 #: pydantic's place of a problem: names of fields, positions in lists
 Path = Sequence[str | int]
 
@@ -109,19 +107,3 @@ def names_no_field(error: Mapping[str, Any]) -> bool:
 def more(errors: Sequence[Any]) -> str:
     """Return what follows the first line if there are further errors."""
     return f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-
-
-def read(
-    model: type[Model], values: Mapping[str, Any], *, name: Callable[[Path], str] = dotted, at: Path = ()
-) -> Model:
-    """Read an input.
-
-    :param name: how the surface names fields: :func:`dotted` or :func:`flag`
-    :param at: the place of the values in a greater input
-    :raises InvalidInput: one line about the first field that is not valid
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as invalid:
-        errors = [{**error, "loc": (*at, *error["loc"])} for error in invalid.errors(include_url=False)]
-        raise InvalidInput(errors, list(model.model_fields), name) from None

@@ -14,7 +14,7 @@ from taskops_provider.services import retention
 from taskops_provider.services.alarms.evaluate import evaluate
 from taskops_provider.services.catalog import first_runs
 from taskops_provider.services.exports import prepare
-from taskops_provider.services.gate import drain
+from taskops_provider.services.gate import advance_drains
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.gate import sweep as gate_sweep
 from taskops_provider.services.index import refresh as index_refresh
@@ -61,7 +61,7 @@ STEPS: tuple[Step | EachStep[Any], ...] = (
     Step("annotate", 0, _annotate),
     EachStep("settle", 0, gate_settle.runs_to_settle, gate_settle.settle_run, "/".join),
     Step("replenishments", 0, execute.advance_replenishments),
-    Step("drain", 0, drain.advance_drains),
+    Step("drain", 0, advance_drains.advance_drains),
     Step("index", 5, _index),
     # messages are sent elsewhere: monitor.sender
     Step("alarms", 0, evaluate),

@@ -259,12 +259,12 @@ def test_a_busy_database_is_told_from_one_that_broke(api, session, monkeypatch):
     """503 means that nothing was done; behind a broken connection nobody knows."""
     from sqlalchemy.exc import OperationalError
 
-    from taskops_provider.api import changing
+    from taskops_provider.api import apply_change
 
     def fails(*_args, **_kwargs):
         raise error
 
-    monkeypatch.setattr(changing, "apply_operation", fails)
+    monkeypatch.setattr(apply_change, "apply_operation", fails)
     error = OperationalError("UPDATE", {}, Exception("database is locked"))
     body = {"targets": ONE}
     assert api.refused(503, "POST", "tasks/pause", json=body) == "the database is busy; nothing was done, try again"

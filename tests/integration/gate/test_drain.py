@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from taskops_provider.models import Workflow
 from taskops_provider.services.catalog import workflows
-from taskops_provider.services.gate import drain
+from taskops_provider.services.gate import advance_drains
 from tests.support.gates import settle
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import ALICE, START, bash, install, later, operate, retail
@@ -33,7 +33,7 @@ def dag(session, dag_id="orders") -> DagModel:
 
 
 def tick(session, now=None) -> bool:
-    changed = drain.advance_drains(session, now or datetime.now(UTC))
+    changed = advance_drains.advance_drains(session, now or datetime.now(UTC))
     session.commit()
     return changed
 

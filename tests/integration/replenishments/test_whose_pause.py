@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from taskops_provider.models import GateInterval, Task, Workflow
 from taskops_provider.services.catalog.tasks import get_task
-from taskops_provider.services.gate import drain, sweep
+from taskops_provider.services.gate import advance_drains, sweep
 from taskops_provider.services.operations.undo import undo
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
 from tests.support.gates import resume_due_tasks
@@ -115,7 +115,7 @@ class TestForeignRuns:
         assert session.scalars(select(Workflow.draining_since)).one() is not None
         world.scheduler.run_to_end("d", "under_way")
         later = datetime.now(UTC) + timedelta(minutes=5)
-        drain.advance_drains(session, later)
+        advance_drains.advance_drains(session, later)
         session.commit()
         assert is_paused(session)
 
@@ -167,7 +167,7 @@ class TestPersonsPauses:
     def test_ours_is_lifted(self, session):
         install(session, [chain("d", "a", "b")])
         operation = operate(session, "pause", "d").operation_id
-        drain.advance_drains(session, datetime.now(UTC))
+        advance_drains.advance_drains(session, datetime.now(UTC))
         session.commit()
         assert is_paused(session)
         undo(session, ALICE, operation)

@@ -27,7 +27,8 @@ from taskops_provider.inputs.operation import (
     Request,
     check_options,
 )
-from taskops_provider.inputs.problems import flag, read
+from taskops_provider.inputs.problems import flag
+from taskops_provider.inputs.reading import read
 from taskops_provider.services.shared.actor import Actor, Everything
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.operations.form import read_change

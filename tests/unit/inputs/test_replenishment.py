@@ -11,7 +11,7 @@ from taskops_provider.domain.cells import CellSelection
 from taskops_provider.domain.operations.targets import Target
 from taskops_provider.domain.replenishment import DailyWindow, IfBusy, Range, ReplenishmentRequest
 from taskops_provider.exceptions import BadInput
-from taskops_provider.inputs import problems
+from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ControlInput, ReplenishmentCreateInput, ReplenishmentInput
 
 LEAST: dict[str, Any] = {"workflows": ["d"], "ranges": [{"from": "2026-01-01", "to": "2026-01-02"}]}
@@ -19,7 +19,7 @@ DAYS = Range(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 23, 59, 59, 
 
 
 def test_the_least_that_is_to_be_said():
-    request = problems.read(ReplenishmentInput, LEAST).request()
+    request = read(ReplenishmentInput, LEAST).request()
     assert request == ReplenishmentRequest(workflows=("d",), ranges=(DAYS,))
 
 
@@ -38,7 +38,7 @@ def test_all_that_can_be_said():
         "reason": "why",
         "if_busy": "refuse",
     }
-    assert problems.read(ReplenishmentCreateInput, said).request(is_selection=True) == ReplenishmentRequest(
+    assert read(ReplenishmentCreateInput, said).request(is_selection=True) == ReplenishmentRequest(
         workflows=("d",),
         tasks=(Target("e", "t"),),
         upstream_depth=1,
@@ -79,16 +79,16 @@ def test_all_that_can_be_said():
 )
 def test_refusals(wrong, line):
     with pytest.raises(BadInput) as refused:
-        problems.read(ReplenishmentInput, LEAST | wrong)
+        read(ReplenishmentInput, LEAST | wrong)
     assert str(refused.value) == line
 
 
 def test_a_plan_waits_for_nobody():
     with pytest.raises(BadInput, match="if_busy: there is no such field; allowed are workflows, tasks, upstream_depth"):
-        problems.read(ReplenishmentInput, LEAST | {"if_busy": "queue"})
+        read(ReplenishmentInput, LEAST | {"if_busy": "queue"})
 
 
 def test_control():
-    assert problems.read(ControlInput, {}) == ControlInput(terminate_instances=False, reason=None)
+    assert read(ControlInput, {}) == ControlInput(terminate_instances=False, reason=None)
     with pytest.raises(BadInput, match="reason has 2,001 characters"):
-        problems.read(ControlInput, {"reason": "x" * 2001})
+        read(ControlInput, {"reason": "x" * 2001})

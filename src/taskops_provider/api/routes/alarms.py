@@ -7,7 +7,7 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query, status
 
-from taskops_provider.api.changing import CHANGING
+from taskops_provider.api.apply_change import CHANGING
 from taskops_provider.api.datamodels.alarms import (
     Alarm,
     Alarms,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, status
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from taskops_provider.api.changing import CHANGING
+from taskops_provider.api.apply_change import CHANGING
 from taskops_provider.api.datamodels.exports import Export, ExportRequest
 from taskops_provider.api.deprecated import OldWordsRoute
 from taskops_provider.api.errors import CHANGE, NOT_FOUND

@@ -8,7 +8,7 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Query
 
-from taskops_provider.api.changing import CHANGING
+from taskops_provider.api.apply_change import CHANGING
 from taskops_provider.api.datamodels.settings import StrictModeChange, StrictModeQuery, StrictModes
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.examples import STRICT_MODE

@@ -8,7 +8,7 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Body, Query
 
-from taskops_provider.api.changing import CHANGING, change
+from taskops_provider.api.apply_change import CHANGING, change
 from taskops_provider.api.datamodels import changes
 from taskops_provider.api.datamodels.changes import WorkflowChange
 from taskops_provider.api.datamodels.graphs import Diagram

@@ -21,7 +21,8 @@ from taskops_provider.cli.times import parse_time
 from taskops_provider.domain.alarms.deliveries import DeliveryState
 from taskops_provider.domain.answers import plain
 from taskops_provider.inputs.alarms.rule import RuleChange, RuleCreate
-from taskops_provider.inputs.problems import naming, read
+from taskops_provider.inputs.problems import naming
+from taskops_provider.inputs.reading import read
 from taskops_provider.services.alarms import rule_changes, rule_test
 from taskops_provider.services.alarms.acknowledge import acknowledge_alarms
 from taskops_provider.services.alarms.answers import DeliveryAnswer, RuleAnswer

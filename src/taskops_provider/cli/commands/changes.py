@@ -15,7 +15,8 @@ from taskops_provider.domain.operations.plan import Plan
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
 from taskops_provider.inputs.operation import Options, Request, check_options
-from taskops_provider.inputs.problems import flag, read
+from taskops_provider.inputs.problems import flag
+from taskops_provider.inputs.reading import read
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.plan import preview_operation
 

@@ -14,7 +14,7 @@ from taskops_provider.domain.zones import parse_zone
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.alarms.fields import Clock, Minutes, RulePart, Zone, one_of
 from taskops_provider.inputs.fields import Between
-from taskops_provider.inputs.problems import read
+from taskops_provider.inputs.reading import read
 
 MAX_DAYS = 31
 MAX_LAST = 100

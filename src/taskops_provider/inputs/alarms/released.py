@@ -11,7 +11,7 @@ from taskops_provider.domain.alarms.deliveries import EMAIL
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.alarms.channel import Channel, ReleasedChannel
 from taskops_provider.inputs.free_text import read_json
-from taskops_provider.inputs.problems import read
+from taskops_provider.inputs.reading import read
 
 _OPTION: Final = "[taskops] alarm_channels"
 

@@ -22,7 +22,7 @@ from taskops_provider.inputs.alarms.follow_up import Escalation, QuietHours, Rep
 from taskops_provider.inputs.alarms.parameters import DueBy, Failed, Parameters, read_parameters
 from taskops_provider.inputs.alarms.recipients import Recipients
 from taskops_provider.inputs.fields import Input, LongText, Name
-from taskops_provider.inputs.problems import read
+from taskops_provider.inputs.reading import read
 
 MAX_NAME_LENGTH = 250
 #: dag_id, task_id, project: which of them a scope needs

@@ -1,6 +1,7 @@
 """The gate's later part: pools, settling the instances that wait in them, notes. All of it is idempotent.
 
-What operations do to existing instances is in ``services.gate.instances``; its functions can be imported from here.
+What operations do to existing instances is in ``services.gate.existing_instances``; its functions can be imported from
+here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from taskops_provider.domain.gate import (
     unselected_note,
 )
 from taskops_provider.domain.states import Downstream, TaskState
-from taskops_provider.services.gate.instances import (
+from taskops_provider.services.gate.existing_instances import (
     count_held,
     count_unfinished,
     gate_unstarted_and_end_started,

@@ -20,7 +20,7 @@ from taskops_provider.adapter.runs import Instance
 from taskops_provider.domain.gate import ANY_TASK, effect_for, effects
 from taskops_provider.domain.states import Downstream
 from taskops_provider.models import GateInterval
-from taskops_provider.services.gate.instances import gate_and_end, gate_unstarted, regate_held, release
+from taskops_provider.services.gate.existing_instances import gate_and_end, gate_unstarted, regate_held, release
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of

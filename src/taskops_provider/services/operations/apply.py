@@ -20,7 +20,7 @@ from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Operation, OperationItem, Owner, Task
 from taskops_provider.services.alarms.owner_notices import notify_owners
 from taskops_provider.services.gate import settle
-from taskops_provider.services.gate.dag_pause import follow_tasks
+from taskops_provider.services.gate.draining import follow_tasks
 from taskops_provider.services.gate.whose_pause import paused_by_people, paused_for_people
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.plan import complete, make_plan, refuse_without_permission

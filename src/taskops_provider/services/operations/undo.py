@@ -21,7 +21,7 @@ from taskops_provider.domain.states import Downstream, TaskState, Verb
 from taskops_provider.exceptions import Conflict, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Owner, Task, Workflow
 from taskops_provider.services.gate import settle
-from taskops_provider.services.gate.dag_pause import follow_tasks
+from taskops_provider.services.gate.draining import follow_tasks
 from taskops_provider.services.gate.whose_pause import pause_for_people, paused_by_people, paused_for_people
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.apply import PAUSED_BEFORE, keep_others_paused

@@ -16,7 +16,8 @@ from taskops_provider.inputs.alarms.follow_up import MAX_REPEATS
 from taskops_provider.inputs.alarms.parameters import DEFAULT_LAST, MAX_DAYS, MAX_LAST, MAX_PERCENT, Failed
 from taskops_provider.inputs.alarms.recipients import Recipients
 from taskops_provider.inputs.alarms.rule import MAX_NAME_LENGTH, Rule, RuleChange, RuleCreate
-from taskops_provider.inputs.problems import naming, read
+from taskops_provider.inputs.problems import naming
+from taskops_provider.inputs.reading import read
 from taskops_provider.services.alarms.rule_changes import check_targets, create_rule, create_rules, update_rule
 from taskops_provider.services.alarms.rules import RuleFilter, editable_rule, list_rules, project_of
 from taskops_provider.www.page_request import PageRequest

@@ -14,7 +14,7 @@ from taskops_provider.domain.text import whole_number
 from taskops_provider.domain.zones import parse_zone
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.operation import SWITCHES, Options, ReasonAndTicket, Request
-from taskops_provider.inputs.problems import read
+from taskops_provider.inputs.reading import read
 from taskops_provider.services.catalog.tasks import matching_targets
 from taskops_provider.services.catalog.workflows import matching_workflows
 from taskops_provider.www.page_request import PageRequest

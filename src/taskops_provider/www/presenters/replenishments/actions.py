@@ -9,6 +9,7 @@ from taskops_provider.domain.operations.limits import MAX_REASON_LENGTH
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.exceptions import Conflict, Forbidden, TaskOpsError
 from taskops_provider.inputs import problems
+from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ControlInput
 from taskops_provider.services.catalog.filters import check_choices
 from taskops_provider.services.replenishments.control import (
@@ -198,7 +199,7 @@ def _endings(active: int) -> list[Ending]:
 
 def _apply(asked: PageRequest, verb: ControlVerb, number: int, *, end_running: bool) -> DialogAnswer:
     values = {"terminate_instances": end_running, "reason": reason_of(asked)}
-    inputs = problems.read(ControlInput, values, name=_label)
+    inputs = read(ControlInput, values, name=_label)
     details = control_replenishment(
         asked.session,
         asked.actor,

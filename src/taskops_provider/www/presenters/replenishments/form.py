@@ -14,6 +14,7 @@ from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs import problems
 from taskops_provider.inputs.free_text import read_object
+from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import MAX_TASKS, MAX_WORKFLOWS, ReplenishmentCreateInput
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.lists import moments
@@ -128,7 +129,7 @@ def _inputs(
         values["tasks"] = [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in targets]
         values["upstream_depth"] = asked.one("upstream") or 0
         values["downstream_depth"] = asked.one("downstream") or 0
-    return problems.read(ReplenishmentCreateInput, values, name=_label)
+    return read(ReplenishmentCreateInput, values, name=_label)
 
 
 def _label(path: problems.Path) -> str:

@@ -12,7 +12,7 @@ from taskops_provider.adapter import audit, dag_state
 from taskops_provider.adapter.moving_runs import dags_with_moving_runs
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services.gate.dag_pause import follow_tasks, stop_draining
+from taskops_provider.services.gate.draining import follow_tasks, stop_draining
 from taskops_provider.services.gate.whose_pause import pause_as_ours, release_foreign
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
