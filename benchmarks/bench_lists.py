@@ -18,9 +18,9 @@ from taskops_provider.services.catalog.filters import TaskFilter, WorkflowFilter
 from taskops_provider.services.catalog.tasks import list_tasks
 from taskops_provider.services.catalog.workflows import list_workflows
 from taskops_provider.services.index import refresh as index_refresh
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 
-ACTOR = Actor("bench", "api", Everything())
+ACTOR = Actor("bench", "api", UnrestrictedPermissions())
 NOW = datetime.now(UTC)
 PAGE = 50
 

@@ -14,9 +14,9 @@ from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Edge, GateInterval, Operation, OperationItem, Owner, Setting, Task
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.plan import preview_operation
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 
-ACTOR = Actor("bench", "cli", Everything())
+ACTOR = Actor("bench", "cli", UnrestrictedPermissions())
 
 
 def pausing() -> Row:

@@ -16,9 +16,9 @@ from taskops_provider.domain.replenishment import Range, ReplenishmentRequest
 from taskops_provider.services.index import refresh as index_refresh
 from taskops_provider.services.replenishments.plan import plan_replenishment
 from taskops_provider.services.replenishments.plan_summary import count_cells
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 
-ACTOR = Actor("bench", "cli", Everything())
+ACTOR = Actor("bench", "cli", UnrestrictedPermissions())
 FIRST = datetime(2016, 1, 1, tzinfo=UTC)
 CYCLES = 87_600
 #: the dry run takes a query for each cycle, so it grows linearly; the whole would take more than a minute

@@ -34,9 +34,9 @@ from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.replenishments.execute import ROUND_SECONDS
 from taskops_provider.services.replenishments.make_runs import INSTANCES_A_TURN
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 
-ACTOR = Actor("bench", "cli", Everything())
+ACTOR = Actor("bench", "cli", UnrestrictedPermissions())
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 REPLENISHMENTS, TASKS, CYCLES = 4, 50, 100
 #: runs of a workflow that execute at a time

@@ -15,7 +15,7 @@ from taskops_provider.services.alarms import rule_changes
 from taskops_provider.services.replenishments import create, plan
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.replenishments.plan import plan_replenishment
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from taskops_provider.services.shared.large_work import AT_ONCE, large_work
 from tests.support.alarming import rule
 from tests.support.api import Api
@@ -82,7 +82,7 @@ def test_one_person_has_so_many_replenishments_under_way(web, session, monkeypat
         session.commit()
     with pytest.raises(Conflict, match="2 of your replenishments have not ended yet"):
         create_replenishment(session, ALICE, asked("orders"), now)
-    create_replenishment(session, Actor("bob", "api", Everything()), asked("orders"), now)
+    create_replenishment(session, Actor("bob", "api", UnrestrictedPermissions()), asked("orders"), now)
 
 
 def test_one_dag_has_so_many_rules(web, session, monkeypatch):

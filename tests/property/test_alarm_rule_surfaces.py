@@ -15,7 +15,7 @@ from taskops_provider.cli.arguments_alarms import RULE
 from taskops_provider.domain.answers import plain
 from taskops_provider.inputs.alarms.rule import Rule, RuleChange, RuleCreate
 from taskops_provider.services.alarms.stored_rules import new_row, rule_of
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.alarms import form
 from taskops_provider.www.urls import Urls
@@ -147,7 +147,7 @@ def from_form(body: dict[str, Any]) -> Rule:
         for name, value in fields(body).items()
         if value not in (None, "", False)
     }
-    asked = PageRequest(args, Actor("ann", "ui", Everything()), None, NOW, Urls("/"))  # type: ignore[arg-type]
+    asked = PageRequest(args, Actor("ann", "ui", UnrestrictedPermissions()), None, NOW, Urls("/"))  # type: ignore[arg-type]
     return RuleCreate.read(form.described_target(asked) | form.described_rule(asked)).rule()
 
 

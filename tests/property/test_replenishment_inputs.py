@@ -18,7 +18,7 @@ from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.replenishment import ReplenishmentRequest
 from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ReplenishmentCreateInput
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.replenishments.form import read_form
 from taskops_provider.www.urls import Urls
@@ -102,7 +102,7 @@ def as_form(said: dict[str, Any]) -> ReplenishmentRequest:
         "reason": [said["reason"]],
         "refuse_busy": ["on"] if said["if_busy"] == "refuse" else [],
     }
-    asked = PageRequest(fields, Actor("ann", "ui", Everything()), None, NOW, Urls("/"))  # type: ignore[arg-type]
+    asked = PageRequest(fields, Actor("ann", "ui", UnrestrictedPermissions()), None, NOW, Urls("/"))  # type: ignore[arg-type]
     # that several were selected is the form's own
     return replace(read_form(asked, Scope.TASK).request, is_selection=False)
 

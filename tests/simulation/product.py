@@ -20,7 +20,7 @@ from taskops_provider.domain.states import Downstream, Verb
 from taskops_provider.exceptions import TaskOpsError
 from taskops_provider.inputs.operation import Options, ReasonAndTicket, Request
 from taskops_provider.models import Operation, Replenishment
-from taskops_provider.monitor.one_by_one import EachStep
+from taskops_provider.monitor.per_item import PerItemStep
 from taskops_provider.monitor.steps import STEPS, Step
 from taskops_provider.services.gate import settle as _settle
 from taskops_provider.services.gate.settle import ensure_pools
@@ -31,7 +31,7 @@ from taskops_provider.services.replenishments import execute as _replenishments
 from taskops_provider.services.replenishments.control import ControlVerb
 from taskops_provider.services.replenishments.control import control_replenishment as _control
 from taskops_provider.services.replenishments.create import create_replenishment
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 
 __all__ = [
     "STEPS",
@@ -48,9 +48,9 @@ __all__ = [
     "undo_operation",
 ]
 
-AnyStep = Step | EachStep[Any]
+AnyStep = Step | PerItemStep[Any]
 
-BOB = Actor("bob", "api", Everything())
+BOB = Actor("bob", "api", UnrestrictedPermissions())
 
 
 def operate(session: Session, verb: str, dag_id: str, task_ids: Sequence[str] | None, options: dict[str, Any]) -> None:

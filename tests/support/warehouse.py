@@ -21,11 +21,11 @@ from taskops_provider.inputs.operation import Options, Request
 from taskops_provider.models import Task
 from taskops_provider.services.index import refresh as index_refresh
 from taskops_provider.services.operations.apply import apply_operation
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from tests.support.airflow_db import write_dags
 
-ALICE = Actor("alice", "cli", Everything())
-BOB = Actor("bob", "api", Everything())
+ALICE = Actor("alice", "cli", UnrestrictedPermissions())
+BOB = Actor("bob", "api", UnrestrictedPermissions())
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -60,22 +60,22 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class DagMarks:
+class ChangeMarkers:
     """What moves when Dags are parsed: the newest version's id and the time of the latest parse."""
 
     newest_version: str | None
     parsed_at: datetime | None
 
 
-def signs(session: Session) -> DagMarks:
-    """Return the present signs. One query; ids of versions are ordered by time."""
+def change_markers(session: Session) -> ChangeMarkers:
+    """Return the present markers. One query; ids of versions are ordered by time."""
     newest = select(DagVersion.id).order_by(DagVersion.id.desc()).limit(1).scalar_subquery()
     parsed = select(func.max(DagModel.last_parsed_time)).scalar_subquery()
     row = session.execute(select(newest, parsed)).one()
-    return DagMarks(str(row[0]) if row[0] else None, row[1])
+    return ChangeMarkers(str(row[0]) if row[0] else None, row[1])
 
 
-def strangers(session: Session, dag_ids: Collection[str] | None = None) -> tuple[set[str], set[str]]:
+def unsynced_dags(session: Session, dag_ids: Collection[str] | None = None) -> tuple[set[str], set[str]]:
     """Compare which Dags there are, and in which bundle, with our workflows. One query, one row per difference.
 
     :returns: (ids of Dags that are new, back or in another bundle, ids of present workflows without a live Dag)

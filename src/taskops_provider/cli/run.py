@@ -23,7 +23,7 @@ from taskops_provider.cli.text import say
 from taskops_provider.exceptions import NotAllowed, OperationPlanChanged, TaskOpsError
 from taskops_provider.inputs.problems import flag
 from taskops_provider.services.health import require_tables
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 
 Handler = Callable[[Namespace], int | None]
 Command = Callable[[Namespace], None]
@@ -62,7 +62,7 @@ def opened() -> Iterator[Work]:
         require_tables(session)
         # what was read so far must not pin the snapshot that the use case sees
         session.rollback()
-        yield Work(session, Actor(user_name(), "cli", Everything()), datetime.now(UTC))
+        yield Work(session, Actor(user_name(), "cli", UnrestrictedPermissions()), datetime.now(UTC))
 
 
 def user_name() -> str:

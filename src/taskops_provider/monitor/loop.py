@@ -13,7 +13,7 @@ from airflow.utils.session import create_session
 
 from taskops_provider.monitor import lease
 from taskops_provider.monitor.leased import LeasedLoop, first_line
-from taskops_provider.monitor.one_by_one import EachStep, OneByOne
+from taskops_provider.monitor.per_item import PerItemRunner, PerItemStep
 from taskops_provider.monitor.steps import STEPS, Step
 
 log = logging.getLogger(__name__)
@@ -23,32 +23,32 @@ LONGEST_WAIT = 60.0
 
 
 @dataclass
-class _Plan:
+class _StepSchedule:
     """When a step is due, and how it fares."""
 
-    step: Step | EachStep[Any]
+    step: Step | PerItemStep[Any]
     #: ``time.monotonic()`` of the next time
     due: float = 0.0
     failures: int = 0
     last_error: str | None = None
-    one_by_one: OneByOne[Any] | None = None
+    runner: PerItemRunner[Any] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.step, EachStep):
-            self.one_by_one = OneByOne(self.step)
+        if isinstance(self.step, PerItemStep):
+            self.runner = PerItemRunner(self.step)
 
     def run(self, now: datetime) -> bool:
         """Run the step, in a transaction or several; tell whether it did anything."""
         if isinstance(self.step, Step):
             with create_session(scoped=False) as session:
                 return bool(self.step.do(session, now))
-        return self.one_by_one is not None and self.one_by_one.run(now)
+        return self.runner is not None and self.runner.run(now)
 
     def trouble(self) -> str | None:
         """What is wrong with it at present, in a line."""
         if self.failures:
             return self.last_error
-        return (self.one_by_one.told() or None) if self.one_by_one else None
+        return (self.runner.trouble() or None) if self.runner else None
 
 
 class Monitor(LeasedLoop):
@@ -60,11 +60,11 @@ class Monitor(LeasedLoop):
     def __init__(
         self,
         interval: float | None = None,
-        steps: Sequence[Step | EachStep[Any]] = STEPS,
+        steps: Sequence[Step | PerItemStep[Any]] = STEPS,
         holder: str | None = None,
     ):
         super().__init__(interval, holder)
-        self._plans = [_Plan(step) for step in steps]
+        self._schedules = [_StepSchedule(step) for step in steps]
         self._status = "started"
 
     @property
@@ -76,45 +76,47 @@ class Monitor(LeasedLoop):
         """Run the steps that are due."""
         started = time.perf_counter()
         did: list[str] = []
-        for plan in self._plans:
-            if plan.due > time.monotonic():
+        for schedule in self._schedules:
+            if schedule.due > time.monotonic():
                 continue
             # a long step must not lose the lease for those behind it
             if not self.renewed_in_time(now):
                 return False
-            if self._run(plan, now):
-                did.append(plan.step.name)
+            if self._run(schedule, now):
+                did.append(schedule.step.name)
         self._status = self._told(did, time.perf_counter() - started)
         return True
 
-    def _run(self, plan: _Plan, now: datetime | None) -> bool:
+    def _run(self, schedule: _StepSchedule, now: datetime | None) -> bool:
         """Run a step in a transaction of its own; tell whether it did anything. Never raises."""
-        step = plan.step
-        plan.due = time.monotonic() + step.every
+        step = schedule.step
+        schedule.due = time.monotonic() + step.every
         try:
-            did = plan.run(now or datetime.now(UTC))
+            did = schedule.run(now or datetime.now(UTC))
         except Exception as error:
-            self._failed(plan, error)
+            self._failed(schedule, error)
             return False
-        if plan.failures:
-            log.info("The TaskOps monitor's step %s works again after %d failures", step.name, plan.failures)
-            plan.failures, plan.last_error = 0, None
+        if schedule.failures:
+            log.info("The TaskOps monitor's step %s works again after %d failures", step.name, schedule.failures)
+            schedule.failures, schedule.last_error = 0, None
         return did
 
-    def _failed(self, plan: _Plan, error: Exception) -> None:
+    def _failed(self, schedule: _StepSchedule, error: Exception) -> None:
         """Put the step off, for longer each time; log the error once, with where it came from."""
-        plan.failures += 1
-        wait = max(plan.step.every, self.interval) * 2 ** min(plan.failures - 1, 10)
-        plan.due = time.monotonic() + max(min(wait, LONGEST_WAIT), plan.step.every)
+        schedule.failures += 1
+        wait = max(schedule.step.every, self.interval) * 2 ** min(schedule.failures - 1, 10)
+        schedule.due = time.monotonic() + max(min(wait, LONGEST_WAIT), schedule.step.every)
         line = first_line(error)
-        if line != plan.last_error:
+        if line != schedule.last_error:
             log.error(
-                "The TaskOps monitor's step %s failed and is tried again: %s", plan.step.name, line, exc_info=True
+                "The TaskOps monitor's step %s failed and is tried again: %s", schedule.step.name, line, exc_info=True
             )
-        plan.last_error = line
+        schedule.last_error = line
 
     def _told(self, did: list[str], seconds: float) -> str:
-        failing = [f"{plan.step.name}: {trouble}" for plan in self._plans if (trouble := plan.trouble())]
+        failing = [
+            f"{schedule.step.name}: {trouble}" for schedule in self._schedules if (trouble := schedule.trouble())
+        ]
         told = f"last round took {seconds:.2f} s"
         if did:
             told += f", did {', '.join(did)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from taskops_provider.monitor.one_by_one import EachStep
+from taskops_provider.monitor.per_item import PerItemStep
 from taskops_provider.services import retention
 from taskops_provider.services.alarms.evaluate import evaluate
 from taskops_provider.services.catalog import first_runs
@@ -53,13 +53,13 @@ def _annotate(session: Session, now: datetime) -> bool:
 
 
 #: in this order: what runs first sees to what the later ones need
-STEPS: tuple[Step | EachStep[Any], ...] = (
+STEPS: tuple[Step | PerItemStep[Any], ...] = (
     # 0 slots is what keeps gated instances from executing, so a pool that someone changed is mended soon
     Step("pools", 10, _pools),
-    EachStep("resume", 0, resume.due_dags, resume.resume_dag, str),
-    EachStep("sweep", 5, gate_sweep.dags_to_sweep, gate_sweep.sweep_dag, str),
+    PerItemStep("resume", 0, resume.due_dags, resume.resume_dag, str),
+    PerItemStep("sweep", 5, gate_sweep.dags_to_sweep, gate_sweep.sweep_dag, str),
     Step("annotate", 0, _annotate),
-    EachStep("settle", 0, gate_settle.runs_to_settle, gate_settle.settle_run, "/".join),
+    PerItemStep("settle", 0, gate_settle.runs_to_settle, gate_settle.settle_run, "/".join),
     Step("replenishments", 0, execute.advance_replenishments),
     Step("drain", 0, advance_drains.advance_drains),
     Step("index", 5, _index),

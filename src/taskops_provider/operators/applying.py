@@ -29,7 +29,7 @@ class Change(Protocol):
     def __call__(self, **options: Any) -> ChangeJson: ...
 
 
-class Applying:
+class PreviewThenApply:
     """One change, from the preview to the answer.
 
     :param change: sends it; takes ``dry_run`` and ``plan_hash``

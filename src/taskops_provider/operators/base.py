@@ -15,7 +15,7 @@ from taskops_provider.domain.states import Verb
 from taskops_provider.hooks.answers import ChangeJson
 from taskops_provider.hooks.targets import TaskTargets, task_targets, tasks_of_dag, workflow_targets
 from taskops_provider.hooks.taskops import TaskOpsHook
-from taskops_provider.operators.applying import Applying
+from taskops_provider.operators.applying import PreviewThenApply
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -114,7 +114,7 @@ class ChangeTasksOperator(BaseOperator):
             change = partial(self.hook.change_workflows, self.verb, [t["dag_id"] for t in targets], **options)
         else:
             change = partial(self.hook.change_tasks, self.verb, targets, **options)
-        return Applying(
+        return PreviewThenApply(
             self.verb,
             change,
             self.hook.get_tasks,

@@ -20,13 +20,13 @@ _CARRIER_IS_RUNS = "_taskops_carrier"
 _works = True
 
 
-def decorate(ti: Any, dag_run: Any) -> None:
+def set_airflow_defaults(ti: Any, dag_run: Any) -> None:
     """Set the display name and the trace context of an instance that is being created. Never raises."""
     global _works
     if not _works:
         return
     try:
-        _decorate(ti, dag_run)
+        _set_airflow_defaults(ti, dag_run)
     except Exception as error:
         _works = False
         log.warning(
@@ -37,17 +37,17 @@ def decorate(ti: Any, dag_run: Any) -> None:
         )
 
 
-def _decorate(ti: Any, dag_run: Any) -> None:
+def _set_airflow_defaults(ti: Any, dag_run: Any) -> None:
     task = ti.task
     if task is None or "context_carrier" in ti.__dict__:
         return
     # Values for the INSERT alone: nobody listens to the attributes of an instance that is being created, and telling
     # them takes longer than all the rest of this hook.
     set_committed_value(ti, "_task_display_property_value", task.task_display_name)
-    set_committed_value(ti, "context_carrier", _carrier(dag_run))
+    set_committed_value(ti, "context_carrier", _trace_context(dag_run))
 
 
-def _carrier(dag_run: Any) -> Any:
+def _trace_context(dag_run: Any) -> Any:
     """Return the trace context of a new instance of a run.
 
     Without tracing Airflow makes it the run's own, each time at the price of half an instance: ask it once.

@@ -27,7 +27,7 @@ from taskops_provider.domain.gate import (
     effects,
 )
 from taskops_provider.domain.states import Downstream
-from taskops_provider.policies.decoration import decorate
+from taskops_provider.policies.decoration import set_airflow_defaults
 from taskops_provider.policies.foreign import is_foreign
 from taskops_provider.policies.replenished import Parts, parts_in
 
@@ -55,7 +55,7 @@ def apply(ti: Any, dag_run: Any) -> None:
         if ti.map_index >= 0:
             _memo(dag_run).pools[ti.task_id] = ti.pool
         return
-    decorate(ti, dag_run)
+    set_airflow_defaults(ti, dag_run)
     memo = _memo(dag_run)
     if not _in_force(dag_run, memo) and not memo.pools:
         return  # nothing of this Dag is gated: the common case, to be cheap

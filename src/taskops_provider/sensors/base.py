@@ -14,10 +14,10 @@ from taskops_provider.hooks.taskops import TaskOpsHook
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from taskops_provider.triggers.base import LookingTrigger
+    from taskops_provider.triggers.base import PollingTrigger
 
 
-class LookingSensor(BaseSensorOperator):
+class PollingSensor(BaseSensorOperator):
     """Looks in ``poke``, which raises what is bad input and returns what is pushed as XCom.
 
     :param taskops_conn_id: the connection to Airflow's API server (templated)
@@ -43,7 +43,7 @@ class LookingSensor(BaseSensorOperator):
         return TaskOpsHook(self.taskops_conn_id)
 
     @abstractmethod
-    def trigger(self, **common: Any) -> LookingTrigger:
+    def trigger(self, **common: Any) -> PollingTrigger:
         """The trigger that waits for the same.
 
         :param common: arguments that every trigger has

@@ -9,14 +9,14 @@ from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from taskops_provider.hooks.progress import check, told
-from taskops_provider.sensors.base import LookingSensor
+from taskops_provider.sensors.base import PollingSensor
 from taskops_provider.triggers.replenishment import ReplenishmentTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ReplenishmentSensor(LookingSensor):
+class ReplenishmentSensor(PollingSensor):
     """Wait until a replenishment is over; fail unless every cell succeeded.
 
     :param replenishment_id: its number (templated)

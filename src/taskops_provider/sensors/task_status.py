@@ -11,14 +11,14 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from taskops_provider.domain.states import TaskStatus
 from taskops_provider.hooks.errors import RequestRefused
 from taskops_provider.hooks.targets import TaskTargets, task_targets, tasks_of_dag
-from taskops_provider.sensors.base import LookingSensor
+from taskops_provider.sensors.base import PollingSensor
 from taskops_provider.triggers.task_status import TaskStatusTrigger, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class TaskStatusSensor(LookingSensor):
+class TaskStatusSensor(PollingSensor):
     """Wait until all of some tasks show one of the statuses.
 
     Name the tasks as ``external_dag_id`` with ``external_task_ids``, or as ``targets``.

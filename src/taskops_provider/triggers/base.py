@@ -14,7 +14,7 @@ from taskops_provider.hooks.errors import TaskOpsHookError
 from taskops_provider.hooks.taskops_async import TaskOpsAsyncHook
 
 
-class LookingTrigger(BaseTrigger):
+class PollingTrigger(BaseTrigger):
     """Look every ``poke_interval`` seconds until there is an event.
 
     Where looking fails the event is ``{"status": "error", "message": ..., "permanent": ...}``.

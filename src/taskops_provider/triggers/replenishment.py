@@ -9,10 +9,10 @@ from airflow.triggers.base import TriggerEvent
 from taskops_provider.domain.answers import Json
 from taskops_provider.hooks.progress import told
 from taskops_provider.hooks.taskops_async import TaskOpsAsyncHook
-from taskops_provider.triggers.base import LookingTrigger
+from taskops_provider.triggers.base import PollingTrigger
 
 
-class ReplenishmentTrigger(LookingTrigger):
+class ReplenishmentTrigger(PollingTrigger):
     """Look at a replenishment every ``poke_interval`` seconds until it is over; log its progress.
 
     The event is ``{"status": "over", "replenishment": {...}}``, or an error's.

@@ -10,10 +10,10 @@ from airflow.triggers.base import TriggerEvent
 from taskops_provider.domain.answers import Json
 from taskops_provider.hooks.answers import TaskJson
 from taskops_provider.hooks.taskops_async import TaskOpsAsyncHook
-from taskops_provider.triggers.base import LookingTrigger
+from taskops_provider.triggers.base import PollingTrigger
 
 
-class TaskStatusTrigger(LookingTrigger):
+class TaskStatusTrigger(PollingTrigger):
     """Look at tasks every ``poke_interval`` seconds until all have one of the statuses.
 
     The event is ``{"status": "success", "tasks": [...]}`` with ``dag_id, task_id, status`` each, or an error's.

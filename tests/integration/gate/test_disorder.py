@@ -266,7 +266,7 @@ def test_a_real_retry_after_a_clear_is_not_taken_for_a_waiting_one(session):
 
 def test_decoration_that_fails_lets_runs_be_created_and_gated(session, monkeypatch, caplog):
     monkeypatch.setattr(decoration, "_works", True)
-    monkeypatch.setattr(decoration, "_decorate", lambda ti, run: ti.a_name_that_is_gone)
+    monkeypatch.setattr(decoration, "_set_airflow_defaults", lambda ti, run: ti.a_name_that_is_gone)
     with DAG("d", schedule=None) as dag:
         task("g") >> task("after")
     write_dags([dag], session)

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from taskops_provider.models import GateInterval, Task
 from taskops_provider.monitor.loop import Monitor
-from taskops_provider.monitor.one_by_one import EachStep
+from taskops_provider.monitor.per_item import PerItemStep
 from taskops_provider.monitor.steps import STEPS
 from taskops_provider.services.gate import sweep
 from taskops_provider.services.operations.undo import undo
@@ -228,7 +228,7 @@ def test_a_dag_that_cannot_be_read_is_set_aside_and_stops_nobody(session, caplog
     session.execute(update(SerializedDagModel).where(SerializedDagModel.dag_id == "bad").values(_data={"dag": 1}))
     session.commit()
     step = STEP["settle"]
-    assert isinstance(step, EachStep)
+    assert isinstance(step, PerItemStep)
     monitor = Monitor(interval=0, steps=[step])
     for _ in range(3):
         assert monitor.run_once()

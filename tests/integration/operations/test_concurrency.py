@@ -105,7 +105,7 @@ from taskops_provider.services.operations import apply as operations
 from taskops_provider.inputs.operation import Request
 from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from airflow import settings
 
 real = operations.record_items
@@ -115,7 +115,8 @@ def stop_before_the_items(*args):
 operations.record_items = stop_before_the_items
 targets = tuple(Target(f"dag_{d}", f"task_{t}") for d in range(20) for t in range(500))
 with settings.NonScopedSession() as session:
-    operations.apply_operation(session, Actor("x", "cli", Everything()), Request(Verb.PAUSE, Scope.TASK, targets))
+    actor = Actor("x", "cli", UnrestrictedPermissions())
+    operations.apply_operation(session, actor, Request(Verb.PAUSE, Scope.TASK, targets))
     session.commit()
 """
 

@@ -16,7 +16,7 @@ from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.exports import prepare as export_prepare
 from taskops_provider.services.exports import request
 from taskops_provider.services.operations import strict_mode_setting, undo
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from tests.support import rows
 from tests.support.apps import READER, READERS_DAG, WebApp, web_app
 from tests.support.pages import cells, get, plain, problems
@@ -112,7 +112,7 @@ def test_operations_of_a_future_version_have_words_as_well(web: WebApp, warehous
 def many(warehouse: Session) -> None:
     operate(warehouse, "pause", "orders.clean", ticket="OPS-17")
     operate(warehouse, "pause", "sales.sum", actor=BOB, ticket="100%")
-    operate(warehouse, "start", "orders.extract", actor=Actor("carol", "ui", Everything()))
+    operate(warehouse, "start", "orders.extract", actor=Actor("carol", "ui", UnrestrictedPermissions()))
     operate(warehouse, "offline", "mart.build", "report.send")
     base = datetime(2026, 3, 1, 12, tzinfo=UTC)
     for number, operation in enumerate(warehouse.scalars(select(Operation).order_by(Operation.id))):
@@ -322,7 +322,9 @@ def test_names_of_dags_that_one_may_not_read_are_nowhere(warehouse: Session) -> 
 
 def ask(session: Session, name: str = "op") -> tuple[int, int]:
     """A person asks for a download: (number of the export, of its record)."""
-    made = request.request_export(session, Actor(name, "ui", Everything()), TaskFilter(), "csv", datetime.now(UTC))
+    made = request.request_export(
+        session, Actor(name, "ui", UnrestrictedPermissions()), TaskFilter(), "csv", datetime.now(UTC)
+    )
     session.commit()
     return made.export_id, made.operation_id
 

@@ -17,7 +17,7 @@ from taskops_provider.services.catalog.folders import MOST_AT_ONCE, find_folders
 from taskops_provider.services.catalog.owners import find_owners
 from taskops_provider.services.catalog.runs import LAST, run_history
 from taskops_provider.services.details import workflow_details
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from tests.support import rows
 from tests.support.api import Api
 from tests.support.apps import READER, READERS_DAG, WebApp, web_app
@@ -354,7 +354,7 @@ def test_users_of_airflow_are_named_to_who_may_see_them(fab: WebApp, filled: Ses
 
 def test_owners_that_begin_with_what_is_typed_come_first(session: Session) -> None:
     rows.write([Flow("f", owners=("joanna", "ann", "Anna", "dan", "an_%"))], session)
-    actor = Actor("a", "ui", Everything())
+    actor = Actor("a", "ui", UnrestrictedPermissions())
     assert find_owners(session, actor, "an", users=False).values == ("an_%", "ann", "Anna", "dan", "joanna")
     assert find_owners(session, actor, "_%", users=False).values == ("an_%",)
     session.execute(delete(Owner).where(Owner.owner == "dan"))

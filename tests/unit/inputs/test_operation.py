@@ -29,7 +29,7 @@ from taskops_provider.inputs.operation import (
 )
 from taskops_provider.inputs.problems import flag
 from taskops_provider.inputs.reading import read
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.operations.form import read_change
 from taskops_provider.www.urls import Urls
@@ -93,7 +93,7 @@ def by_form(verb: Verb, targets: list[Target], chosen: dict[str, Any]) -> Reques
             fields[name] = ["on"]
         else:
             fields[name] = [value.isoformat() if isinstance(value, datetime) else value]
-    asked = PageRequest(fields, Actor("ann", "ui", Everything()), None, NOW, Urls("/"))  # type: ignore[arg-type]
+    asked = PageRequest(fields, Actor("ann", "ui", UnrestrictedPermissions()), None, NOW, Urls("/"))  # type: ignore[arg-type]
     return read_change(asked, Scope.TASK, verb).request
 
 

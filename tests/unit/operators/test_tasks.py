@@ -30,7 +30,7 @@ from taskops_provider.hooks.errors import (
     TargetsRefused,
 )
 from taskops_provider.hooks.taskops import TaskOpsHook
-from taskops_provider.operators.applying import Applying
+from taskops_provider.operators.applying import PreviewThenApply
 from taskops_provider.operators.tasks import (
     OfflineTasksOperator,
     PauseTasksOperator,
@@ -161,7 +161,7 @@ def test_the_log_says_who_is_told(server, caplog, notified, line):
     change = partial(hook.change_tasks, "pause", [("sales", "load")], notify_owners=True)
     kind = {"whole_workflows": False, "fail_on_refused": True, "tried_before": False, "reason": BY, "where": "here"}
     with caplog.at_level("INFO"):
-        Applying(Verb.PAUSE, change, hook.get_tasks, log=logging.getLogger("told"), **kind).run()
+        PreviewThenApply(Verb.PAUSE, change, hook.get_tasks, log=logging.getLogger("told"), **kind).run()
     assert [one.getMessage() for one in caplog.records if one.name == "told"][1:] == [f"pause: owners told: {line}"]
 
 

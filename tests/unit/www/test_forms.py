@@ -10,7 +10,7 @@ import pytest
 from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Downstream, Verb
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.operations.form import operation_id_of, read_change
 from taskops_provider.www.presenters.verbs import WORDS
@@ -21,7 +21,7 @@ NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
 
 def asked(**fields: Any) -> PageRequest:
     args = {name: value if isinstance(value, list) else [value] for name, value in fields.items()}
-    return PageRequest(args, Actor("ann", "ui", Everything()), None, NOW, Urls("/"))  # type: ignore[arg-type]
+    return PageRequest(args, Actor("ann", "ui", UnrestrictedPermissions()), None, NOW, Urls("/"))  # type: ignore[arg-type]
 
 
 def read(verb: Verb = Verb.PAUSE, scope: Scope = Scope.TASK, **fields: Any):

@@ -28,7 +28,7 @@ from taskops_provider.models import AlarmDelivery, AlarmRule
 from taskops_provider.notifications.outcome import MaybeSent, Refused
 from taskops_provider.services.alarms.channels import released_channels
 from taskops_provider.services.alarms.stored_rules import rule_of
-from taskops_provider.services.shared.told_errors import line_of
+from taskops_provider.services.shared.public_errors import public_error_line
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ def _send(delivery: Delivery) -> DeliveryOutcome:
         return DeliveryOutcome(DeliveryState.WAITING, _one_line(error))
     except Exception as error:
         log.warning("TaskOps could not send message %s: %s: %s", delivery.id, type(error).__name__, _one_line(error))
-        return DeliveryOutcome(DeliveryState.WAITING, line_of(error), is_down=True)
+        return DeliveryOutcome(DeliveryState.WAITING, public_error_line(error), is_down=True)
     return DeliveryOutcome(DeliveryState.SENT)
 
 

@@ -23,7 +23,7 @@ from taskops_provider.services.exports.filters import task_filter, workflow_filt
 from taskops_provider.services.exports.formats import Writer
 from taskops_provider.services.exports.store import delete_pieces, write_piece
 from taskops_provider.services.shared.actor import Actor
-from taskops_provider.services.shared.told_errors import line_of
+from taskops_provider.services.shared.public_errors import public_error_line
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _next_piece(session: Session, export: Export, now: datetime) -> None:
 
 
 def _next_rows(session: Session, export: Export, now: datetime) -> Sequence[TaskRow] | Sequence[WorkflowRow]:
-    actor = Actor(export.actor, "monitor", _AsWhenAsked(export.readable))
+    actor = Actor(export.actor, "monitor", _PermissionsAtRequest(export.readable))
     after = export.last_dag_id
     if export.kind == "tasks":
         behind = None if after is None else (after, export.last_task_id or "")
@@ -116,7 +116,7 @@ def _finish(session: Session, export: Export, now: datetime) -> None:
 
 def _fail(export: Export, error: Exception, now: datetime) -> None:
     export.state, export.finished_at = "failed", now
-    export.error = line_of(error)
+    export.error = public_error_line(error)
 
 
 def _delete_old(session: Session, now: datetime) -> bool:
@@ -137,7 +137,7 @@ def _delete_old(session: Session, now: datetime) -> bool:
     return bool(old)
 
 
-class _AsWhenAsked:
+class _PermissionsAtRequest:
     """The permissions of who asked, at the time of asking: to read."""
 
     def __init__(self, readable: Collection[str] | None):

@@ -32,7 +32,7 @@ WATCHED_FOR = timedelta(seconds=60)
 def dags_to_sweep(session: Session, now: datetime) -> list[str]:
     """Return the Dags that need repair, and go on with watching. A constant number of queries. The caller commits."""
     held = held_tasks(session)
-    unjustified = {pair[0] for pair in held - _held_by_open(session, held)}
+    unjustified = {pair[0] for pair in held - _held_by_open_interval(session, held)}
     watched = session.scalar(select(GateInterval.id).where(GateInterval.seen_run_id.is_not(None)).limit(1))
     if watched is None:
         return sorted(unjustified)
@@ -49,10 +49,10 @@ def sweep_dag(session: Session, dag_id: str, now: datetime) -> int:
     """Repair a Dag; return how many instances. The caller commits: a Dag is one short transaction."""
     take_writer_lock(session, MONITOR.name)
     dag_state.lock_runs_and_dags(session, [dag_id])
-    return _let_go_unjustified(session, dag_id) + _gate_missed(session, dag_id, now)
+    return _release_unjustified(session, dag_id) + _gate_missed(session, dag_id, now)
 
 
-def _held_by_open(session: Session, pairs: Collection[TaskKey]) -> set[TaskKey]:
+def _held_by_open_interval(session: Session, pairs: Collection[TaskKey]) -> set[TaskKey]:
     """Those of the tasks that an open interval of their own holds."""
     found: set[TaskKey] = set()
     for chunk in chunks(pairs):
@@ -65,10 +65,10 @@ def _held_by_open(session: Session, pairs: Collection[TaskKey]) -> set[TaskKey]:
     return found
 
 
-def _let_go_unjustified(session: Session, dag_id: str) -> int:
+def _release_unjustified(session: Session, dag_id: str) -> int:
     """Held instances of tasks that nothing holds go the way that the newest interval says."""
     held = {pair for pair in held_tasks(session) if pair[0] == dag_id}
-    unjustified = held - _held_by_open(session, held)
+    unjustified = held - _held_by_open_interval(session, held)
     if not unjustified:
         return 0
     in_force = effects(

@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dags as airflow_dags
-from taskops_provider.adapter.dags import DagMarks
+from taskops_provider.adapter.dags import ChangeMarkers
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.services.index import found as index_found
 from taskops_provider.services.index import stored as index_stored
@@ -53,10 +53,10 @@ class IndexChange:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Differences:
     """What a refresh has to do."""
 
-    signs: DagMarks
+    markers: ChangeMarkers
     mark: Watermark
     #: whether every Dag was compared
     complete: bool
@@ -84,51 +84,55 @@ def refresh(
     :param force: make the rows anew also where the serialized Dag is the one they were made from
     """
     started = time.perf_counter()
-    look = _look(session, now, dag_ids, thorough, force)
+    differences = _find_differences(session, now, dag_ids, thorough, force)
     change = IndexChange()
-    if look.changed or look.gone:
+    if differences.changed or differences.gone:
         take_writer_lock(session, "index")
         # another process may have done it meanwhile
-        look = _look(session, now, dag_ids, thorough, force)
-        change = _bring_up_to_date(session, look, now)
+        differences = _find_differences(session, now, dag_ids, thorough, force)
+        change = _bring_up_to_date(session, differences, now)
     if dag_ids is None:
-        _note(session, now, look, wrote=bool(change))
+        _note(session, now, differences, wrote=bool(change))
     return replace(change, seconds=time.perf_counter() - started)
 
 
-def _look(session: Session, now: datetime, dag_ids: Collection[str] | None, thorough: bool, force: bool) -> _Look:
+def _find_differences(
+    session: Session, now: datetime, dag_ids: Collection[str] | None, thorough: bool, force: bool
+) -> _Differences:
     """Find out which workflows differ from their Dags."""
-    # The signs first: what is parsed after they were read is seen now or by the next refresh, never missed.
-    signs = airflow_dags.signs(session)
+    # The markers first: what is parsed after they were read is seen now or by the next refresh, never missed.
+    markers = airflow_dags.change_markers(session)
     mark = index_watermark.read(session)
     force = force or (dag_ids is None and not mark.is_current)
-    complete = thorough or force or dag_ids is not None or mark.compares_all(now, signs)
+    complete = thorough or force or dag_ids is not None or mark.compares_all(now, markers)
     changed: set[str] = set()
     gone: set[str] = set()
     for some in _batches(dag_ids):
-        strangers, lost = airflow_dags.strangers(session, some)
-        changed |= strangers
+        unsynced, lost = airflow_dags.unsynced_dags(session, some)
+        changed |= unsynced
         gone |= lost
         if force:
             changed |= airflow_dags.live_dag_ids(session, some)
         elif complete:
             changed |= airflow_dags.outdated(session, dag_ids=some)
-        elif since := mark.parsed_since(signs):
+        elif since := mark.parsed_since(markers):
             changed |= airflow_dags.outdated(session, parsed_since=since)
-    return _Look(signs, mark, complete, changed, gone)
+    return _Differences(markers, mark, complete, changed, gone)
 
 
-def _note(session: Session, now: datetime, look: _Look, *, wrote: bool) -> None:
-    if wrote or look.complete or look.mark.is_due(now):
-        index_watermark.write(session, now, look.signs, now if look.complete else look.mark.compared_at)
+def _note(session: Session, now: datetime, differences: _Differences, *, wrote: bool) -> None:
+    if wrote or differences.complete or differences.mark.is_due(now):
+        index_watermark.write(
+            session, now, differences.markers, now if differences.complete else differences.mark.compared_at
+        )
 
 
-def _bring_up_to_date(session: Session, look: _Look, now: datetime) -> IndexChange:
-    gone = sorted(look.gone)
+def _bring_up_to_date(session: Session, differences: _Differences, now: datetime) -> IndexChange:
+    gone = sorted(differences.gone)
     index_write.mark_gone(session, gone)
     total = IndexChange(workflows_gone=len(gone))
     resolvers = Resolvers()
-    for chunk in chunks(sorted(look.changed), CHUNK):
+    for chunk in chunks(sorted(differences.changed), CHUNK):
         total = _add(total, _index(session, chunk, resolvers, now))
     # objects that the caller loaded before do not know what was written past them
     session.expire_all()

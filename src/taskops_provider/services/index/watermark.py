@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.dags import DagMarks
+from taskops_provider.adapter.dags import ChangeMarkers
 from taskops_provider.models import Setting
 from taskops_provider.services.index import resolvers
 from taskops_provider.services.shared.watermarks import write_watermark
@@ -23,7 +23,7 @@ _FORMAT = 1
 
 #: the time of refresh is written this often while nothing changes
 _WRITE_EVERY = timedelta(seconds=60)
-#: every Dag is compared this often, whatever the signs say
+#: every Dag is compared this often, whatever the markers say
 _COMPARE_ALL_EVERY = timedelta(minutes=5)
 #: dag-processors write what they parsed some time after the time they note for it, and their clocks differ
 _MARGIN = timedelta(seconds=60)
@@ -33,7 +33,7 @@ _MARGIN = timedelta(seconds=60)
 class Watermark:
     """What was seen, and when (``None`` or empty: never)."""
 
-    signs: DagMarks
+    markers: ChangeMarkers
     #: when all Dags were last compared
     compared_at: datetime | None
     #: how the index was made
@@ -45,17 +45,17 @@ class Watermark:
         """Whether the index was made as this code and configuration would make it."""
         return self.made_by == _made_by()
 
-    def compares_all(self, now: datetime, seen: DagMarks) -> bool:
+    def compares_all(self, now: datetime, seen: ChangeMarkers) -> bool:
         """Tell whether this refresh has to compare every Dag: a new version, or it is time again."""
         return (
-            not _within(self.compared_at, now, _COMPARE_ALL_EVERY) or seen.newest_version != self.signs.newest_version
+            not _within(self.compared_at, now, _COMPARE_ALL_EVERY) or seen.newest_version != self.markers.newest_version
         )
 
-    def parsed_since(self, seen: DagMarks) -> datetime | None:
+    def parsed_since(self, seen: ChangeMarkers) -> datetime | None:
         """Return since when Dags were parsed that this refresh has to compare; None where none was."""
-        if seen.parsed_at is None or seen.parsed_at == self.signs.parsed_at:
+        if seen.parsed_at is None or seen.parsed_at == self.markers.parsed_at:
             return None
-        return (self.signs.parsed_at or seen.parsed_at) - _MARGIN
+        return (self.markers.parsed_at or seen.parsed_at) - _MARGIN
 
     def is_due(self, now: datetime) -> bool:
         """Tell whether the time of refresh is old enough to be written anew."""
@@ -70,14 +70,14 @@ def read(session: Session) -> Watermark:
     values = {row.name: row.value for row in rows}
     seen = json.loads(values.get(_WATERMARK, "{}"))
     return Watermark(
-        signs=DagMarks(seen.get("newest_version"), _time(seen.get("parsed_at"))),
+        markers=ChangeMarkers(seen.get("newest_version"), _time(seen.get("parsed_at"))),
         compared_at=_time(seen.get("compared_at")),
         made_by=seen.get("made_by", ""),
         refreshed_at=_time(values.get(REFRESHED_AT)),
     )
 
 
-def write(session: Session, now: datetime, seen: DagMarks, compared_at: datetime | None) -> None:
+def write(session: Session, now: datetime, seen: ChangeMarkers, compared_at: datetime | None) -> None:
     """Note that the index agreed with Airflow at ``now``."""
     write_watermark(session, REFRESHED_AT, now.isoformat(), "index", now)
     noted = {

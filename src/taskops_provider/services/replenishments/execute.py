@@ -43,7 +43,7 @@ from taskops_provider.services.replenishments.settle_runs import parts_to_settle
 from taskops_provider.services.replenishments.waking import heed_pauses, let_sleep, may_go_on
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
-from taskops_provider.services.shared.told_errors import cause_of
+from taskops_provider.services.shared.public_errors import public_cause
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def _in_transaction(session: Session, waits: list[str] | None, act: Callable[[],
         session.rollback()
         log.warning("A replenishment cannot go on: %s: %s", type(error).__name__, " ".join(str(error).split())[:500])
         if waits is not None:
-            waits.append(cause_of(error))
+            waits.append(public_cause(error))
         return None
     return did
 

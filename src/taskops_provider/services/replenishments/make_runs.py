@@ -26,7 +26,7 @@ from taskops_provider.services.replenishments.run_rows import (
     set_cells_of_runs,
 )
 from taskops_provider.services.replenishments.waking import may_go_on
-from taskops_provider.services.shared.told_errors import cause_of
+from taskops_provider.services.shared.public_errors import public_cause
 
 if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
@@ -106,7 +106,7 @@ def _make(
         except OperationalError:
             raise  # of the transaction as a whole: it is tried again
         except Exception as error:
-            failed[run.id] = f"{dag.dag_id} {run.logical_date:%Y-%m-%d %H:%M}: {cause_of(error)}"
+            failed[run.id] = f"{dag.dag_id} {run.logical_date:%Y-%m-%d %H:%M}: {public_cause(error)}"
     _take_up(session, replenishment, chunk, backfill_id, failed)
     if not backfills.has_unfinished_runs(session, [backfill_id]):
         backfills.complete_backfills(session, [backfill_id], now)

@@ -30,7 +30,7 @@ from taskops_provider.services.gate.whose_pause import paused_for_people
 from taskops_provider.services.replenishments.plan_checks import check_conf, paused_warning
 from taskops_provider.services.replenishments.targets import find_targets
 from taskops_provider.services.shared.actor import Actor
-from taskops_provider.services.shared.large_work import Turn, large_work
+from taskops_provider.services.shared.large_work import WorkSlot, large_work
 
 #: how far back runs are looked at to estimate how long a task takes
 HISTORY = timedelta(days=90)
@@ -126,8 +126,8 @@ def plan_replenishment(
         raise BadInput(f"the range from {ranges[0].first.isoformat()} lies in the future; nothing has been missed yet")
     targets = find_targets(session, actor, request)
     plan = ReplenishmentPlan(request, warnings=list(targets.warnings))
-    with large_work("the plan") as turn:
-        budget = Budget(config.max_replenishment_cells(), turn)
+    with large_work("the plan") as slot:
+        budget = Budget(config.max_replenishment_cells(), slot)
         for dag_id, task_ids in targets.tasks.items():
             grid = _plan_dag(session, plan, dag_id, task_ids, ranges, now, budget)
             if grid is not None:
@@ -166,13 +166,13 @@ def _nothing_there(warnings: Iterable[str]) -> str:
 class Budget:
     """Counts the cells of all Dags, so that a range of a hundred years is refused before it is laid out.
 
-    :param turn: taken for a plan that is large
+    :param slot: taken for a plan that is large
     """
 
-    def __init__(self, most: int, turn: Turn | None = None):
+    def __init__(self, most: int, slot: WorkSlot | None = None):
         self._most = most
         self._left = most
-        self._turn = turn
+        self._slot = slot
 
     def cycles(self, cycles: Iterator[Cycle], tasks: int) -> list[Cycle]:
         """Take the cycles of a Dag.
@@ -187,8 +187,8 @@ class Budget:
                     f"that is more than {self._most:,} cells, task by cycle ([taskops] max_replenishment_cells); "
                     "ask for shorter ranges or fewer tasks"
                 )
-            if self._turn and self._most - self._left > LARGE:
-                self._turn.take()
+            if self._slot and self._most - self._left > LARGE:
+                self._slot.take()
             taken.append(cycle)
         return taken
 

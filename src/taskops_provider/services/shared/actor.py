@@ -67,7 +67,7 @@ def recorded_name(name: str) -> str:
     return f"{name[: NAME_LENGTH - _DIGEST_LENGTH - 1]}~{digest}"
 
 
-class Everything:
+class UnrestrictedPermissions:
     """The permissions of the command line and of the monitor: they hold the database anyway."""
 
     def readable(self) -> None:
@@ -148,4 +148,4 @@ def replenishable(actor: Actor, dag_ids: Collection[str]) -> set[str]:
     return {one for one in may.editable(dag_ids) if may.may_create_runs(one) and may.may_change_instances(one)}
 
 
-MONITOR = Actor("taskops monitor", "monitor", Everything())
+MONITOR = Actor("taskops monitor", "monitor", UnrestrictedPermissions())

@@ -28,7 +28,7 @@ _SQL_STATES = frozenset({"40001", "40P01", "55P03"})
 _MYSQL_CODES = frozenset({1205, 1213, 3572})
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether doing the same again may succeed: the database gave up this transaction in favour of another one."""
     if isinstance(error, StaleDataError):
         return True
@@ -60,7 +60,7 @@ def retried(do: Callable[Concatenate[Session, P], T]) -> Callable[Concatenate[Se
                 f"{do.__name__} may roll its transaction back and begin again: commit what was written before"
             )
         for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_passing),
+            retry=tenacity.retry_if_exception(is_transient),
             wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
             stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(LONGEST_SECONDS),
             reraise=True,

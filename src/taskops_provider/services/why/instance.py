@@ -47,7 +47,7 @@ _NOT_OF_GATED = frozenset({"due"})
 
 
 @dataclass(frozen=True)
-class Around:
+class InstanceContext:
     """What all instances of the task have in common."""
 
     session: Session
@@ -57,19 +57,19 @@ class Around:
     now: datetime
 
 
-def instance_reasons(around: Around, ti: Any, *, is_known: bool) -> list[Reason]:
+def instance_reasons(context: InstanceContext, ti: Any, *, is_known: bool) -> list[Reason]:
     """Return the reasons of an instance of ``adapter.waiting.dags_of``.
 
     :param is_known: its task is in the Dag that its run was made of
     """
     state = str(ti.state) if ti.state else None
-    found = [_gated(around, ti, state)] if ti.pool in EFFECT_OF_POOL else []
+    found = [_gated(context, ti, state)] if ti.pool in EFFECT_OF_POOL else []
     if state in _ENDED:
-        return found or _ended(around, ti, state, is_known=is_known)
-    found += _of_run(around, ti)
+        return found or _ended(context, ti, state, is_known=is_known)
+    found += _of_run(context, ti)
     if not is_known:
         return [*found, Reason("task_gone", "Its task is not in the Dag version of this run.")]
-    tell: dict[str | None, Callable[[Around, Any], list[Reason]]] = {
+    tell: dict[str | None, Callable[[InstanceContext, Any], list[Reason]]] = {
         None: _unscheduled,
         "scheduled": _scheduled,
         "queued": _queued,
@@ -80,43 +80,43 @@ def instance_reasons(around: Around, ti: Any, *, is_known: bool) -> list[Reason]
     }
     if ti.pool in EFFECT_OF_POOL:
         # it waits for its turn, whatever the state that it does so in is called; that it is next tells nothing of it
-        return found + [reason for reason in _unscheduled(around, ti) if reason.code not in _NOT_OF_GATED]
-    return found + tell.get(state, _running)(around, ti)
+        return found + [reason for reason in _unscheduled(context, ti) if reason.code not in _NOT_OF_GATED]
+    return found + tell.get(state, _running)(context, ti)
 
 
-def _gated(around: Around, ti: Any, state: str | None) -> Reason:
+def _gated(context: InstanceContext, ti: Any, state: str | None) -> Reason:
     effect = EFFECT_OF_POOL[ti.pool]
     moment = GateMoment(ti.dag_id, ti.task_id, ti.dag_run.created_at or ti.dag_run.run_after)
-    cause = why_gated(around.session, [moment])[moment]
+    cause = why_gated(context.session, [moment])[moment]
     text = gated_note(cause, effect).removeprefix("TaskOps: ")
     is_held = effect is Downstream.HOLD and state not in _ENDED
     return Reason(
         "held" if is_held else "gated",
         f"When its run was made its task was {text}" if state not in _ENDED else f"It did not execute: {text}",
-        until=around.task.resume_at if is_held else None,
+        until=context.task.resume_at if is_held else None,
         operation_id=cause.operation_id,
     )
 
 
-def _ended(around: Around, ti: Any, state: str, *, is_known: bool) -> list[Reason]:
+def _ended(context: InstanceContext, ti: Any, state: str, *, is_known: bool) -> list[Reason]:
     words = {"success": "It ran and succeeded.", "failed": "It ran and failed.", "skipped": "It was skipped."}
     words |= {"removed": "Its task was no longer in the Dag.", "upstream_failed": "Something upstream of it failed."}
     found = [Reason(state, words[state], since=ti.end_date)]
     if is_known and state in ("skipped", "upstream_failed"):
-        found += _upstream(around, ti, wanted=_FAILED | {"skipped"})
+        found += _upstream(context, ti, wanted=_FAILED | {"skipped"})
     return found
 
 
-def _of_run(around: Around, ti: Any) -> list[Reason]:
+def _of_run(context: InstanceContext, ti: Any) -> list[Reason]:
     run = ti.dag_run
     found: list[Reason] = []
-    if run.run_after > around.now:
+    if run.run_after > context.now:
         found.append(Reason("run_ahead", "Its run starts later.", until=run.run_after))
     elif str(run.state) == "queued":
-        limit = around.dag.max_active_runs if around.dag else 0
+        limit = context.dag.max_active_runs if context.dag else 0
         if run.backfill_id is not None:
             limit = run.backfill_max_active_runs or limit
-        running = waiting.running_runs(around.session, ti.dag_id, backfill_id=run.backfill_id)
+        running = waiting.running_runs(context.session, ti.dag_id, backfill_id=run.backfill_id)
         text = f"Its run is queued: {running} of at most {limit} runs are running (max_active_runs)."
         if running < limit:
             text = "Its run is queued: the scheduler starts it next, unless its Dag is paused."
@@ -124,14 +124,14 @@ def _of_run(around: Around, ti: Any) -> list[Reason]:
     return found
 
 
-def _unscheduled(around: Around, ti: Any) -> list[Reason]:
-    unmet = waiting.unmet(around.session, ti)
+def _unscheduled(context: InstanceContext, ti: Any) -> list[Reason]:
+    unmet = waiting.unmet(context.session, ti)
     found = _others(unmet)
     if any(each.check == "TriggerRuleDep" for each in unmet):
         words = next(each.text for each in unmet if each.check == "TriggerRuleDep")
-        found = _upstream(around, ti) + found or [Reason("upstream", words), *found]
+        found = _upstream(context, ti) + found or [Reason("upstream", words), *found]
     if any(each.check == "ReadyToRescheduleDep" for each in unmet):
-        found += _rescheduled(around, ti)
+        found += _rescheduled(context, ti)
     return found or [Reason("due", "Nothing is in its way: the scheduler takes it up next.")]
 
 
@@ -141,13 +141,13 @@ def _others(unmet: list[waiting.Unmet]) -> list[Reason]:
     ]
 
 
-def _upstream(around: Around, ti: Any, wanted: frozenset[str] = frozenset()) -> list[Reason]:
+def _upstream(context: InstanceContext, ti: Any, wanted: frozenset[str] = frozenset()) -> list[Reason]:
     """Name the upstream tasks that are waited for, or those in wanted states.
 
     Those that have ended, yet not as the trigger rule wants, are named where nothing is waited for any more.
     """
     counts: dict[str, list[waiting.UpstreamCount]] = defaultdict(list)
-    for count in waiting.upstream_counts(around.session, ti):
+    for count in waiting.upstream_counts(context.session, ti):
         counts[count.task_id].append(count)
     chosen = {
         task_id: found
@@ -182,18 +182,18 @@ def _states(counts: list[waiting.UpstreamCount]) -> str:
     return ", ".join(f"{number} {word}" for word, number in words.items())
 
 
-def _scheduled(around: Around, ti: Any) -> list[Reason]:
-    unmet = waiting.unmet(around.session, ti)
+def _scheduled(context: InstanceContext, ti: Any) -> list[Reason]:
+    unmet = waiting.unmet(context.session, ti)
     found = _others(unmet)
     if full := next((each for each in unmet if each.check == "PoolSlotsAvailableDep"), None):
-        slots = gate_state.slots_of_pools(around.session, [ti.pool]).get(ti.pool)
+        slots = gate_state.slots_of_pools(context.session, [ti.pool]).get(ti.pool)
         if slots is None:
             found.append(Reason("no_pool", f"Its pool {ti.pool} does not exist.", pool=ti.pool))
         else:
             text = f"Its pool {ti.pool} has too few open slots ({slots} in all, it needs {ti.pool_slots})."
             found.append(Reason(_CODES[full.check], text, pool=ti.pool))
-    limit = around.dag.max_active_tasks if around.dag else 0
-    if limit and waiting.active_in_run(around.session, ti) >= limit:
+    limit = context.dag.max_active_tasks if context.dag else 0
+    if limit and waiting.active_in_run(context.session, ti) >= limit:
         text = f"As many tasks of its run are active as its Dag allows ({limit}, max_active_tasks)."
         found.append(Reason("max_active_tasks", text))
     if not found:
@@ -204,44 +204,44 @@ def _scheduled(around: Around, ti: Any) -> list[Reason]:
     return found
 
 
-def _queued(around: Around, ti: Any) -> list[Reason]:
+def _queued(context: InstanceContext, ti: Any) -> list[Reason]:
     where = f"queue {ti.queue}" + (f" of {ti.executor}" if ti.executor else "")
     return [Reason("queued", f"An executor has it ({where}): no worker has begun it yet.", since=ti.queued_dttm)]
 
 
-def _retry(around: Around, ti: Any) -> list[Reason]:
+def _retry(context: InstanceContext, ti: Any) -> list[Reason]:
     text = f"Try {ti.try_number} of {ti.max_tries + 1} failed: it is tried again."
     return [Reason("retry", text, since=ti.end_date, until=waiting.retry_at(ti))]
 
 
-def _rescheduled(around: Around, ti: Any) -> list[Reason]:
-    until = waiting.rescheduled_until(around.session, ti)
-    return [Reason("rescheduled", "A sensor that looks again later.", until=until), *_sensed(around, ti)]
+def _rescheduled(context: InstanceContext, ti: Any) -> list[Reason]:
+    until = waiting.rescheduled_until(context.session, ti)
+    return [Reason("rescheduled", "A sensor that looks again later.", until=until), *_sensed(context, ti)]
 
 
-def _deferred(around: Around, ti: Any) -> list[Reason]:
-    trigger = waiting.trigger_of(around.session, ti)
+def _deferred(context: InstanceContext, ti: Any) -> list[Reason]:
+    trigger = waiting.trigger_of(context.session, ti)
     text = f"It is deferred: it waits in the triggerer{f' for {trigger}' if trigger else ''}."
-    return [Reason("deferred", text, until=ti.trigger_timeout), *_sensed(around, ti)]
+    return [Reason("deferred", text, until=ti.trigger_timeout), *_sensed(context, ti)]
 
 
-def _input(around: Around, ti: Any) -> list[Reason]:
+def _input(context: InstanceContext, ti: Any) -> list[Reason]:
     return [Reason("input", "It waits for somebody's answer: see its required actions in Airflow.")]
 
 
-def _running(around: Around, ti: Any) -> list[Reason]:
-    return [Reason("running", "It is running.", since=ti.start_date), *_sensed(around, ti)]
+def _running(context: InstanceContext, ti: Any) -> list[Reason]:
+    return [Reason("running", "It is running.", since=ti.start_date), *_sensed(context, ti)]
 
 
-def _sensed(around: Around, ti: Any) -> list[Reason]:
+def _sensed(context: InstanceContext, ti: Any) -> list[Reason]:
     """Of a sensor on tasks of other Dags: which of them do not run. Names only those that the actor may read."""
     here = (ti.dag_id, ti.task_id)
-    links = links_around(around.session, {ti.dag_id}, downwards=False)
-    nodes = sorted({e.up for e in links if e.down == here and e.kind == "sensor" and around.actor.may_read(e.up[0])})
+    links = links_around(context.session, {ti.dag_id}, downwards=False)
+    nodes = sorted({e.up for e in links if e.down == here and e.kind == "sensor" and context.actor.may_read(e.up[0])})
     if not nodes:
         return []
     query = join_for_tasks(
-        select(Task.dag_id, Task.task_id, task_status(around.now).label("status")).select_from(Task)
+        select(Task.dag_id, Task.task_id, task_status(context.now).label("status")).select_from(Task)
     ).where(is_one_of(Task.dag_id, Task.task_id, nodes[:NAMED]))
     return [
         Reason(
@@ -250,6 +250,6 @@ def _sensed(around: Around, ti: Any) -> list[Reason]:
             dag_id=row.dag_id,
             task_id=row.task_id,
         )
-        for row in around.session.execute(query)
+        for row in context.session.execute(query)
         if row.status != TaskStatus.SCHEDULING
     ]

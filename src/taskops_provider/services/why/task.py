@@ -20,7 +20,7 @@ from taskops_provider.services.catalog.instances import NO_INSTANCES
 from taskops_provider.services.catalog.task_facts import TaskFacts, task_facts
 from taskops_provider.services.catalog.tasks import TaskRow, get_task
 from taskops_provider.services.shared.actor import Actor
-from taskops_provider.services.why.instance import Around, instance_reasons
+from taskops_provider.services.why.instance import InstanceContext, instance_reasons
 from taskops_provider.services.why.reason import Explanation, InstanceWhy, Reason
 
 __all__ = ["Explanation", "Reason", "why"]
@@ -152,9 +152,9 @@ def _tell_of_instances(
         if not found:
             text = "The run has no instance of it: it was not in the Dag when the run was made."
             answer.reasons.append(Reason("not_in_run", text))
-    around = Around(session, actor, task, dag, now)
+    context = InstanceContext(session, actor, task, dag, now)
     for ti, of_dag in waiting.dags_of(session, found):
-        reasons = instance_reasons(around, ti, is_known=of_dag is not None)
+        reasons = instance_reasons(context, ti, is_known=of_dag is not None)
         answer.instances.append(InstanceWhy(ti.run_id, ti.map_index, ti.state and str(ti.state), reasons))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskops_provider.services.shared.actor import NAME_LENGTH, Actor, Everything, recorded_name
+from taskops_provider.services.shared.actor import NAME_LENGTH, Actor, UnrestrictedPermissions, recorded_name
 
 
 def test_long_names_that_begin_alike_differ():
@@ -11,4 +11,4 @@ def test_long_names_that_begin_alike_differ():
     assert len(recorded_name(one)) == NAME_LENGTH
     assert recorded_name(one).startswith("nnnn")
     assert recorded_name("n" * NAME_LENGTH) == "n" * NAME_LENGTH
-    assert Actor(one, "api", Everything()).recorded_name == recorded_name(one)
+    assert Actor(one, "api", UnrestrictedPermissions()).recorded_name == recorded_name(one)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from taskops_provider.exceptions import TaskOpsError
 
 
-def kind_of(error: BaseException) -> str:
+def error_kind(error: BaseException) -> str:
     """Return the kind of an error, and the number that the other side or the system gave.
 
     Its text is for the log: it may have the secret path of a URL, a host, or which connections there are.
@@ -23,17 +23,17 @@ def kind_of(error: BaseException) -> str:
     return f"{kind}: {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else kind
 
 
-def line_of(error: Exception) -> str:
-    """Return an error on one line: its text if it is one of ours, else :func:`kind_of`."""
-    return " ".join(str(error).split())[:500] if isinstance(error, TaskOpsError) else kind_of(error)
+def public_error_line(error: Exception) -> str:
+    """Return an error on one line: its text if it is one of ours, else :func:`error_kind`."""
+    return " ".join(str(error).split())[:500] if isinstance(error, TaskOpsError) else error_kind(error)
 
 
-def cause_of(error: Exception) -> str:
+def public_cause(error: Exception) -> str:
     """Return the kind and the text of an error of Airflow or of a Dag, on one line; of the database or the network,
-    whose text may have hosts, :func:`kind_of`.
+    whose text may have hosts, :func:`error_kind`.
     """
     if any(isinstance(each, SQLAlchemyError | OSError) for each in _chain(error)):
-        return kind_of(error)
+        return error_kind(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 

@@ -13,7 +13,7 @@ from airflow.utils.session import create_session
 from sqlalchemy.orm import Session
 
 from taskops_provider.monitor.leased import first_line
-from taskops_provider.services.shared.retries import is_passing
+from taskops_provider.services.shared.retries import is_transient
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True)
-class EachStep(Generic[T]):
+class PerItemStep(Generic[T]):
     """A step that lists what there is to do and does each in a transaction of its own.
 
     :param each: lists it; what it writes is committed
@@ -42,18 +42,18 @@ class EachStep(Generic[T]):
 
 
 @dataclass
-class _Aside:
+class _Backoff:
     reason: str
     wait: float
     again: float
 
 
-class OneByOne(Generic[T]):
-    """Runs an :class:`EachStep`; remembers what it set aside, and why."""
+class PerItemRunner(Generic[T]):
+    """Runs an :class:`PerItemStep`; remembers what it set aside, and why."""
 
-    def __init__(self, step: EachStep[T]):
+    def __init__(self, step: PerItemStep[T]):
         self._step = step
-        self._aside: dict[str, _Aside] = {}
+        self._aside: dict[str, _Backoff] = {}
 
     def run(self, now: datetime) -> bool:
         """Do all that is listed, but what failed lately; tell whether anything changed.
@@ -70,7 +70,7 @@ class OneByOne(Generic[T]):
         }
         return any(did)
 
-    def told(self) -> str:
+    def trouble(self) -> str:
         """What is set aside, with its reason; empty if nothing is."""
         if not self._aside:
             return ""
@@ -87,7 +87,7 @@ class OneByOne(Generic[T]):
             with create_session(scoped=False) as session:
                 did = bool(self._step.do(session, one, now))
         except Exception as error:
-            if not is_passing(error):  # what the database gave up is simply done in the next round
+            if not is_transient(error):  # what the database gave up is simply done in the next round
                 self._set_aside(name, error)
             return False
         if self._aside.pop(name, None):
@@ -106,4 +106,4 @@ class OneByOne(Generic[T]):
                 exc_info=True,
             )
         wait = FIRST_WAIT if before is None else min(before.wait * 2, LONGEST_WAIT)
-        self._aside[name] = _Aside(reason, wait, time.monotonic() + wait)
+        self._aside[name] = _Backoff(reason, wait, time.monotonic() + wait)
