@@ -23,8 +23,9 @@ from taskops_provider.services.alarms.channels import released_channels
 from taskops_provider.services.alarms.facts import OperationFacts
 from taskops_provider.services.alarms.message import notice_content
 from taskops_provider.services.alarms.new_deliveries import new_delivery
-from taskops_provider.services.alarms.recipients import AddressBook, People, owners_of
+from taskops_provider.services.alarms.recipients import AddressBook, People
 from taskops_provider.services.shared.bulk_inserts import insert_rows
+from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.task_keys import TaskKey
 
 #: what was done, as people say it
@@ -105,8 +106,8 @@ def notify_owners(
 def _owned(session: Session, scope: Scope, applied: Collection[Item]) -> dict[str, list[TaskKey]]:
     """Return the targets of each owner: tasks, and workflows whose owners were changed (``task_id`` empty)."""
     pairs = [(item.dag_id, item.task_id) for item in applied]
-    owners = owners_of(session, pairs)
-    of_workflows = owners_of(session, {(dag_id, "") for dag_id, _ in pairs}) if scope is Scope.WORKFLOW else {}
+    owners = owners_by_key(session, pairs)
+    of_workflows = owners_by_key(session, {(dag_id, "") for dag_id, _ in pairs}) if scope is Scope.WORKFLOW else {}
     owned: dict[str, list[TaskKey]] = defaultdict(list)
     for item in applied:
         pair = (item.dag_id, item.task_id)

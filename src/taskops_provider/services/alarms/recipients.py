@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
@@ -15,8 +13,7 @@ from taskops_provider.adapter.users import addresses_of
 from taskops_provider.config import import_function
 from taskops_provider.domain.alarms.addresses import is_address
 from taskops_provider.inputs.alarms.recipients import Recipients
-from taskops_provider.models import Owner
-from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
+from taskops_provider.services.shared.task_keys import TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -95,16 +92,6 @@ def _resolver() -> _Site | None:
 
 def _warn(path: str, error: Exception) -> None:
     log.warning("[taskops] owner_email_resolver = %s does not work: %s: %s", path, type(error).__name__, error)
-
-
-def owners_of(session: Session, pairs: Collection[TaskKey]) -> dict[TaskKey, list[str]]:
-    """Return the owners of tasks, and of workflows (``task_id`` empty), sorted."""
-    found: dict[TaskKey, list[str]] = defaultdict(list)
-    for chunk in chunks(set(pairs)):
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(is_one_of(Owner.dag_id, Owner.task_id, chunk))
-        for dag_id, task_id, owner in session.execute(query.order_by(Owner.owner)):
-            found[dag_id, task_id].append(owner)
-    return found
 
 
 def names_of(recipients: Recipients, owners: Collection[str]) -> list[str]:

@@ -18,8 +18,9 @@ from taskops_provider.models import AlarmDelivery, AlarmEvent, Workflow
 from taskops_provider.services.alarms.channels import usable_channels
 from taskops_provider.services.alarms.facts import AlarmFacts
 from taskops_provider.services.alarms.new_deliveries import alarm_deliveries
-from taskops_provider.services.alarms.recipients import AddressBook, book_for, names_of, owners_of
+from taskops_provider.services.alarms.recipients import AddressBook, book_for, names_of
 from taskops_provider.services.shared.bulk_inserts import insert_rows
+from taskops_provider.services.shared.owners import owners_by_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def record_alarms(session: Session, found: Sequence[NewAlarm], rules: Mapping[in
     if not fresh:
         return 0
     alarms = list(fresh.values())
-    owners = owners_of(session, {(alarm.dag_id, alarm.task_id) for alarm in alarms})
+    owners = owners_by_key(session, {(alarm.dag_id, alarm.task_id) for alarm in alarms})
     projects = _projects(session, {alarm.dag_id for alarm in alarms})
     book = book_for(session, [rules[alarm.rule_id].recipients for alarm in alarms], owners)
     rows = []

@@ -20,10 +20,11 @@ from taskops_provider.services.alarms.facts import AlarmFacts
 from taskops_provider.services.alarms.listing import deliveries_by_id
 from taskops_provider.services.alarms.message import alarm_content
 from taskops_provider.services.alarms.new_deliveries import new_delivery
-from taskops_provider.services.alarms.recipients import People, book_for, names_of, owners_of
+from taskops_provider.services.alarms.recipients import People, book_for, names_of
 from taskops_provider.services.alarms.rules import editable_rule
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.owners import owners_by_key
 
 #: tests that wait to be sent or are being sent at a time, and those of one rule in a minute
 MAX_UNDER_WAY, MAX_A_MINUTE = 4, 5
@@ -119,7 +120,7 @@ def _refuse_too_many(session: Session, rule_id: int, now: datetime) -> None:
 def _people(session: Session, rule: Rule) -> tuple[People, list[str]]:
     """Whom a rule tells, and the owners of what it is on."""
     pair = (rule.dag_id, rule.task_id)
-    owners = owners_of(session, [pair]) if rule.dag_id else {}
+    owners = owners_by_key(session, [pair]) if rule.dag_id else {}
     own = owners.get(pair, [])
     names = names_of(rule.recipients, own)
     return book_for(session, [rule.recipients], owners).people(names, rule.recipients.addresses), own

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.domain.answers import INTERNAL, field_names
 from taskops_provider.exceptions import ResourceNotFound
-from taskops_provider.models import AssetRef, Owner, Task, Workflow
+from taskops_provider.models import AssetRef, Task, Workflow
 from taskops_provider.services.catalog.filters import TaskFilter, counting_tasks, filter_tasks, join_for_tasks
 from taskops_provider.services.catalog.status import task_status
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.paging import Page, check_page, order
+from taskops_provider.services.shared.task_keys import queries_by_key
 
 #: rows fetched at once when a whole list is walked
 CHUNK = 2000
@@ -177,13 +179,11 @@ def get_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: dat
 def _rows(session: Session, found: Sequence[Any]) -> list[TaskRow]:
     """Add owners and tables to the rows of a page: two queries, whatever their number."""
     keys = {(row.dag_id, row.task_id) for row in found}
-    owners = task_owners(session, keys)
+    owners = owners_by_key(session, keys)
     tables: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    if keys:
-        query = select(AssetRef.dag_id, AssetRef.task_id, AssetRef.direction, AssetRef.asset).where(
-            AssetRef.dag_id.in_({k[0] for k in keys}), AssetRef.task_id.in_({k[1] for k in keys})
-        )
-        for dag_id, task_id, direction, asset in session.execute(query.order_by(AssetRef.asset)):
+    columns = select(AssetRef.dag_id, AssetRef.task_id, AssetRef.direction, AssetRef.asset)
+    for query in queries_by_key(columns, AssetRef.dag_id, AssetRef.task_id, keys, order_by="asset"):
+        for dag_id, task_id, direction, asset in session.execute(query):
             tables[dag_id, task_id, direction].append(asset)
     return [
         TaskRow(
@@ -194,18 +194,6 @@ def _rows(session: Session, found: Sequence[Any]) -> list[TaskRow]:
         )
         for row in found
     ]
-
-
-def task_owners(session: Session, keys: set[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
-    """Return the owners of tasks (``task_id`` empty: of workflows) by key, sorted."""
-    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
-    if keys:
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(
-            Owner.dag_id.in_({k[0] for k in keys}), Owner.task_id.in_({k[1] for k in keys})
-        )
-        for dag_id, task_id, owner in session.execute(query.order_by(Owner.owner)):
-            owners[dag_id, task_id].append(owner)
-    return owners
 
 
 def matching_targets(

@@ -17,8 +17,8 @@ from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Workflow
 from taskops_provider.services.catalog.filters import WorkflowFilter, filter_workflows
 from taskops_provider.services.catalog.status import TaskCounts
-from taskops_provider.services.catalog.tasks import task_owners
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.paging import Page, check_page, order
 
 CHUNK = 500
@@ -183,7 +183,7 @@ def _rows(session: Session, found: Sequence[Any], now: datetime) -> list[Workflo
     if not dag_ids:
         return []
     counts = _status_counts(session, dag_ids, now)
-    owners = task_owners(session, {(dag_id, "") for dag_id in dag_ids})
+    owners = owners_by_key(session, {(dag_id, "") for dag_id in dag_ids})
     draining = [row.dag_id for row in found if row.draining_since is not None]
     runs_left = unfinished_run_counts(session, draining) if draining else {}
     rows = []

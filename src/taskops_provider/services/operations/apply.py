@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.states import BECOMES, Downstream, TaskState, Verb
 from taskops_provider.exceptions import ChangedTarget, OperationPlanChanged
 from taskops_provider.inputs.operation import Request
-from taskops_provider.models import Operation, OperationItem, Owner, Task
+from taskops_provider.models import Operation, OperationItem, Task
 from taskops_provider.services.alarms.owner_notices import notify_owners
 from taskops_provider.services.gate import settle
 from taskops_provider.services.gate.draining import follow_tasks
@@ -28,9 +27,10 @@ from taskops_provider.services.replenishments.create import queue
 from taskops_provider.services.replenishments.gap import plan_gap
 from taskops_provider.services.shared.actor import MONITOR, Actor
 from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.recording import record_items, write_audit
 from taskops_provider.services.shared.retries import retried
-from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
+from taskops_provider.services.shared.task_keys import TaskKey
 
 #: Dags that an operation found paused in Airflow, kept with its options so that undo can pause them again
 PAUSED_BEFORE = "dags_paused_before"
@@ -220,11 +220,7 @@ def keep_others_paused(
 
 def _change_owners(session: Session, request: Request, applied: Sequence[Item], operation_id: int) -> None:
     pairs = [(item.dag_id, item.task_id) for item in applied]
-    before: dict[TaskKey, list[str]] = defaultdict(list)
-    for chunk in chunks(pairs):
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(is_one_of(Owner.dag_id, Owner.task_id, chunk))
-        for dag_id, task_id, owner in session.execute(query.order_by(Owner.owner)):
-            before[dag_id, task_id].append(owner)
+    before = owners_by_key(session, pairs)
     for item in applied:
         item.restore = {**(item.restore or {}), "owners": before[item.dag_id, item.task_id]}
     owners = list(dict.fromkeys(owner.strip() for owner in request.options.owners))

@@ -16,12 +16,13 @@ from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
 from taskops_provider.domain.strict_mode import blockers, waves
 from taskops_provider.inputs.operation import Request
-from taskops_provider.models import Owner, Task, Workflow
+from taskops_provider.models import Task, Workflow
 from taskops_provider.services.catalog.lineage import MANY_DAGS, DownstreamLinks
 from taskops_provider.services.operations.snapshot import BLOCKER_COLUMNS, BlockerRow
 from taskops_provider.services.operations.strict_mode_setting import strict_projects
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.bulk_reads import read_in_bulk
+from taskops_provider.services.shared.owners import owners_of_all_tasks
 from taskops_provider.services.shared.task_keys import TaskKey
 
 REASON = "strict mode: has downstream tasks that are not offline"
@@ -93,20 +94,12 @@ class Blocking:
 
     def _shown(self, nodes: set[TaskKey]) -> BlockerDetails:
         dag_ids = {dag_id for dag_id, _ in nodes}
+        narrow = dag_ids if len(dag_ids) <= MANY_DAGS else None
         return BlockerDetails(
-            self._rows, lambda: self._owners(dag_ids), {d for d in dag_ids if self._actor.may_read(d)}
+            self._rows,
+            lambda: owners_of_all_tasks(self._session, narrow),
+            {d for d in dag_ids if self._actor.may_read(d)},
         )
-
-    def _owners(self, dag_ids: set[str]) -> dict[TaskKey, list[str]]:
-        """Owners of the tasks of some Dags, sorted."""
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(Owner.task_id != "")
-        if len(dag_ids) <= MANY_DAGS:
-            query = query.where(Owner.dag_id.in_(dag_ids))
-        # by the whole key: an order that the table has already
-        owners: dict[TaskKey, list[str]] = defaultdict(list)
-        for dag_id, task_id, owner in read_in_bulk(self._session, query.order_by(*Owner.__table__.primary_key)):
-            owners[dag_id, task_id].append(owner)
-        return owners
 
 
 class BlockerDetails:

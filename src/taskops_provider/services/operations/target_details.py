@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services.catalog.tasks import task_owners
+from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.task_keys import TaskKey, is_one_of
 
 
@@ -31,7 +31,7 @@ def target_details(session: Session, pairs: Collection[TaskKey]) -> dict[TaskKey
     """
     if not pairs:
         return {}
-    owners = task_owners(session, set(pairs))
+    owners = owners_by_key(session, set(pairs))
     found: dict[TaskKey, TargetDetails] = {}
     flows = select(Workflow.dag_id, Workflow.display_name, Workflow.period)
     for row in session.execute(flows.where(Workflow.dag_id.in_({dag_id for dag_id, _ in pairs}))):

@@ -19,7 +19,7 @@ from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Downstream, TaskState, Verb
 from taskops_provider.exceptions import Conflict, ResourceNotFound
-from taskops_provider.models import Operation, OperationItem, Owner, Task, Workflow
+from taskops_provider.models import Operation, OperationItem, Task, Workflow
 from taskops_provider.services.gate import settle
 from taskops_provider.services.gate.draining import follow_tasks
 from taskops_provider.services.gate.whose_pause import pause_for_people, paused_by_people, paused_for_people
@@ -29,6 +29,7 @@ from taskops_provider.services.operations.plan import NOT_EDITABLE, refuse_witho
 from taskops_provider.services.operations.records import visible
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.recording import record_items, write_audit
 from taskops_provider.services.shared.retries import retried
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
@@ -150,7 +151,11 @@ def _recorded(operation: Operation) -> Select[*tuple[Any, ...]]:
 def _items(session: Session, actor: Actor, operation: Operation, now: datetime) -> list[Item]:
     recorded = session.execute(_recorded(operation)).all()
     current = _current(session, recorded)
-    owners = _owners(session, recorded) if any("owners" in (r.restore or {}) for r in recorded) else {}
+    owners = (
+        owners_by_key(session, {(r.dag_id, r.task_id) for r in recorded})
+        if any("owners" in (r.restore or {}) for r in recorded)
+        else {}
+    )
     dag_ids = {row.dag_id for row in recorded}
     editable = actor.permissions.editable(dag_ids)
     items = []
@@ -217,15 +222,6 @@ def _current(session: Session, recorded: Iterable[Any]) -> dict[TaskKey, _Curren
         for workflow in session.scalars(query):
             found[workflow.dag_id, ""] = _Current(None, workflow.owners_operation_id, {})
     return found
-
-
-def _owners(session: Session, recorded: Iterable[Any]) -> dict[TaskKey, list[str]]:
-    owners: dict[TaskKey, list[str]] = defaultdict(list)
-    for chunk in chunks([(row.dag_id, row.task_id) for row in recorded]):
-        query = select(Owner.dag_id, Owner.task_id, Owner.owner).where(is_one_of(Owner.dag_id, Owner.task_id, chunk))
-        for dag_id, task_id, owner in session.execute(query):
-            owners[dag_id, task_id].append(owner)
-    return owners
 
 
 def _restore(session: Session, operation: Operation, record: Operation, items: list[Item], now: datetime) -> list[Item]:
