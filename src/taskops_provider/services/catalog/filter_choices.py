@@ -30,23 +30,23 @@ class FilterChoices:
 
 def owners(session: Session, actor: Actor) -> FilterChoices:
     """The owners of the workflows and tasks that are there and not deleted."""
-    return _capped(session, _owners(actor))
+    return capped(session, _owners(actor))
 
 
 def owners_holding(session: Session, actor: Actor, part: str) -> FilterChoices:
     """The owners that have a part of a name in them, in any case."""
     walk = _owners(actor).subquery()
-    return _capped(session, select(walk.c.value).where(walk.c.value.icontains(part, autoescape=True)))
+    return capped(session, select(walk.c.value).where(walk.c.value.icontains(part, autoescape=True)))
 
 
 def projects(session: Session, actor: Actor) -> FilterChoices:
     """The projects of the workflows that are there and not deleted."""
-    return _capped(session, _of_workflows(Workflow.project, actor))
+    return capped(session, _of_workflows(Workflow.project, actor))
 
 
 def task_types(session: Session, actor: Actor) -> FilterChoices:
     """The types of the tasks that are there."""
-    return _capped(session, _skip_scan(Task.task_type, [Task.is_present.is_(True), *_readable(Task.dag_id, actor)]))
+    return capped(session, _skip_scan(Task.task_type, [Task.is_present.is_(True), *_readable(Task.dag_id, actor)]))
 
 
 def _owners(actor: Actor) -> Select[Any]:
@@ -65,7 +65,8 @@ def _readable(dag_id: Any, actor: Actor) -> list[ColumnElement[bool]]:
     return [] if readable is None else [dag_id.in_(readable)]
 
 
-def _capped(session: Session, query: Select[Any]) -> FilterChoices:
+def capped(session: Session, query: Select[Any]) -> FilterChoices:
+    """Return the first values of a query of one sorted column."""
     found = session.scalars(query.limit(CAP + 1)).all()
     return FilterChoices(tuple(found[:CAP]), len(found) > CAP)
 

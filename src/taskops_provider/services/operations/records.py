@@ -22,7 +22,7 @@ from taskops_provider.domain.operations.answers import (
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
 from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Export, Operation, OperationItem, Task, Workflow
-from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
+from taskops_provider.services.catalog.filter_choices import FilterChoices, capped
 from taskops_provider.services.catalog.filters import check_choices, named
 from taskops_provider.services.operations.apply import NOTIFIED, PAUSED_BEFORE
 from taskops_provider.services.operations.record_targets import all_targets
@@ -155,9 +155,7 @@ def list_operations(
 
 def list_actors(session: Session, actor: Actor) -> FilterChoices:
     """The people and programs behind the operations that the actor may know of."""
-    query = visible(select(Operation.actor).distinct(), actor).order_by(Operation.actor).limit(CAP + 1)
-    found = session.scalars(query).all()
-    return FilterChoices(tuple(found[:CAP]), len(found) > CAP)
+    return capped(session, visible(select(Operation.actor).distinct(), actor).order_by(Operation.actor))
 
 
 def get_operation(session: Session, actor: Actor, operation_id: int) -> OperationDetails:

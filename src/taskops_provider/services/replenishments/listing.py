@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.models import Replenishment, ReplenishmentRun, Workflow
-from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
+from taskops_provider.services.catalog.filter_choices import FilterChoices, capped
 from taskops_provider.services.catalog.filters import check_choices, named
 from taskops_provider.services.replenishments.create import visible
 from taskops_provider.services.replenishments.progress import ReplenishmentProgress, read_progress
@@ -75,9 +75,7 @@ def list_replenishments(
 
 def list_actors(session: Session, actor: Actor) -> FilterChoices:
     """Return who made the replenishments that the actor may know of."""
-    query = visible(select(Replenishment.actor).distinct(), actor).order_by(Replenishment.actor).limit(CAP + 1)
-    found = session.scalars(query).all()
-    return FilterChoices(tuple(found[:CAP]), len(found) > CAP)
+    return capped(session, visible(select(Replenishment.actor).distinct(), actor).order_by(Replenishment.actor))
 
 
 def _conditions(where: ReplenishmentFilter, actor: Actor) -> list[ColumnElement[bool]]:
