@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from taskops_provider.domain.cells import CellSelection
+from taskops_provider.domain.clock import is_between, parse_clock
 from taskops_provider.domain.operations.targets import Target
 
 MAX_NAME_LENGTH = 250
@@ -32,10 +33,7 @@ class DailyWindow(NamedTuple):
 
     def is_open(self, now: datetime) -> bool:
         """Whether ``now`` (UTC) lies inside."""
-        at = now.time()
-        if self.opens <= self.closes:
-            return self.opens <= at < self.closes
-        return at >= self.opens or at < self.closes
+        return is_between(now.time(), self.opens, self.closes)
 
     @classmethod
     def parse(cls, text: str) -> DailyWindow:
@@ -45,7 +43,7 @@ class DailyWindow(NamedTuple):
         """
         opens, _, closes = text.partition("-")
         try:
-            window = cls(_clock(opens), _clock(closes))
+            window = cls(parse_clock(opens), parse_clock(closes))
         except ValueError:
             raise ValueError(f"is {text[:40]!r}; allowed is HH:MM-HH:MM (UTC), as 22:00-06:00") from None
         if window.opens == window.closes:
@@ -54,13 +52,6 @@ class DailyWindow(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.opens:%H:%M}-{self.closes:%H:%M}"
-
-
-def _clock(text: str) -> time:
-    hours, _, minutes = text.strip().partition(":")
-    if not (hours.isdigit() and minutes.isdigit() and len(minutes) == 2):
-        raise ValueError(text)
-    return time(int(hours), int(minutes))
 
 
 def end_of_range(text: str, read: Callable[[str], datetime]) -> datetime:

@@ -70,7 +70,14 @@ def test_windows_may_go_over_midnight():
     assert DailyWindow(time(8), time(9)).is_open(FIRST.replace(hour=8)) is True
 
 
-@pytest.mark.parametrize("text", ["", "22:00", "22-6", "25:00-06:00", "22:00-06:60", "a:b-c:d", "22:0-06:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "22:00", "22-6", "25:00-06:00", "22:00-06:60", "a:b-c:d", "22:0-06:00"),
+        # what an alarm's clock refuses, a window does too
+        *("022:00-06:00", "\u0662\u0662:00-06:00", "22:00-006:00"),
+    ],
+)
 def test_other_windows_are_refused(text):
     with pytest.raises(ValueError, match="allowed is HH:MM-HH:MM"):
         DailyWindow.parse(text)

@@ -6,18 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-
-def parse_clock(text: object) -> time:
-    """Read ``HH:MM``.
-
-    :raises ValueError: for anything else: what follows the name of the field
-    """
-    hours, colon, minutes = str(text).strip().partition(":")
-    digits = hours.isascii() and hours.isdigit() and minutes.isascii() and minutes.isdigit()
-    if not (colon and digits and len(hours) <= 2 and len(minutes) == 2 and int(hours) < 24 and int(minutes) < 60):
-        told = f"is {str(text)[:40]!r}" if text else "is empty"
-        raise ValueError(f"{told}; allowed is HH:MM, as 08:00")
-    return time(int(hours), int(minutes))
+from taskops_provider.domain.clock import is_between, is_over_midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +27,10 @@ class Quiet:
             return None
         local = now.astimezone(self.zone)
         at = local.time().replace(tzinfo=None)
-        over_midnight = self.closes <= self.opens
-        inside = (at >= self.opens or at < self.closes) if over_midnight else self.opens <= at < self.closes
-        if not inside:
+        if not is_between(at, self.opens, self.closes):
             return None
-        day = local.date() + timedelta(days=1 if over_midnight and at >= self.opens else 0)
+        ends_tomorrow = is_over_midnight(self.opens, self.closes) and at >= self.opens
+        day = local.date() + timedelta(days=1 if ends_tomorrow else 0)
         return moment(day, self.closes, self.zone)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt
 
 from taskops_provider.domain.alarms.kinds import LEVELS
-from taskops_provider.domain.alarms.times import parse_clock
+from taskops_provider.domain.clock import parse_clock
 from taskops_provider.domain.zones import parse_zone
 from taskops_provider.inputs.fields import Between, Input, Text
 from taskops_provider.inputs.problems import predicate

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, model_validator
 
-from taskops_provider.domain.alarms.times import Quiet, parse_clock
+from taskops_provider.domain.alarms.times import Quiet
+from taskops_provider.domain.clock import parse_clock
 from taskops_provider.domain.zones import parse_zone
 from taskops_provider.inputs.alarms.fields import Clock, Level, Minutes, RulePart, Zone
 from taskops_provider.inputs.alarms.recipients import Recipients

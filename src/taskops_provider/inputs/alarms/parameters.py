@@ -8,8 +8,9 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 from pydantic import Field, StrictInt
 
 from taskops_provider.domain.alarms.kinds import DEADLINES, FailedOn, Kind
-from taskops_provider.domain.alarms.times import Deadline, parse_clock
+from taskops_provider.domain.alarms.times import Deadline
 from taskops_provider.domain.answers import Json
+from taskops_provider.domain.clock import parse_clock
 from taskops_provider.domain.zones import parse_zone
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.alarms.fields import Clock, Minutes, RulePart, Zone, one_of
