@@ -41,13 +41,14 @@ class PageRequest:
         """The values of a field that stands in several lines of a form, one a line, empty ones too."""
         return tuple(value.replace("\0", "").strip() for value in self.args.get(name, ()))
 
-    def number(self, name: str) -> int:
+    def number(self, name: str, *, of: str = "a record") -> int:
         """The value of a field that is the number of a record.
 
+        :param of: what it is the number of, for messages
         :raises BadInput: when it is none
         """
         given = self.one(name)
         number = whole_number(given, digits=19)
         if number is None or not 0 < number < 2**63:
-            raise BadInput(f"{name} is {given[:60]!r}; it is the number of a record")
+            raise BadInput(f"{name} is {given[:60]!r}; it is the number of {of}")
         return number

@@ -12,7 +12,7 @@ from taskops_provider.domain.states import Downstream, Verb
 from taskops_provider.exceptions import BadInput
 from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from taskops_provider.www.page_request import PageRequest
-from taskops_provider.www.presenters.operations.form import operation_id_of, read_change
+from taskops_provider.www.presenters.operations.form import read_change
 from taskops_provider.www.presenters.verbs import WORDS
 from taskops_provider.www.urls import Urls
 
@@ -101,9 +101,9 @@ def test_the_rest():
 
 
 def test_operation_numbers():
-    assert operation_id_of(asked(operation_id="7")) == 7
-    with pytest.raises(BadInput):
-        operation_id_of(asked(operation_id=str(2**63)))
+    assert asked(operation_id="7").number("operation_id") == 7
+    with pytest.raises(BadInput, match="it is the number of an operation"):
+        asked(operation_id=str(2**63)).number("operation_id", of="an operation")
 
 
 def test_every_verb_has_its_words():

@@ -10,7 +10,6 @@ from taskops_provider.domain.iso_times import read_iso_time
 from taskops_provider.domain.operations.limits import MAX_TARGETS
 from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
-from taskops_provider.domain.text import whole_number
 from taskops_provider.domain.zones import parse_zone
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.operation import SWITCHES, Options, ReasonAndTicket, Request
@@ -175,15 +174,3 @@ def _zone(name: str) -> tzinfo:
         return parse_zone(name or "UTC")
     except ValueError:
         raise BadInput(f"time zone {name[:60]!r} does not exist") from None
-
-
-def operation_id_of(asked: PageRequest) -> int:
-    """Read the number of an operation.
-
-    :raises BadInput: when it is none
-    """
-    given = asked.one("operation_id")
-    number = whole_number(given, digits=19)
-    if number is None or not 0 < number < 2**63:
-        raise BadInput(f"operation_id is {given[:60]!r}; it is the number of an operation")
-    return number

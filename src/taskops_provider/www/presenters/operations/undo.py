@@ -10,7 +10,7 @@ from taskops_provider.services.operations.undo import preview_undo, undo
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.answer import DialogAnswer, refused
 from taskops_provider.www.presenters.operations.dialog import result_dialog
-from taskops_provider.www.presenters.operations.form import STEPS, operation_id_of
+from taskops_provider.www.presenters.operations.form import STEPS
 from taskops_provider.www.presenters.operations.plan import ShownPlan, counted_targets, shown_plan
 
 
@@ -35,7 +35,7 @@ def undo_dialog(asked: PageRequest) -> DialogAnswer:
     try:
         if step not in STEPS:
             raise BadInput(f"step is {step!r}; allowed are {', '.join(STEPS)}")
-        number = operation_id_of(asked)
+        number = asked.number("operation_id", of="an operation")
         if step == "apply":
             done = undo(asked.session, asked.actor, number)
             return result_dialog(asked, done, _done_title(done))
