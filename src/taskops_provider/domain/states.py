@@ -16,6 +16,10 @@ class TaskState(StrEnum):
     DELETED = "deleted"
 
 
+#: the stored states of tasks that are out of service: nothing schedules them, and strict mode does not count them
+OUT_OF_SERVICE = (TaskState.OFFLINE.value, TaskState.DELETED.value)
+
+
 class TaskStatus(StrEnum):
     """What is shown for a task."""
 

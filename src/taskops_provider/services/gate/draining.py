@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import dag_state
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import ANY_TASK
-from taskops_provider.domain.states import Downstream, TaskState
+from taskops_provider.domain.states import OUT_OF_SERVICE, Downstream, TaskState
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.gate.intervals import Gate, close_gates, open_gates
 from taskops_provider.services.gate.whose_pause import paused_for_people, unpause
@@ -41,7 +41,6 @@ def _count_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> d
     def count(condition: Any) -> Any:
         return func.sum(case((condition, 1), else_=0))
 
-    stopped = (TaskState.OFFLINE.value, TaskState.DELETED.value)
     query = (
         select(
             Task.dag_id,
@@ -52,7 +51,7 @@ def _count_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> d
                     or_(Task.effective_to.is_(None), Task.effective_to >= now),
                 )
             ),
-            count(Task.state.in_(stopped)),
+            count(Task.state.in_(OUT_OF_SERVICE)),
             count(Task.state == TaskState.DELETED.value),
         )
         .where(Task.dag_id.in_(dag_ids), Task.is_present.is_(True))

@@ -12,14 +12,11 @@ from typing import Any
 
 from taskops_provider import config
 from taskops_provider.adapter.serialized import DagDefinition
-from taskops_provider.domain.states import TaskState
+from taskops_provider.domain.states import OUT_OF_SERVICE, TaskState
 from taskops_provider.services.index import rows
 from taskops_provider.services.index.found import ParsedDag
 from taskops_provider.services.index.resolvers import Resolvers
 from taskops_provider.services.index.stored import Row, Stored
-
-#: workflow states in which a task that appears starts offline
-_OUT_OF_SCHEDULING = (TaskState.OFFLINE, TaskState.DELETED)
 
 
 @dataclass(slots=True)
@@ -90,7 +87,8 @@ def _appear(writes: Writes, stored: Stored, before: Row | None, dag_id: str, tas
     time on, which stays when that of the workflow ends because another task is submitted.
     """
     default_state = stored.workflow["default_state"] if stored.workflow else TaskState.SCHEDULING
-    if default_state not in _OUT_OF_SCHEDULING or (before and before["state"] in _OUT_OF_SCHEDULING):
+    # in a workflow out of service a task that appears starts offline
+    if default_state not in OUT_OF_SERVICE or (before and before["state"] in OUT_OF_SERVICE):
         return
     wildcard = stored.wildcard or {}
     gate = {

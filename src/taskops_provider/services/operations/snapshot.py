@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.operations.targets import Scope
-from taskops_provider.domain.states import TaskState, Verb
+from taskops_provider.domain.states import OUT_OF_SERVICE, TaskState, Verb
 from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Task, Workflow
@@ -22,6 +22,8 @@ from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.bulk_reads import read_in_bulk
 from taskops_provider.services.shared.task_keys import TaskKey
 
+#: what counts for strict mode: a task that is in its Dag and not out of service (queries join the workflow)
+IS_LIVE = and_(Task.is_present.is_(True), Workflow.is_present.is_(True), Task.state.not_in(OUT_OF_SERVICE))
 #: what strict mode asks of a task, and shows of one that blocks
 BLOCKER_COLUMNS = (
     Task.dag_id,
@@ -29,11 +31,7 @@ BLOCKER_COLUMNS = (
     Task.display_name,
     Task.task_type,
     Workflow.period,
-    and_(
-        Task.is_present.is_(True),
-        Workflow.is_present.is_(True),
-        Task.state.not_in((TaskState.OFFLINE.value, TaskState.DELETED.value)),
-    ).label("may_block"),
+    IS_LIVE.label("may_block"),
 )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.catalog.filters import readable_only
 from taskops_provider.services.catalog.lineage import MANY_DAGS, links_around
+from taskops_provider.services.operations.snapshot import IS_LIVE
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.bulk_reads import read_in_bulk
 from taskops_provider.services.shared.task_keys import TaskKey
@@ -45,13 +45,7 @@ def effect_of_strict_mode(session: Session, actor: Actor, project: str) -> Stric
 
 
 def _live() -> Select[*tuple[Any, ...]]:
-    """Tasks that are in their Dag and neither offline nor deleted."""
-    stopped = (TaskState.OFFLINE.value, TaskState.DELETED.value)
-    return (
-        select(Task.dag_id, Task.task_id)
-        .join(Workflow, Workflow.dag_id == Task.dag_id)
-        .where(Task.is_present.is_(True), Workflow.is_present.is_(True), Task.state.not_in(stopped))
-    )
+    return select(Task.dag_id, Task.task_id).join(Workflow, Workflow.dag_id == Task.dag_id).where(IS_LIVE)
 
 
 def _live_in(session: Session, dag_ids: Collection[str]) -> set[TaskKey]:

@@ -13,7 +13,7 @@ from taskops_provider.domain.cells import CellClass
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.domain.replenishment_run import RunEvent, RunState, after
-from taskops_provider.domain.states import TaskState
+from taskops_provider.domain.states import OUT_OF_SERVICE
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun, Task
 
 #: how a problem begins that goes by as soon as somebody or something makes room
@@ -161,5 +161,4 @@ def note_wait(replenishment: Replenishment, why: Collection[str]) -> None:
 
 def out_of_service(session: Session, dag_id: str) -> set[str]:
     """Return the tasks of a Dag that are offline or deleted now: they do not execute, whatever was planned."""
-    states = (TaskState.OFFLINE.value, TaskState.DELETED.value)
-    return set(session.scalars(select(Task.task_id).where(Task.dag_id == dag_id, Task.state.in_(states))))
+    return set(session.scalars(select(Task.task_id).where(Task.dag_id == dag_id, Task.state.in_(OUT_OF_SERVICE))))

@@ -10,14 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.replenishment import ReplenishmentRequest
-from taskops_provider.domain.states import TaskState
+from taskops_provider.domain.states import OUT_OF_SERVICE
 from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.catalog.lineage import Node, links_around
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.task_keys import chunks, is_one_of
-
-_STOPPED = (TaskState.OFFLINE.value, TaskState.DELETED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def find_targets(session: Session, actor: Actor, request: ReplenishmentRequest) 
     if closed := sorted(_closed_dags(actor, around)):
         warnings.append(f"tasks of Dags that you may not replenish are left out: {_names(closed)}")
     states |= _states(session, {node for node in around if node[0] not in closed})
-    chosen = {node for node, state in states.items() if state not in _STOPPED}
+    chosen = {node for node, state in states.items() if state not in OUT_OF_SERVICE}
     left_out = sorted(set(states) - chosen)
     if left_out:
         what = "offline or deleted tasks are" if len(left_out) > 1 else "offline or deleted task is"
@@ -98,7 +96,7 @@ def _states_of_workflows(session: Session, dag_ids: Collection[str]) -> dict[Nod
 def _check_tasks(named: set[Node], states: dict[Node, str], *, refuses_stopped: bool) -> None:
     if unknown := sorted(named - set(states)):
         raise ResourceNotFound(f"task {_names(repr(' '.join(node)) for node in unknown)} does not exist")
-    stopped = sorted(node for node in named if states[node] in _STOPPED)
+    stopped = sorted(node for node in named if states[node] in OUT_OF_SERVICE)
     if stopped and refuses_stopped:
         names = _names(" ".join(node) for node in stopped)
         raise BadInput(f"task {names} is {states[stopped[0]]} and cannot be replenished; submit it first")
