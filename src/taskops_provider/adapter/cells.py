@@ -16,7 +16,7 @@ from airflow.utils.types import DagRunType
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.runs import GATED_POOLS
+from taskops_provider.adapter.runs import GATED_POOLS, RUN_CREATED_AT
 from taskops_provider.domain.cells import CellFacts
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.replenishment import Range
@@ -72,7 +72,7 @@ def _inside(ranges: Sequence[Range]) -> ColumnElement[bool]:
 def runs_between(session: Session, dag_id: str, ranges: Sequence[Range]) -> list[RunRow]:
     """Return the runs of a Dag by logical date, oldest first. One query."""
     query = (
-        select(DagRun.run_id, _DATE, DagRun.state, DagRun.run_type, func.coalesce(DagRun.created_at, DagRun.run_after))
+        select(DagRun.run_id, _DATE, DagRun.state, DagRun.run_type, RUN_CREATED_AT)
         .where(DagRun.dag_id == dag_id, _inside(ranges))
         .order_by(_DATE, DagRun.id)
     )

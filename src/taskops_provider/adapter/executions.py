@@ -12,7 +12,7 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.runs import GATED_POOLS, unfinished_run
+from taskops_provider.adapter.runs import GATED_POOLS, RUN_CREATED_AT, unfinished_run
 from taskops_provider.domain.chunks import chunks
 
 #: states of instances that did not execute, or not yet, although some of them have a start: Airflow gives one to
@@ -66,7 +66,7 @@ def oldest_unfinished_run(session: Session, dag_ids: Collection[str]) -> dict[st
     found: dict[str, datetime] = {}
     for chunk in chunks(sorted(set(dag_ids))):
         query = (
-            select(DagRun.dag_id, func.min(func.coalesce(DagRun.created_at, DagRun.run_after)))
+            select(DagRun.dag_id, func.min(RUN_CREATED_AT))
             .where(DagRun.dag_id.in_(chunk), unfinished_run())
             .group_by(DagRun.dag_id)
         )

@@ -7,10 +7,18 @@ from typing import Any
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.runs import GATED_POOLS, HOLD_POOL, Instance, unfinished_instance, unfinished_run
+from taskops_provider.adapter.runs import (
+    GATED_POOLS,
+    HOLD_POOL,
+    INSTANCE_COLUMNS,
+    RUN_CREATED_AT,
+    Instance,
+    unfinished_instance,
+    unfinished_run,
+)
 from taskops_provider.domain.gate import ANY_TASK, WAITING_MARKS, WAITING_STATE
 from taskops_provider.domain.states import Downstream
 from taskops_provider.models import GateInterval, ReplenishmentRun
@@ -33,18 +41,7 @@ def dags_with_missed(session: Session) -> list[str]:
 
 def missed(session: Session, dag_id: str) -> list[tuple[Instance, int]]:
     """Return what may have escaped in a Dag, each with the id of the interval."""
-    columns = (
-        TI.id,
-        TI.dag_id,
-        TI.task_id,
-        TI.run_id,
-        TI.map_index,
-        TI.pool,
-        TI.state,
-        func.coalesce(DagRun.created_at, DagRun.run_after),
-        GateInterval.id.label("interval_id"),
-    )
-    query = _escaped(select(*columns)).where(GateInterval.dag_id == dag_id).order_by(TI.id)
+    query = _escaped(select(*INSTANCE_COLUMNS, GateInterval.id)).where(GateInterval.dag_id == dag_id).order_by(TI.id)
     return [(Instance(*row[:-1]), row[-1]) for row in session.execute(query)]
 
 
@@ -53,7 +50,6 @@ def _escaped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
     What somebody cleared executes, and so do runs that a replenishment creates.
     """
-    created = func.coalesce(DagRun.created_at, DagRun.run_after)
     return (
         query.select_from(GateInterval)
         .join(DagRun, DagRun.dag_id == GateInterval.dag_id)
@@ -63,7 +59,7 @@ def _escaped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
             GateInterval.seen_run_id.is_not(None),
             or_(GateInterval.task_id == TI.task_id, GateInterval.task_id == ANY_TASK),
             or_(GateInterval.terminates.is_(True), DagRun.id > GateInterval.seen_run_id),
-            or_(GateInterval.resume_at.is_(None), GateInterval.resume_at > created),
+            or_(GateInterval.resume_at.is_(None), GateInterval.resume_at > RUN_CREATED_AT),
             unfinished_run(),
             unfinished_instance(),
             TI.pool.not_in(GATED_POOLS),

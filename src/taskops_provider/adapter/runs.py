@@ -50,6 +50,12 @@ _BEGUN_STATES = frozenset(
 )
 
 
+#: when a run was created; not every run says so
+RUN_CREATED_AT = func.coalesce(DagRun.created_at, DagRun.run_after)
+#: what an :class:`Instance` is made of, in the order of its fields
+INSTANCE_COLUMNS = (TI.id, TI.dag_id, TI.task_id, TI.run_id, TI.map_index, TI.pool, TI.state, RUN_CREATED_AT)
+
+
 class Instance(NamedTuple):
     """A task instance as the gate looks at it. ``created_at`` is when its run was made."""
 
@@ -86,16 +92,7 @@ def unfinished_instance() -> ColumnElement[bool]:
 
 
 def _instances() -> Select[*tuple[Any, ...]]:
-    return select(
-        TI.id,
-        TI.dag_id,
-        TI.task_id,
-        TI.run_id,
-        TI.map_index,
-        TI.pool,
-        TI.state,
-        func.coalesce(DagRun.created_at, DagRun.run_after),
-    ).join(DagRun, (DagRun.dag_id == TI.dag_id) & (DagRun.run_id == TI.run_id))
+    return select(*INSTANCE_COLUMNS).join(DagRun, (DagRun.dag_id == TI.dag_id) & (DagRun.run_id == TI.run_id))
 
 
 def _read(session: Session, query: Select[*tuple[Any, ...]], *, skip_locked: bool = False) -> list[Instance]:

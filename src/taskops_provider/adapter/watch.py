@@ -21,7 +21,7 @@ from airflow.utils.state import TaskInstanceState as State
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.runs import GATED_POOLS, unfinished_run
+from taskops_provider.adapter.runs import GATED_POOLS, RUN_CREATED_AT, unfinished_run
 from taskops_provider.domain.alarms.kinds import FailedOn, Kind
 from taskops_provider.models import AlarmEvent, AlarmRule, GateInterval, Task, Workflow
 
@@ -85,7 +85,6 @@ class GatedSpan(NamedTuple):
 
 
 #: Airflow's own runs have it, those that were brought over from older versions may not
-_RUN_CREATED_AT = func.coalesce(DagRun.created_at, DagRun.run_after)
 
 
 def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
@@ -102,7 +101,7 @@ def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
         of.end_date,
         DagRun.logical_date,
         attempt.label("attempt"),
-        _RUN_CREATED_AT.label("run_created_at"),
+        RUN_CREATED_AT.label("run_created_at"),
     )
 
 
@@ -134,7 +133,7 @@ def _not_recorded(attempt: Any) -> ColumnElement[bool]:
         AlarmEvent.run_id == TI.run_id,
         AlarmEvent.map_index == TI.map_index,
         AlarmEvent.attempt == attempt,
-        AlarmEvent.fired_at >= _RUN_CREATED_AT,
+        AlarmEvent.fired_at >= RUN_CREATED_AT,
     )
 
 
