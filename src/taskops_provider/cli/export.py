@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from taskops_provider.domain.answers import plain
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.catalog.tasks import TASK_FIELDS, TaskRow
-from taskops_provider.services.exports.formats import csv_text, json_text
+from taskops_provider.services.catalog.tasks import TaskRow
+from taskops_provider.services.exports.formats import Writer
 
 
 def write(rows: Iterable[TaskRow], form: str, path: str | None) -> int:
@@ -21,7 +20,14 @@ def write(rows: Iterable[TaskRow], form: str, path: str | None) -> int:
     :raises BadInput: when the file cannot be written
     """
     with _opened(path) as file:
-        return (_write_csv if form == "csv" else _write_json)(rows, file)
+        writer = Writer(form, TaskRow)
+        written = 0
+        for written, row in enumerate(rows, start=1):
+            file.write(writer.piece([row], is_first=written == 1))
+        if not written:
+            file.write(writer.piece([], is_first=True))
+        file.write(writer.end(is_empty=not written))
+        return written
 
 
 @contextmanager
@@ -50,19 +56,3 @@ def _open(path: str) -> TextIO:
         return open(path, "w", encoding="utf-8", newline="")
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _write_csv(rows: Iterable[TaskRow], file: TextIO) -> int:
-    file.write(csv_text([TASK_FIELDS]))
-    written = 0
-    for written, row in enumerate(rows, start=1):  # noqa: B007
-        file.write(csv_text([[getattr(row, name) for name in TASK_FIELDS]]))
-    return written
-
-
-def _write_json(rows: Iterable[TaskRow], file: TextIO) -> int:
-    written = 0
-    for written, row in enumerate(rows, start=1):
-        file.write(("[\n" if written == 1 else ",\n") + json_text(plain(row)))
-    file.write("\n]\n" if written else "[]\n")
-    return written

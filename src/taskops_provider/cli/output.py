@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
 from typing import Any
 
 from taskops_provider.cli import tables
 from taskops_provider.cli.text import cell, out, say
 from taskops_provider.domain.answers import plain
-from taskops_provider.domain.text import iso
+from taskops_provider.domain.text import json_text
 
 Row = Mapping[str, Any]
 #: heading -> how to get the cell from a row
@@ -24,23 +23,10 @@ Columns = Mapping[str, Callable[[Any], Any]]
 STRUCTURED = ("json", "yaml")
 
 
-def _default(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def to_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON with datetimes as ISO 8601 in UTC."""
-    return json.dumps(value, default=_default, indent=indent)
-
-
 def print_object(value: Row, output: str) -> None:
     """Print one object as JSON or YAML."""
     if output == "json":
-        out(to_json(value, indent=2))
+        out(json_text(value, indent=2))
     else:
         sys.stdout.write(_yaml(value))
 
@@ -52,7 +38,7 @@ def print_rows(rows: Iterable[Row], output: str) -> None:
         return
     separator = "[\n"
     for row in rows:
-        sys.stdout.write(separator + to_json(row))
+        sys.stdout.write(separator + json_text(row))
         separator = ",\n"
     out("\n]" if separator != "[\n" else "[]")
 
@@ -70,7 +56,7 @@ def _yaml(value: Any) -> str:
     from airflow.utils import yaml
 
     # by way of JSON: plain types only
-    return yaml.dump(json.loads(to_json(value)), sort_keys=False, allow_unicode=True)
+    return yaml.dump(json.loads(json_text(value)), sort_keys=False, allow_unicode=True)
 
 
 def print_table(rows: Iterable[Any], columns: Columns, output: str, *, empty: str) -> int:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, date, datetime
+from typing import Any
 
 
 def iso(moment: datetime) -> str:
     """A moment as JSON has it: ISO 8601, UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON with datetimes as ISO 8601 in UTC."""
+    return json.dumps(value, default=_json_form, indent=indent)
+
+
+def _json_form(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -76,7 +76,7 @@ def test_cells(value, shown):
 def test_json_keeps_types_and_gives_utc():
     at = datetime(2026, 11, 22, 20, 0, tzinfo=timezone(timedelta(hours=8)))
     value = {"n": 1, "none": None, "yes": True, "at": at, "list": ["a"]}
-    assert json.loads(output.to_json(value)) == {
+    assert json.loads(output.json_text(value)) == {
         "n": 1,
         "none": None,
         "yes": True,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from taskops_provider.domain.answers import field_names, plain
-from taskops_provider.domain.text import iso
+from taskops_provider.domain.text import iso, json_text
 
 #: what a spreadsheet takes for the beginning of a formula, in full width too
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -42,17 +41,6 @@ def _quoted(text: str) -> str:
     # Python's own writer leaves a carriage return bare where lines end with a line feed: spreadsheets begin a new
     # row behind it, with a cell that may be a formula
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
-
-
-def json_text(value: Any) -> str:
-    """JSON with datetimes as ISO 8601 in UTC."""
-    return json.dumps(value, default=_default)
-
-
-def _default(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 class Writer:
