@@ -52,6 +52,7 @@ class CellFacts(NamedTuple):
     gated: bool
 
 
+#: states of instances that have ended
 FINISHED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 
 

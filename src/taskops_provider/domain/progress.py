@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from taskops_provider.domain.cells import CellFacts
+from taskops_provider.domain.cells import FINISHED, CellFacts
 
 
 class CellState(StrEnum):
@@ -39,13 +39,12 @@ class ReplenishmentState(StrEnum):
 
 
 _FAILED = frozenset({"failed", "upstream_failed"})
-_FINISHED = _FAILED | {"success", "skipped", "removed"}
 
 
 def cell_outcome(instances: Collection[CellFacts]) -> CellState | None:
     """Return the state of a cell whose instances have all ended, None while some of them have not."""
     states = {one.state for one in instances}
-    if not states <= _FINISHED:
+    if not states <= FINISHED:
         return None
     # a gate that closed meanwhile stopped it: it did not execute
     if any(one.gated for one in instances):

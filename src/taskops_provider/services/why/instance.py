@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import gate_state, waiting
 from taskops_provider.adapter.waiting import DagFacts
+from taskops_provider.domain.cells import FINISHED
 from taskops_provider.domain.gate import EFFECT_OF_POOL, gated_note
 from taskops_provider.domain.states import Downstream, TaskStatus
 from taskops_provider.models import Task
@@ -29,7 +30,6 @@ from taskops_provider.services.why.reason import Reason
 NAMED = 5
 
 _FAILED = frozenset({"failed", "upstream_failed"})
-_ENDED = frozenset({"success", "skipped", "removed"}) | _FAILED
 
 #: checks of Airflow's whose own words will do, by the code they get here; the others keep their name
 _CODES: Mapping[str, str] = {
@@ -64,7 +64,7 @@ def instance_reasons(context: InstanceContext, ti: Any, *, is_known: bool) -> li
     """
     state = str(ti.state) if ti.state else None
     found = [_gated(context, ti, state)] if ti.pool in EFFECT_OF_POOL else []
-    if state in _ENDED:
+    if state in FINISHED:
         return found or _ended(context, ti, state, is_known=is_known)
     found += _of_run(context, ti)
     if not is_known:
@@ -89,10 +89,10 @@ def _gated(context: InstanceContext, ti: Any, state: str | None) -> Reason:
     moment = GateMoment(ti.dag_id, ti.task_id, ti.dag_run.created_at or ti.dag_run.run_after)
     cause = why_gated(context.session, [moment])[moment]
     text = gated_note(cause, effect).removeprefix("TaskOps: ")
-    is_held = effect is Downstream.HOLD and state not in _ENDED
+    is_held = effect is Downstream.HOLD and state not in FINISHED
     return Reason(
         "held" if is_held else "gated",
-        f"When its run was made its task was {text}" if state not in _ENDED else f"It did not execute: {text}",
+        f"When its run was made its task was {text}" if state not in FINISHED else f"It did not execute: {text}",
         until=context.task.resume_at if is_held else None,
         operation_id=cause.operation_id,
     )
@@ -152,7 +152,7 @@ def _upstream(context: InstanceContext, ti: Any, wanted: frozenset[str] = frozen
     chosen = {
         task_id: found
         for task_id, found in counts.items()
-        if any((each.state in wanted) if wanted else (each.state not in _ENDED) for each in found)
+        if any((each.state in wanted) if wanted else (each.state not in FINISHED) for each in found)
     }
     if not wanted and not chosen:
         chosen = {task_id: found for task_id, found in counts.items() if any(e.state != "success" for e in found)}
@@ -173,7 +173,7 @@ def _states(counts: list[waiting.UpstreamCount]) -> str:
     words: dict[str, int] = defaultdict(int)
     for each in counts:
         gated = EFFECT_OF_POOL.get(each.pool)
-        if gated is not None and each.state not in _ENDED:
+        if gated is not None and each.state not in FINISHED:
             words["held by TaskOps" if gated is Downstream.HOLD else "gated by TaskOps"] += each.number
         else:
             words[(each.state or "not scheduled yet").replace("_", " ")] += each.number
