@@ -14,13 +14,15 @@ from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.text import plural
 from taskops_provider.exceptions import BadInput, NotMigrated
-from taskops_provider.models import Lease, Setting, Workflow, metadata
+from taskops_provider.models import Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
 from taskops_provider.services.alarms.channels import released_channels
 from taskops_provider.services.alarms.health import delivery_health
 from taskops_provider.services.index.watermark import REFRESHED_AT
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.durations import span
+from taskops_provider.services.shared.monitor_life import monitor_life
+from taskops_provider.services.shared.watermarks import read_watermark
 
 MIGRATE = "TaskOps' tables are missing or old: run `airflow db migrate`"
 
@@ -116,14 +118,12 @@ class SignsOfLife:
 
 def signs_of_life(session: Session, now: datetime) -> SignsOfLife:
     """Look at the monitor and at the index: two queries."""
-    value = session.scalar(select(Setting.value).where(Setting.project == "", Setting.name == REFRESHED_AT))
+    value = read_watermark(session, REFRESHED_AT)
     refreshed = None if value is None else now - datetime.fromisoformat(value)
-    lease = session.execute(
-        select(Lease.holder, Lease.renewed_at, Lease.expires_at, Lease.note).where(Lease.name == "monitor")
-    ).first()
-    if lease is None:
+    monitor = monitor_life(session, now)
+    if monitor is None:
         return SignsOfLife("", None, False, "", refreshed)
-    return SignsOfLife(lease.holder, now - lease.renewed_at, lease.expires_at > now, lease.note or "", refreshed)
+    return SignsOfLife(monitor.holder, now - monitor.renewed_at, monitor.runs, monitor.note, refreshed)
 
 
 def _tables(session: Session) -> Check:

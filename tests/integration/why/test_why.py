@@ -45,13 +45,13 @@ def of_instance(session, name: str, run_id: str | None = None) -> dict[str, str]
 
 
 def scheduler_lives(session) -> None:
-    session.add(Job(job_type="SchedulerJob", state="running", latest_heartbeat=datetime.now(UTC)))
+    session.add(Job(job_type="SchedulerJob", state="running", latest_heartbeat=later(minutes=10)))
     session.commit()
 
 
 def monitor_lives(session) -> None:
     now = datetime.now(UTC)
-    session.add(Lease(name="monitor", holder="here", renewed_at=now, expires_at=now + timedelta(minutes=1)))
+    session.add(Lease(name="monitor", holder="here", renewed_at=now, expires_at=now + timedelta(hours=1)))
     session.commit()
 
 
@@ -269,6 +269,20 @@ def test_dead_processes(session):
     assert "no_scheduler" in codes(session, "orders.clean")
     operate(session, "pause", "orders.clean", resume_at=later(hours=1))
     assert codes(session, "orders.clean") == ["paused", "no_monitor"]
+
+
+def test_a_monitor_that_renewed_its_lease_meanwhile_lives(session):
+    """What the session read before is not what the lease says now."""
+    install(session, [chain("orders", "extract", "clean")])
+    monitor_lives(session)
+    session.execute(update(Lease).values(expires_at=later(hours=-1)))
+    operate(session, "pause", "orders.clean", resume_at=later(days=1))
+    seen_before = session.get(Lease, "monitor")
+    assert "no_monitor" in codes(session, "orders.clean")
+    renewed = update(Lease).values(expires_at=later(hours=1)).execution_options(synchronize_session=False)
+    session.execute(renewed)
+    assert "no_monitor" not in codes(session, "orders.clean")
+    del seen_before
 
 
 def test_mapped_instances_are_bounded_and_unexpanded_ones_told_of(session):

@@ -15,11 +15,11 @@ from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.adapter.waiting import DagFacts
 from taskops_provider.domain.states import Downstream, TaskState, TaskStatus
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
-from taskops_provider.models import Lease
 from taskops_provider.services.catalog.instances import NO_INSTANCES
 from taskops_provider.services.catalog.task_facts import TaskFacts, task_facts
 from taskops_provider.services.catalog.tasks import TaskRow, get_task
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.monitor_life import monitor_life
 from taskops_provider.services.why.instance import InstanceContext, instance_reasons
 from taskops_provider.services.why.reason import Explanation, InstanceWhy, Reason
 
@@ -176,8 +176,8 @@ def _of_processes(
                 Reason("no_triggerer", "No triggerer of Airflow is alive: what is deferred waits.", since=seen)
             )
     if codes & {"gated", "held"} or facts.draining_since or task.resume_at:
-        lease = session.get(Lease, "monitor")
-        if lease is None or lease.expires_at <= now:
+        monitor = monitor_life(session, now)
+        if monitor is None or not monitor.runs:
             text = "TaskOps' monitor does not run: gated instances, drains and resume times wait for it."
-            found.append(Reason("no_monitor", text, since=lease.renewed_at if lease else None))
+            found.append(Reason("no_monitor", text, since=monitor.renewed_at if monitor else None))
     return found
