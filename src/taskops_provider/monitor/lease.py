@@ -12,8 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Lease
-
-NAME = "monitor"
+from taskops_provider.services.shared.monitor_life import MONITOR_LEASE
 
 #: an unrenewed lease is anybody's after this many seconds, or this many rounds where those are longer
 _SECONDS = 30.0
@@ -34,7 +33,13 @@ def lifetime(interval: float) -> timedelta:
 
 
 def acquire(
-    session: Session, holder: str, now: datetime, lasts: timedelta, note: str | None = None, *, name: str = NAME
+    session: Session,
+    holder: str,
+    now: datetime,
+    lasts: timedelta,
+    note: str | None = None,
+    *,
+    name: str = MONITOR_LEASE,
 ) -> bool:
     """Take the lease, or renew it; tell whether ``holder`` has it now. The caller commits.
 
@@ -62,7 +67,7 @@ def acquire(
     return True
 
 
-def release(session: Session, holder: str, *, name: str = NAME) -> None:
+def release(session: Session, holder: str, *, name: str = MONITOR_LEASE) -> None:
     """Give the lease back, so that another monitor need not wait for its end. The caller commits."""
     session.execute(
         delete(Lease).where(Lease.name == name, Lease.holder == holder).execution_options(synchronize_session=False)

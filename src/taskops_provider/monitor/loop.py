@@ -11,10 +11,11 @@ from typing import Any
 
 from airflow.utils.session import create_session
 
-from taskops_provider.monitor import lease
+from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import LeasedLoop, first_line
 from taskops_provider.monitor.per_item import PerItemRunner, PerItemStep
 from taskops_provider.monitor.steps import STEPS, Step
+from taskops_provider.services.shared.monitor_life import MONITOR_LEASE
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,9 @@ class _StepSchedule:
     """When a step is due, and how it fares."""
 
     step: Step | PerItemStep[Any]
+    backoff: Backoff
     #: ``time.monotonic()`` of the next time
     due: float = 0.0
-    failures: int = 0
-    last_error: str | None = None
     runner: PerItemRunner[Any] | None = None
 
     def __post_init__(self) -> None:
@@ -46,8 +46,8 @@ class _StepSchedule:
 
     def trouble(self) -> str | None:
         """What is wrong with it at present, in a line."""
-        if self.failures:
-            return self.last_error
+        if self.backoff.failures:
+            return self.backoff.error
         return (self.runner.trouble() or None) if self.runner else None
 
 
@@ -55,7 +55,7 @@ class Monitor(LeasedLoop):
     """The loop that does whatever happens later. Errors of steps are logged and kept in :attr:`status`."""
 
     title = "The TaskOps monitor"
-    lease_name = lease.NAME
+    lease_name = MONITOR_LEASE
 
     def __init__(
         self,
@@ -64,8 +64,11 @@ class Monitor(LeasedLoop):
         holder: str | None = None,
     ):
         super().__init__(interval, holder)
-        self._schedules = [_StepSchedule(step) for step in steps]
+        self._schedules = [_StepSchedule(step, self._backoff(step)) for step in steps]
         self._status = "started"
+
+    def _backoff(self, step: Step | PerItemStep[Any]) -> Backoff:
+        return Backoff(max(step.every, self.interval), max(step.every, LONGEST_WAIT))
 
     @property
     def status(self) -> str:
@@ -96,22 +99,19 @@ class Monitor(LeasedLoop):
         except Exception as error:
             self._failed(schedule, error)
             return False
-        if schedule.failures:
-            log.info("The TaskOps monitor's step %s works again after %d failures", step.name, schedule.failures)
-            schedule.failures, schedule.last_error = 0, None
+        if failures := schedule.backoff.failures:
+            log.info("The TaskOps monitor's step %s works again after %d failures", step.name, failures)
+            schedule.backoff = self._backoff(step)
         return did
 
     def _failed(self, schedule: _StepSchedule, error: Exception) -> None:
         """Put the step off, for longer each time; log the error once, with where it came from."""
-        schedule.failures += 1
-        wait = max(schedule.step.every, self.interval) * 2 ** min(schedule.failures - 1, 10)
-        schedule.due = time.monotonic() + max(min(wait, LONGEST_WAIT), schedule.step.every)
         line = first_line(error)
-        if line != schedule.last_error:
+        if schedule.backoff.note(line):
             log.error(
                 "The TaskOps monitor's step %s failed and is tried again: %s", schedule.step.name, line, exc_info=True
             )
-        schedule.last_error = line
+        schedule.due = schedule.backoff.again
 
     def _told(self, did: list[str], seconds: float) -> str:
         failing = [

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from airflow.utils.session import create_session
 from sqlalchemy.orm import Session
 
+from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import first_line
 from taskops_provider.services.shared.retries import is_transient
 
@@ -41,19 +42,12 @@ class PerItemStep(Generic[T]):
     name_of: Callable[[T], str]
 
 
-@dataclass
-class _Backoff:
-    reason: str
-    wait: float
-    again: float
-
-
 class PerItemRunner(Generic[T]):
     """Runs an :class:`PerItemStep`; remembers what it set aside, and why."""
 
     def __init__(self, step: PerItemStep[T]):
         self._step = step
-        self._aside: dict[str, _Backoff] = {}
+        self._aside: dict[str, Backoff] = {}
 
     def run(self, now: datetime) -> bool:
         """Do all that is listed, but what failed lately; tell whether anything changed.
@@ -76,10 +70,10 @@ class PerItemRunner(Generic[T]):
             return ""
         name, aside = next(iter(self._aside.items()))
         more = f" and {len(self._aside) - 1} more" if len(self._aside) > 1 else ""
-        return f"{name}{more}: {aside.reason}"
+        return f"{name}{more}: {aside.error}"
 
     def _is_due(self, name: str) -> bool:
-        return name not in self._aside or self._aside[name].again <= time.monotonic()
+        return name not in self._aside or self._aside[name].is_due
 
     def _do(self, one: T, now: datetime) -> bool:
         name = self._step.name_of(one)
@@ -95,9 +89,8 @@ class PerItemRunner(Generic[T]):
         return did
 
     def _set_aside(self, name: str, error: Exception) -> None:
-        before = self._aside.get(name)
         reason = first_line(error)
-        if before is None or before.reason != reason:
+        if self._aside.setdefault(name, Backoff(FIRST_WAIT, LONGEST_WAIT)).note(reason):
             log.error(
                 "The TaskOps monitor's step %s sets %s aside and tries again later: %s",
                 self._step.name,
@@ -105,5 +98,3 @@ class PerItemRunner(Generic[T]):
                 reason,
                 exc_info=True,
             )
-        wait = FIRST_WAIT if before is None else min(before.wait * 2, LONGEST_WAIT)
-        self._aside[name] = _Backoff(reason, wait, time.monotonic() + wait)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from datetime import UTC, datetime
 
 from airflow.utils.session import create_session
 
+from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import LeasedLoop
 from taskops_provider.services.alarms import deliver
 
@@ -32,8 +32,8 @@ class Sender(LeasedLoop):
     def __init__(self, interval: float | None = None, holder: str | None = None):
         super().__init__(interval, holder)
         self._busy: dict[str, threading.Thread] = {}
-        #: channel -> failures in a row, and ``time.monotonic()`` of when it is tried again
-        self._pauses: dict[str, tuple[int, float]] = {}
+        #: of channels that do not work
+        self._pauses: dict[str, Backoff] = {}
 
     def play(self, now: datetime | None) -> bool:
         """Have everything sent that is due."""
@@ -63,8 +63,7 @@ class Sender(LeasedLoop):
         thread = self._busy.get(key)
         if thread is not None and thread.is_alive():
             return
-        _, again = self._pauses.get(key, (0, 0.0))
-        if now is None and time.monotonic() < again:
+        if now is None and key in self._pauses and not self._pauses[key].is_due:
             return
         thread = threading.Thread(target=self._drain, args=(key, now), name=f"taskops-sender {key}", daemon=True)
         self._busy[key] = thread
@@ -86,8 +85,6 @@ class Sender(LeasedLoop):
             log.exception("TaskOps could not go on sending by %s; it is tried again", key)
 
     def _pause(self, key: str, error: str) -> None:
-        failures = self._pauses.get(key, (0, 0.0))[0] + 1
-        if failures == 1:
+        # each channel has one thread at a time
+        if self._pauses.setdefault(key, Backoff(FIRST_PAUSE, LONGEST_PAUSE)).note(error):
             log.warning("TaskOps' channel %s does not work and is tried again: %s", key, error)
-        wait = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-        self._pauses[key] = (failures, time.monotonic() + wait)
