@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from taskops_provider.cli import alarm_rule as command_line
 from taskops_provider.cli.arguments_alarms import RULE
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.inputs.alarms.rule import Rule, RuleChange, RuleCreate
 from taskops_provider.services.alarms.stored_rules import new_row, rule_of
 from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
@@ -210,5 +210,5 @@ def test_a_change_of_everything_is_the_new_rule(before, after):
 
 def sent(rule: Rule) -> dict[str, Any]:
     """A rule as REST shows it: what its scope does not have is null."""
-    shown = {name: value for name, value in plain(rule).items() if name != "problem"}
+    shown = {name: value for name, value in to_plain_data(rule).items() if name != "problem"}
     return {**shown, **{name: getattr(rule, name) or None for name in ("dag_id", "task_id", "project")}}

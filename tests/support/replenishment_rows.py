@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.replenishment import Range
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
 from taskops_provider.services.replenishments.create import create_replenishment
@@ -85,7 +85,7 @@ def crowd(session: Any, number: int = 100, *, tasks: int = 40, cycles: int = 200
             created_at=now - timedelta(hours=number - at),
             started_at=now - timedelta(hours=number - at),
             ended_at=None if state == "running" else now,
-            inputs=plain(RecordedInputs.of(asked(dag_id))),
+            inputs=to_plain_data(RecordedInputs.of(asked(dag_id))),
             max_active_runs=1,
             newest_first=False,
             conf={},

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from taskops_provider.api.datamodels.common import ConflictError, Error
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.exceptions import NotMigrated, PlanChanged, TaskOpsError
 from taskops_provider.inputs import problems
 from taskops_provider.services.health import require_tables
@@ -57,7 +57,7 @@ def _answer(code: int, detail: str, **more: Any) -> JSONResponse:
 
 def _taskops_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, TaskOpsError)
-    more = {"difference": plain(error.difference)} if isinstance(error, PlanChanged) else {}
+    more = {"difference": to_plain_data(error.difference)} if isinstance(error, PlanChanged) else {}
     return _answer(error.http_status, str(error), **more)
 
 

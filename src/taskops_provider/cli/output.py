@@ -13,7 +13,7 @@ from typing import Any
 
 from taskops_provider.cli import tables
 from taskops_provider.cli.text import cell, out, say
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.text import json_text
 
 Row = Mapping[str, Any]
@@ -90,7 +90,7 @@ def print_details(details: Mapping[str, Any]) -> None:
 def print_list(rows: Iterable[Any], columns: Columns, output: str, *, empty: str) -> int | None:
     """Print a list in the chosen format; return how many rows a table had, None for JSON and YAML."""
     if output in STRUCTURED:
-        print_rows(map(plain, rows), output)
+        print_rows(map(to_plain_data, rows), output)
         return None
     return print_table(rows, columns, output, empty=empty)
 

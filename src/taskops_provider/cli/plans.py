@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from taskops_provider.cli.output import STRUCTURED, Columns, print_object, print_table
 from taskops_provider.cli.text import clean, out, say
 from taskops_provider.domain.alarms.deliveries import EMAIL
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.answers import BlockingTask, Gap, TargetOutcome
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Plan
@@ -39,7 +39,7 @@ def print_plan(plan: Plan, output: str, *, terminates: bool = False, was_shown: 
     """
     answer = plan.answer()
     if output in STRUCTURED:
-        print_object(plain(answer), output)
+        print_object(to_plain_data(answer), output)
         return
     # plain is rows and nothing else on stdout
     tell = say if output == "plain" else out

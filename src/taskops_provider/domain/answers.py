@@ -25,12 +25,12 @@ INTERNAL: Final[Mapping[str, bool]] = {"internal": True}
 _SCALARS = frozenset({type(None), bool, int, float, str, datetime})
 
 
-def extended(kind: type[Answer], answer: Any, **more: Any) -> Answer:
+def copy_as(kind: type[Answer], answer: Any, **more: Any) -> Answer:
     """Return a dataclass with the fields of another and some more: a kind that is derived from that of ``answer``."""
     return kind(**{one.name: getattr(answer, one.name) for one in fields(answer)}, **more)
 
 
-def plain(answer: Any) -> Any:
+def to_plain_data(answer: Any) -> Any:
     """Return an answer as dicts, lists and scalars, in the order of its fields.
 
     A field that would be a keyword of Python's has an underscore behind it, which plain data do not: ``class_``.
@@ -42,7 +42,7 @@ def plain(answer: Any) -> Any:
     if kind in _SCALARS:
         return answer
     if kind is list:
-        return [plain(value) for value in answer]
+        return [to_plain_data(value) for value in answer]
     if is_dataclass(kind):
         return _plain_fields(answer, kind)
     if isinstance(answer, BaseModel):
@@ -50,11 +50,11 @@ def plain(answer: Any) -> Any:
     if isinstance(answer, Enum):
         return answer.value
     if isinstance(answer, Mapping):
-        return {plain(key): plain(value) for key, value in answer.items()}
+        return {to_plain_data(key): to_plain_data(value) for key, value in answer.items()}
     if hasattr(kind, "_fields"):
-        return {name: plain(value) for name, value in zip(kind._fields, answer, strict=True)}
+        return {name: to_plain_data(value) for name, value in zip(kind._fields, answer, strict=True)}
     if isinstance(answer, AbstractSet | Sequence) and not isinstance(answer, str | bytes | bytearray):
-        return [plain(value) for value in (sorted(answer) if isinstance(answer, AbstractSet) else answer)]
+        return [to_plain_data(value) for value in (sorted(answer) if isinstance(answer, AbstractSet) else answer)]
     return answer
 
 
@@ -63,7 +63,7 @@ def _plain_fields(answer: Any, kind: type) -> Json:
     for name, key, omits_none in _shown_fields(kind):
         value = getattr(answer, name)
         if not (omits_none and value is None):
-            shown[key] = value if type(value) in _SCALARS else plain(value)
+            shown[key] = value if type(value) in _SCALARS else to_plain_data(value)
     return shown
 
 

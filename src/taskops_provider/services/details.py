@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.operations.answers import OperationRecord
 from taskops_provider.models import Workflow
 from taskops_provider.services.catalog.code_links import development_urls
@@ -76,7 +76,7 @@ def details_of(session: Session, actor: Actor, row: WorkflowRow) -> WorkflowDeta
     of_tasks = distributions(session, dag_id)
     history = run_history(session, actor, dag_id, of_tasks.periods)
     more = select(Workflow.timezone, Workflow.effective_from, Workflow.effective_to)
-    return extended(
+    return copy_as(
         WorkflowDetails,
         row,
         **session.execute(more.where(Workflow.dag_id == dag_id)).one()._mapping,
@@ -95,7 +95,7 @@ def task_details(session: Session, actor: Actor, dag_id: str, task_id: str, now:
     :raises ResourceNotFound: when there is no such task, or the Dag may not be read
     """
     row = get_task(session, actor, dag_id, task_id, now)
-    return extended(TaskDetails, row, last_operations=_last(session, actor, dag_id, task_id))
+    return copy_as(TaskDetails, row, last_operations=_last(session, actor, dag_id, task_id))
 
 
 def _last(session: Session, actor: Actor, dag_id: str, task_id: str = "") -> list[OperationRecord]:

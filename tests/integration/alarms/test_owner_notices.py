@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.answers import Notified
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import AlarmDelivery, Operation
@@ -80,7 +80,7 @@ def test_each_owner_is_told_once_of_all_that_is_theirs(owned, mail):
     assert "e a" not in ann.text
     assert told["carol@example.com"].subject == "[TaskOps] alice paused 1 task of yours"
     # the record names owners of everything: whoever reads a part of it alone does not see them
-    assert get_operation(owned, ALICE, plan.operation_id).options["notified"] == plain(plan.notified)
+    assert get_operation(owned, ALICE, plan.operation_id).options["notified"] == to_plain_data(plan.notified)
     pat = Actor("pat", "api", Limited(["d"]))
     assert "notified" not in get_operation(owned, pat, plan.operation_id).options
 
@@ -168,7 +168,7 @@ def test_command_line_and_rest(owned, mail, capsys, monkeypatch):
     here = cli.json("tasks", "pause", "d", "a", "--notify-owners")
     with web_app("simple").active() as web:
         there = Api(web).post("tasks/pause", targets=tasks("d.b"), notify_owners=True)
-    assert here["notified"] == there["notified"] == plain(notified("ann@example.com", unreachable=["bob"]))
+    assert here["notified"] == there["notified"] == to_plain_data(notified("ann@example.com", unreachable=["bob"]))
     assert "notified" not in cli.json("tasks", "start", "d", "a")
     shown = cli("tasks", "start", "d", "b", "--notify-owners", "--yes").out
     assert "told: ann@example.com\nwithout an e-mail address: bob\n" in shown

@@ -9,7 +9,7 @@ import pytest
 from airflow.models.backfill import Backfill
 from sqlalchemy import func, select
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.models import Operation, Replenishment
 from taskops_provider.services.operations.records import RecordFilter, get_operation, list_operations
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
@@ -237,20 +237,22 @@ class TestNothingOfWhatOneMayNotRead:
     def test_in_what_is_shown(self, session, number):
         now = datetime.now(UTC)
         shown = show_replenishment(session, self.reader, number, now)
-        assert "hush" not in json.dumps(plain(shown), default=str)
+        assert "hush" not in json.dumps(to_plain_data(shown), default=str)
         assert (shown.name, [one.dag_id for one in shown.workflows]) == ("open", ["open"])
         assert shown.inputs.workflows == ["open"]
         assert shown.counts.by_class == {"no_run": 2}
         assert sum(shown.counts.by_state.values()) == 2
         [listed] = list_replenishments(session, self.reader, now, limit=5).rows
-        assert plain(listed) == {key: value for key, value in plain(shown).items() if key != "workflows"}
+        assert to_plain_data(listed) == {
+            key: value for key, value in to_plain_data(shown).items() if key != "workflows"
+        }
         everything = show_replenishment(session, ALICE, number, now)
         assert (everything.name, everything.counts.by_class) == ("a_hush and 2 more", {"no_run": 8})
 
     def test_in_the_operation_record(self, session, number):
         [record] = list_operations(session, self.reader, RecordFilter(), limit=5).rows
         whole = get_operation(session, self.reader, record.operation_id)
-        assert "hush" not in json.dumps(plain([record, whole]), default=str)
+        assert "hush" not in json.dumps(to_plain_data([record, whole]), default=str)
         assert whole.options["workflows"] == ["open"]
         assert whole.counts.applied == 1
         of_all = get_operation(session, ALICE, record.operation_id).options

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.states import TaskState, TaskStatus, shown_status, workflow_status
 from taskops_provider.exceptions import BadInput, ResourceNotFound
 from taskops_provider.models import Task, Workflow
@@ -237,7 +237,7 @@ def test_unknown_names(session):
 
 def test_the_json_has_the_fields_of_the_contract(warehouse):
     [task] = list_tasks(warehouse, ALICE, TaskFilter(dag_ids=("orders",)), NOW, limit=1).rows
-    assert list(plain(task)) == TASK_JSON
+    assert list(to_plain_data(task)) == TASK_JSON
     workflow = get_workflow(warehouse, ALICE, "orders", NOW)
-    assert list(plain(workflow)) == WORKFLOW_JSON
+    assert list(to_plain_data(workflow)) == WORKFLOW_JSON
     assert workflow.status_counts == {"scheduling": 3, "paused": 0, "offline": 0, "invalid": 0}

@@ -9,7 +9,7 @@ from airflow.models.dag import DagModel
 from airflow.models.log import Log
 from sqlalchemy import func, select
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import BadInput, PlanChanged, ResourceNotFound
@@ -74,7 +74,7 @@ def test_pause_stops_one_task_and_records_it(retail_session):
     assert (record.reason, record.ticket, record.options) == ("bad feed", "OPS-1", {"downstream": "run"})
     log = session.scalars(select(Log).where(Log.event == "taskops.pause")).one()
     assert (log.dag_id, log.task_id, log.owner) == ("orders", "clean", "alice")
-    assert plain(plan.answer()) == {
+    assert to_plain_data(plan.answer()) == {
         "operation_id": plan.operation_id,
         "verb": "pause",
         "dry_run": False,
@@ -213,7 +213,7 @@ class TestWorkflows:
         plan = operate(session, "delete", "orders", downstream="run")
         assert plan.outcome() == "refused"
         assert plan.items[0].reason == "the workflow is all_scheduling; delete of a whole workflow needs all_offline"
-        assert plain(plan.answer())["items"][0]["task_id"] is None
+        assert to_plain_data(plan.answer())["items"][0]["task_id"] is None
 
     def test_delete_removes_it_from_the_list_and_submit_brings_it_back(self, retail_session):
         session = retail_session
@@ -311,8 +311,12 @@ class TestPlanHash:
     def test_a_preview_changes_nothing_and_can_be_applied(self, retail_session):
         session = retail_session
         plan = self.preview(session)
-        assert plain(plan.answer())["dry_run"] is True
-        assert plain(plan.answer())["affects"] == {"instances": 0, "downstream_tasks": 6, "downstream_workflows": 3}
+        assert to_plain_data(plan.answer())["dry_run"] is True
+        assert to_plain_data(plan.answer())["affects"] == {
+            "instances": 0,
+            "downstream_tasks": 6,
+            "downstream_workflows": 3,
+        }
         session.commit()
         assert set(stored(session, "orders").values()) == {"scheduling"}
         assert not session.scalar(select(func.count()).select_from(Operation))

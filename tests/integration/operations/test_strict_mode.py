@@ -10,7 +10,7 @@ from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
 from airflow.sdk import DAG, TaskGroup
 from sqlalchemy import update
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
@@ -40,7 +40,7 @@ def test_a_live_downstream_task_blocks_and_is_named(strict):
     assert plan.outcome() == "refused"
     [item] = plan.items
     assert item.reason == "strict mode: has downstream tasks that are not offline"
-    assert plain(item.blocked_by) == [
+    assert to_plain_data(item.blocked_by) == [
         {
             "dag_id": "orders",
             "task_id": "load",
@@ -161,7 +161,9 @@ def test_a_gone_downstream_task_does_not_block(strict):
 def test_blockers_that_may_not_be_read_are_not_named(strict):
     eve = Actor("eve", "api", Limited(readable={"orders"}, editable={"orders"}))
     plan = operate(strict, "offline", "orders.load", actor=eve)
-    assert plain(plan.items[0].blocked_by) == [{"dag_id": None, "task_id": None, "name": "a task that you may not see"}]
+    assert to_plain_data(plan.items[0].blocked_by) == [
+        {"dag_id": None, "task_id": None, "name": "a task that you may not see"}
+    ]
     assert "sales" not in str(plan.answer())
 
 

@@ -13,7 +13,7 @@ from airflow.utils.sqlalchemy import prohibit_commit
 from sqlalchemy import select, update
 
 from taskops_provider.adapter import dag_state
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import Operation, Replenishment, ReplenishmentCell
 from taskops_provider.services.operations import undo
@@ -241,7 +241,7 @@ class TestTheOperation:
         world = World(session)
         ran(world, "d", 1)
         operate(session, "pause", "d.a")
-        shown = plain(operate(session, "start", "d.a", fill_gap=True).answer())
+        shown = to_plain_data(operate(session, "start", "d.a", fill_gap=True).answer())
         assert shown["outcome"] == "success"
         assert shown["gap"] == {"cells": 0, "new_runs": 0, "existing_runs": 0, "notes": []}
         assert "replenishment_id" not in shown

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.exceptions import BadInput, ResourceNotFound
 from taskops_provider.models import ReplenishmentCell, ReplenishmentRun
 from taskops_provider.services.replenishments.cells import Stretch, list_cells, read_window
@@ -50,7 +50,7 @@ def test_cells_one_by_one(warehouse: Session) -> None:
         ("stock", "count", "01"),
         ("orders", "clean", "02"),
     ]
-    assert plain(page.rows[0]) | {"logical_date": None} == {
+    assert to_plain_data(page.rows[0]) | {"logical_date": None} == {
         "dag_id": "orders",
         "task_id": "clean",
         "logical_date": None,

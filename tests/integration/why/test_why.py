@@ -14,7 +14,7 @@ from airflow.sdk import DAG, Asset
 from airflow.sdk import task as task_decorator
 from sqlalchemy import update
 
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.models import Lease
 from taskops_provider.services.gate import settle as gate_settle
@@ -261,7 +261,7 @@ def test_a_sensor_names_the_stopped_task_it_watches_but_not_to_strangers(session
     assert of_instance(session, "sales.wait")["sensor"] == "It watches load of orders, which is paused."
     stranger = Actor("eve", "ui", Limited({"sales"}))
     answer = ask(session, "sales.wait", actor=stranger)
-    assert "orders" not in str(plain(answer))
+    assert "orders" not in str(to_plain_data(answer))
 
 
 def test_dead_processes(session):

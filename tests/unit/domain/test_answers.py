@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from taskops_provider.domain.answers import INTERNAL, OMIT_NONE, plain
+from taskops_provider.domain.answers import INTERNAL, OMIT_NONE, to_plain_data
 
 
 class Colour(StrEnum):
@@ -32,13 +32,13 @@ class Outer:
 def test_dataclasses_become_dicts_in_the_order_of_their_fields():
     at = datetime(2026, 1, 2, tzinfo=UTC)
     answer = Outer((Inner(Colour.RED), Inner(Colour.RED, "why")), {Colour.RED: 2}, at, frozenset("ba"))
-    assert plain(answer) == {
+    assert to_plain_data(answer) == {
         "inner": [{"colour": "red"}, {"colour": "red", "note": "why"}],
         "by": {"red": 2},
         "at": at,
         "names": ["a", "b"],
         "empty": None,
     }
-    assert list(plain(answer)) == ["inner", "by", "at", "names", "empty"]
+    assert list(to_plain_data(answer)) == ["inner", "by", "at", "names", "empty"]
     # no enumeration is left, which YAML would write as an object
-    assert type(plain(answer)["inner"][0]["colour"]) is str
+    assert type(to_plain_data(answer)["inner"][0]["colour"]) is str

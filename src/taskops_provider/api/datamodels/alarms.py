@@ -10,13 +10,13 @@ from pydantic import BaseModel, BeforeValidator, Field
 from taskops_provider.api.datamodels.common import PageQuery
 from taskops_provider.domain.alarms.deliveries import DeliveryCause, DeliveryState
 from taskops_provider.domain.alarms.kinds import AlarmScope, Kind
-from taskops_provider.domain.answers import Json, plain
+from taskops_provider.domain.answers import Json, to_plain_data
 from taskops_provider.inputs.fields import Input, Moment, Name, Number
 from taskops_provider.services.alarms.listing import AlarmFilter
 from taskops_provider.services.alarms.rules import RuleFilter
 
 #: a part of a rule, as it is sent
-_Part = Annotated[Json, BeforeValidator(plain)]
+_Part = Annotated[Json, BeforeValidator(to_plain_data)]
 
 
 class Rule(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from taskops_provider.api.datamodels.common import PageQuery
-from taskops_provider.domain.answers import Json, plain
+from taskops_provider.domain.answers import Json, to_plain_data
 from taskops_provider.domain.cells import CellClass
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.inputs.fields import Moment, Name, Names, Text
@@ -146,7 +146,7 @@ class Replenishment(BaseModel):
     problem: str | None = Field(
         description="What it waits for (it begins with `waits:`), or what it could not execute; null if all is well."
     )
-    inputs: Annotated[Json, BeforeValidator(plain)]
+    inputs: Annotated[Json, BeforeValidator(to_plain_data)]
 
 
 class WorkflowProgress(BaseModel):

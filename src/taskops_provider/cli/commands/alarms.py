@@ -19,7 +19,7 @@ from taskops_provider.cli.run import EXIT_REFUSED, UsageError, changes, opened, 
 from taskops_provider.cli.text import say
 from taskops_provider.cli.times import parse_time
 from taskops_provider.domain.alarms.deliveries import DeliveryState
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.inputs.alarms.rule import RuleChange, RuleCreate
 from taskops_provider.inputs.problems import naming
 from taskops_provider.inputs.reading import read
@@ -33,7 +33,7 @@ RULES: Columns = {
     "rule": lambda rule: rule.rule_id,
     "on": lambda rule: _on(rule),
     "kind": lambda rule: rule.kind.value,
-    "parameters": lambda rule: plain(rule.parameters),
+    "parameters": lambda rule: to_plain_data(rule.parameters),
     "level": lambda rule: rule.level,
     "recipients": lambda rule: rule.recipients.words,
     "channels": lambda rule: [channel.channel for channel in rule.channels],
@@ -155,7 +155,7 @@ def alarms_test(args: Namespace) -> int:
     with opened() as work:
         answer = rule_test.send_test(work.session, work.actor, args.rule_id, work.now)
     if args.output in STRUCTURED:
-        print_object(plain(answer), args.output)
+        print_object(to_plain_data(answer), args.output)
     else:
         print_table(answer.deliveries, DELIVERIES, args.output, empty="nobody to tell")
         for name in answer.unreachable:
@@ -173,7 +173,7 @@ def _messages(deliveries: Sequence[DeliveryAnswer]) -> list[str]:
 
 
 def _print_rule(rule: RuleAnswer, output: str) -> None:
-    details = plain(rule)
+    details = to_plain_data(rule)
     if output in STRUCTURED:
         print_object(details, output)
         return

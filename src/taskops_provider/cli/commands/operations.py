@@ -13,7 +13,7 @@ from taskops_provider.cli.plans import print_items, print_plan
 from taskops_provider.cli.records import COLUMNS
 from taskops_provider.cli.run import Work, changes, opened, reads
 from taskops_provider.cli.times import parse_time
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.answers import OperationRecord
 from taskops_provider.domain.operations.plan import Plan
 from taskops_provider.exceptions import BadInput
@@ -71,7 +71,7 @@ def operations_show(args: Namespace) -> None:
     """Show one operation."""
     with opened() as work:
         record = get_operation(work.session, work.actor, args.operation_id)
-    shown = plain(record)
+    shown = to_plain_data(record)
     if args.output in STRUCTURED:
         print_object(shown, args.output)
         return

@@ -20,7 +20,7 @@ from taskops_provider.cli.output import (
 from taskops_provider.cli.run import EXIT_REFUSED, UsageError, changes, opened, reads
 from taskops_provider.cli.text import out, say
 from taskops_provider.cli.times import parse_time
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.inputs.replenishment import ReplenishmentCreateInput, ReplenishmentInput
 from taskops_provider.services.replenishments.cells import list_cells
@@ -72,7 +72,7 @@ def replenish_plan(args: Namespace) -> None:
         request = replenishing.read_flags(ReplenishmentInput, args, work.now).request()
         plan = summarize(plan_replenishment(work.session, work.actor, request, work.now), with_cells=args.grid)
     if args.output in STRUCTURED:
-        print_object(plain(plan), args.output)
+        print_object(to_plain_data(plan), args.output)
         return
     _print_plan(plan)
     out()
@@ -219,7 +219,7 @@ def _print_plan(plan: PlanSummary, to: Callable[[str], None] = out) -> None:
 
 def _print(details: ReplenishmentDetails, output: str) -> None:
     if output in STRUCTURED:
-        print_object(plain(details), output)
+        print_object(to_plain_data(details), output)
         return
     sys.stdout.flush()
     print_details(

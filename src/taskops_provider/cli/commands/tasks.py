@@ -14,7 +14,7 @@ from taskops_provider.cli.records import print_last_operations
 from taskops_provider.cli.run import changes, opened, reads
 from taskops_provider.cli.text import say
 from taskops_provider.cli.why import print_why
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
@@ -64,10 +64,10 @@ def tasks_show(args: Namespace) -> None:
     with opened() as work:
         details = task_details(work.session, work.actor, args.dag_id, args.task_id, work.now)
         answer = why(work.session, work.actor, args.dag_id, args.task_id, work.now)
-    shown = plain(details)
+    shown = to_plain_data(details)
     records = shown.pop("last_operations")
     if args.output in STRUCTURED:
-        print_object({**shown, "why": plain(answer), "last_operations": records}, args.output)
+        print_object({**shown, "why": to_plain_data(answer), "last_operations": records}, args.output)
         return
     print_details(shown)
     print_why(answer)
@@ -96,7 +96,7 @@ def tasks_lineage(args: Namespace) -> None:
         reach = LineageReach(args.depth, _direction(args))
         graph = lineage(work.session, work.actor, args.dag_id, args.task_id, work.now, reach)
     if args.output in STRUCTURED:
-        print_object(plain(graph), args.output)
+        print_object(to_plain_data(graph), args.output)
         return
     _print_lineage(graph, args)
 

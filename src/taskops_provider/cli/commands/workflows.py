@@ -13,7 +13,7 @@ from taskops_provider.cli.output import STRUCTURED, Columns, heading, print_deta
 from taskops_provider.cli.records import print_last_operations
 from taskops_provider.cli.run import changes, opened, reads
 from taskops_provider.cli.text import out
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
 from taskops_provider.domain.text import plural
@@ -74,7 +74,7 @@ def workflows_show(args: Namespace) -> None:
     with opened() as work:
         row = get_workflow(work.session, work.actor, args.dag_id, work.now)
         details = details_of(work.session, work.actor, row)
-    shown = plain(details)
+    shown = to_plain_data(details)
     if args.output in STRUCTURED:
         print_object(shown, args.output)
         return
@@ -97,7 +97,7 @@ def workflows_diagram(args: Namespace) -> None:
     with opened() as work:
         graph = workflow_graph(work.session, work.actor, args.dag_id, work.now)
     if args.output == "json":
-        print_object(plain(graph), "json")
+        print_object(to_plain_data(graph), "json")
         return
     lines = diagram.dot(args.dag_id, graph) if args.output == "dot" else diagram.text(args.dag_id, graph)
     for line in lines:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from taskops_provider.domain.answers import INTERNAL, OMIT_NONE, Json, plain
+from taskops_provider.domain.answers import INTERNAL, OMIT_NONE, Json, to_plain_data
 from taskops_provider.domain.operations.outcomes import OperationOutcome
 
 
@@ -124,7 +124,7 @@ class Notified:
 
     def for_record(self) -> Json:
         """Return what a record keeps of it."""
-        return {**plain(self), "names": list(self.names)}
+        return {**to_plain_data(self), "names": list(self.names)}
 
     def without_addresses(self) -> Notified:
         """Return it for who may not know addresses: names stand in their place, and who has none is not told."""

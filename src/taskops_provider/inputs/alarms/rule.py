@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, StrictBool
 from taskops_provider.domain.alarms.deliveries import EMAIL
 from taskops_provider.domain.alarms.kinds import AlarmScope, FailedOn, Kind
 from taskops_provider.domain.alarms.times import Quiet
-from taskops_provider.domain.answers import Json, plain
+from taskops_provider.domain.answers import Json, to_plain_data
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.alarms.channel import MAX_CHANNELS, Channel
 from taskops_provider.inputs.alarms.fields import Level, one_of
@@ -87,7 +87,7 @@ class Rule:
 
     def body(self) -> Json:
         """Return what the database keeps of it next to the columns."""
-        return {name: plain(getattr(self, name)) for name in BODY}
+        return {name: to_plain_data(getattr(self, name)) for name in BODY}
 
 
 #: fields that have no column of their own
@@ -131,7 +131,9 @@ class RuleChange(Input):
 
         :raises BadInput: one line about what is not valid
         """
-        before = {one.name: getattr(rule, one.name) for one in fields(rule)} | {"parameters": plain(rule.parameters)}
+        before = {one.name: getattr(rule, one.name) for one in fields(rule)} | {
+            "parameters": to_plain_data(rule.parameters)
+        }
         given = self.given()
         if self.kind not in (None, rule.kind):
             given = {"parameters": {}, **given}

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from taskops_provider import config
 from taskops_provider.domain.alarms.deliveries import DeliveryCause, MessageContent
 from taskops_provider.domain.alarms.kinds import REPLENISHMENTS, Kind
-from taskops_provider.domain.answers import Json, plain
+from taskops_provider.domain.answers import Json, to_plain_data
 from taskops_provider.services.alarms.facts import AlarmFacts, OperationFacts
 from taskops_provider.services.shared.task_keys import TaskKey
 
@@ -134,7 +134,7 @@ def alarm_content(alarms: Sequence[AlarmFacts], cause: DeliveryCause, *, has_lin
         footer = f"And {left} more, which the list of alarms shows. {footer}"
     if cause is DeliveryCause.TEST:
         footer = f"This is a test: nothing has happened. {footer}"
-    facts = {"why": cause.value, "level": level, "events": plain(in_full)}
+    facts = {"why": cause.value, "level": level, "events": to_plain_data(in_full)}
     return _render(subject, what, blocks, footer, facts)
 
 
@@ -212,7 +212,7 @@ def notice_content(operation: OperationFacts, done: str, targets: Sequence[TaskK
         links.append(("Open the record", _page("operation", id=operation.operation_id)))
     facts = {
         "why": DeliveryCause.NOTICE.value,
-        **plain(operation),
+        **to_plain_data(operation),
         "targets": [{"dag_id": dag_id, "task_id": task_id or None} for dag_id, task_id in targets],
     }
     block = _Block(what, _filled(lines), links)

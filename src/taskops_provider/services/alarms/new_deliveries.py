@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from taskops_provider import config
 from taskops_provider.domain.alarms.deliveries import DeliveryCause, DeliveryState, MessageContent
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.inputs.alarms.channel import Channel
 from taskops_provider.inputs.alarms.recipients import Recipients
 from taskops_provider.inputs.alarms.rule import Rule
@@ -84,10 +84,10 @@ def new_delivery(
     return AlarmDelivery(
         why=cause.value,
         channel_key=channel.key,
-        channel=plain(channel),
+        channel=to_plain_data(channel),
         recipient=recipient,
         by_name=by_name,
-        content=plain(content),
+        content=to_plain_data(content),
         state=DeliveryState.WAITING.value,
         attempts=0,
         created_at=now,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.watch import WatchedInstance, recorded_keys
 from taskops_provider.domain.alarms.deliveries import DeliveryCause
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmDelivery, AlarmEvent, Workflow
 from taskops_provider.services.alarms.channels import usable_channels
@@ -139,7 +139,7 @@ def _row(alarm: NewAlarm, rule: Rule, facts: AlarmFacts, book: AddressBook, now:
         data_time=alarm.data_time,
         kind=rule.kind.value,
         level=rule.level,
-        facts=plain(facts),
+        facts=to_plain_data(facts),
         fired_at=now,
         unreachable=book.people(names).unreachable,
         held_until=held_until,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from taskops_provider.domain.answers import field_names, plain
+from taskops_provider.domain.answers import field_names, to_plain_data
 from taskops_provider.domain.text import iso, json_text
 
 #: what a spreadsheet takes for the beginning of a formula, in full width too
@@ -60,7 +60,7 @@ class Writer:
         if self._csv:
             lines = [[getattr(row, name) for name in self._fields] for row in rows]
             return csv_text([self._fields, *lines] if is_first else lines)
-        texts = [json_text(plain(row)) for row in rows]
+        texts = [json_text(to_plain_data(row)) for row in rows]
         if not texts:
             return ""
         return ("[\n" if is_first else ",\n") + ",\n".join(texts)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import audit
 from taskops_provider.adapter import instance_operations as adapter
 from taskops_provider.adapter.instance_operations import LiveInstance, Ref
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.gate import EFFECT_OF_POOL
 from taskops_provider.domain.instances import InstanceVerb, why_not
 from taskops_provider.domain.operations.answers import ChangeAnswer, InstanceOutcome
@@ -82,7 +82,7 @@ class InstancePlan:
     def answer(self) -> ChangeAnswer:
         """The answer as every surface shows it: that of other operations, with the instance in each item."""
         items = [
-            extended(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index)
+            copy_as(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index)
             for item, ref in self.pairs()
         ]
         # a plan hash and what is affected downstream are of operations on tasks

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.answers import Json, extended, plain
+from taskops_provider.domain.answers import Json, copy_as, to_plain_data
 from taskops_provider.domain.operations.answers import (
     Counts,
     ExportProgress,
@@ -164,7 +164,7 @@ def get_operation(session: Session, actor: Actor, operation_id: int) -> Operatio
     :raises ResourceNotFound: when there is none, or none that the actor may see
     """
     record = get_record(session, actor, operation_id)
-    return extended(OperationDetails, record, items=all_targets(session, actor, record))
+    return copy_as(OperationDetails, record, items=all_targets(session, actor, record))
 
 
 def get_record(session: Session, actor: Actor, operation_id: int) -> OperationRecord:
@@ -196,7 +196,7 @@ def _record(
     if kept := operation.options.get(NOTIFIED):
         notified = Notified.recorded(kept)
         reads = actor.permissions.may_read_addresses()
-        options[NOTIFIED] = plain(notified if reads else notified.without_addresses())
+        options[NOTIFIED] = to_plain_data(notified if reads else notified.without_addresses())
     counts = Counts(operation.applied, operation.left_alone, operation.blocked)
     return OperationRecord(
         operation_id=operation.id,

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills
-from taskops_provider.domain.answers import Json, extended, plain
+from taskops_provider.domain.answers import Json, copy_as, to_plain_data
 from taskops_provider.domain.cells import roles, waves
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
 from taskops_provider.domain.operations.plan import Item
@@ -72,7 +72,7 @@ def create_replenishment(
     _refuse_too_many(session, actor)
     replenishment = queue(session, actor, plan, now)
     details = show_replenishment(session, actor, replenishment.id, now)
-    return extended(CreatedReplenishment, details, warnings=list(plan.warnings))
+    return copy_as(CreatedReplenishment, details, warnings=list(plan.warnings))
 
 
 def _refuse_too_many(session: Session, actor: Actor) -> None:
@@ -94,7 +94,7 @@ def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime
         state=ReplenishmentState.QUEUED.value,
         actor=actor.recorded_name,
         created_at=now,
-        inputs=plain(RecordedInputs.of(request)),
+        inputs=to_plain_data(RecordedInputs.of(request)),
         max_active_runs=request.max_active_runs,
         newest_first=request.newest_first,
         window=str(request.window) if request.window else None,
@@ -139,7 +139,7 @@ def _record(session: Session, actor: Actor, plan: ReplenishmentPlan, now: dateti
         at=now,
         actor=actor.recorded_name,
         source=actor.source,
-        options=plain(RecordedInputs.of(plan.request)),
+        options=to_plain_data(RecordedInputs.of(plan.request)),
         reason=plan.request.reason,
         ticket=None,
         outcome=(OperationOutcome.SUCCESS if applied == len(items) else OperationOutcome.PART_SUCCESS).value,
@@ -223,7 +223,7 @@ def show_replenishment(session: Session, actor: Actor, replenishment_id: int, no
     """
     replenishment = get_replenishment(session, actor, replenishment_id)
     progress = read_progress(session, actor, [replenishment], now)[0]
-    return extended(ReplenishmentDetails, progress, workflows=workflow_progress(session, actor, replenishment_id))
+    return copy_as(ReplenishmentDetails, progress, workflows=workflow_progress(session, actor, replenishment_id))
 
 
 def show_replenishments(

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
-from taskops_provider.domain.answers import plain
+from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.models import Operation, OperationItem
@@ -31,7 +31,7 @@ def record_items(session: Session, operation_id: int, items: Collection[Item]) -
             "after": item.after,
             "reason": item.reason,
             "restore": item.restore,
-            "blocked_by": plain(item.blocked_by) or None,
+            "blocked_by": to_plain_data(item.blocked_by) or None,
         }
         for item in items
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.services.alarms.answers import AlarmAnswer
 from taskops_provider.services.alarms.listing import AlarmFilter, list_alarms
 from taskops_provider.services.shared.paging import Page
@@ -60,7 +60,7 @@ def present_alarms(asked: PageRequest) -> AlarmsPage:
     fields = _fields(asked, shared, where)
     editable = asked.actor.permissions.editable({alarm.dag_id for alarm in read.found.rows})
     rows = [alarm_row(asked, alarm, is_editable=alarm.dag_id in editable) for alarm in read.found.rows]
-    return extended(
+    return copy_as(
         AlarmsPage,
         list_frame(asked, LIST, read, fields, problems),
         quick=alarm_filters.quick_links(asked, PAGE, fields, STATES),

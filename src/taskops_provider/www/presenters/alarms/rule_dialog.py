@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from taskops_provider.domain.alarms.deliveries import EMAIL
 from taskops_provider.domain.alarms.kinds import LEVELS, AlarmScope, FailedOn, Kind
-from taskops_provider.domain.answers import Json, plain
+from taskops_provider.domain.answers import Json, to_plain_data
 from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.exceptions import TaskOpsError
 from taskops_provider.inputs.alarms.channel import Channel
@@ -191,7 +191,7 @@ def _dialog(
         kinds=list(words.KINDS.items()),
         ons=list(words.FAILED_ON.items()),
         on=rule.failed_on or FailedOn.RETRIES_EXHAUSTED,
-        parameters={"last": DEFAULT_LAST, "days": 0, "zone": "UTC", **plain(rule.parameters)},
+        parameters={"last": DEFAULT_LAST, "days": 0, "zone": "UTC", **to_plain_data(rule.parameters)},
         levels=[(level, words.LEVELS[level].text) for level in LEVELS],
         people=_people(rule.recipients),
         channels=channel_fields(rule.channels),

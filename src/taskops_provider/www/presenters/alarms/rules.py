@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.services.alarms.answers import RuleAnswer
 from taskops_provider.services.alarms.rules import (
     RuleFilter,
@@ -126,7 +126,7 @@ def present_rules(asked: PageRequest) -> RulesPage:
     fields = alarm_filters.fields(shared, "Name, workflow or task ID", _STATES)
     editable = editable_targets(asked.actor, {_on(rule) for rule in read.found.rows})
     rows = [_row(asked, rule, is_editable=_on(rule) in editable) for rule in read.found.rows]
-    return extended(
+    return copy_as(
         RulesPage,
         list_frame(asked, LIST, read, fields, problems),
         quick=alarm_filters.quick_links(asked, PAGE, fields, _STATES),

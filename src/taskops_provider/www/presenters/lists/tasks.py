@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.states import TASK_MAY_BE, TaskState, TaskStatus
 from taskops_provider.services.catalog import filter_choices
 from taskops_provider.services.catalog.code_links import development_urls
@@ -120,7 +120,7 @@ def tasks_page(asked: PageRequest) -> TasksPage:
     fields = _fields(asked, where, in_dag=in_dag)
     frame = list_frame(asked, replace(kind, columns=arranged.columns), read, fields, problems, fixed)
     offers, development = _offers(asked, read.found.rows)
-    return extended(
+    return copy_as(
         TasksPage,
         frame,
         title=f"Tasks of {where.dag_ids[0]}" if len(where.dag_ids) == 1 else "Tasks",

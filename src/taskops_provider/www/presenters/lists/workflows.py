@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.states import WORKFLOW_MAY_BE, TaskStatus, Verb
 from taskops_provider.services.catalog import filter_choices
 from taskops_provider.services.catalog.code_links import development_urls
@@ -104,7 +104,7 @@ def workflows_page(asked: PageRequest) -> WorkflowsPage:
     fields = _fields(asked, where)
     frame = list_frame(asked, replace(kind, columns=arranged.columns), read, fields, problems)
     offers, development = _offers(asked, read.found.rows)
-    return extended(
+    return copy_as(
         WorkflowsPage,
         frame,
         quick=filters.quick(fields, frame.address.url),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.operations.plan import Plan
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
@@ -125,7 +125,7 @@ def _preview(
     )
     if form.is_part:
         return DialogAnswer("operations/plan.html", part, status)
-    dialog = extended(
+    dialog = copy_as(
         ChangeDialog,
         part,
         address=asked.urls.page(f"change/{form.request.scope.value}s/{verb.value}"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.operations.answers import OperationRecord
 from taskops_provider.services.operations.record_targets import Touched, touched
 from taskops_provider.services.operations.records import (
@@ -86,7 +86,7 @@ def records_page(asked: PageRequest) -> RecordsPage:
     read = read_page(asked, LIST, problems, partial(list_operations, asked.session, asked.actor, where))
     records = read.found.rows
     about = touched(asked.session, asked.actor, records)
-    return extended(
+    return copy_as(
         RecordsPage,
         list_frame(asked, LIST, read, _fields(asked, where), problems),
         quick=_quick(asked, where),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.replenishment import (
     MAX_RANGES,
@@ -118,7 +118,7 @@ def _address(asked: PageRequest, form: ReplenishForm) -> str:
 
 
 def _dialog(asked: PageRequest, form: ReplenishForm, part: PlanPart, *, without: int) -> DialogAnswer:
-    dialog = extended(
+    dialog = copy_as(
         ReplenishDialog,
         part,
         title=_title(form),

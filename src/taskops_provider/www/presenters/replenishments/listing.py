@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput
@@ -117,7 +117,7 @@ def replenishments_page(asked: PageRequest) -> ReplenishmentsPage:
     where = _filter(asked, problems)
     read = read_page(asked, LIST, problems, partial(list_replenishments, asked.session, asked.actor, asked.now, where))
     rows = _rows(asked, read.found.rows)
-    return extended(
+    return copy_as(
         ReplenishmentsPage,
         list_frame(asked, LIST, read, _fields(asked, where), problems),
         quick=_quick(asked, where),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.services.replenishments.cells import CellRow, list_cells
 from taskops_provider.services.replenishments.control import controllable
@@ -49,7 +49,7 @@ def replenishment_page(asked: PageRequest) -> ReplenishmentPage:
     details, part = _read(asked)
     live = _live_parts(asked, details, part)
     number = live.number
-    return extended(
+    return copy_as(
         ReplenishmentPage,
         live,
         poll=_poll(asked, details, part, live.digests()),
@@ -70,7 +70,7 @@ def replenishment_progress(asked: PageRequest) -> ReplenishmentLook:
     digests = live.digests()
     seen = asked.one("seen").split(".")
     changed = {name for (name, now), was in zip(digests, [*seen, *[""] * len(digests)], strict=False) if now != was}
-    return extended(ReplenishmentLook, live, poll=_poll(asked, details, part, digests), changed=changed)
+    return copy_as(ReplenishmentLook, live, poll=_poll(asked, details, part, digests), changed=changed)
 
 
 def _read(asked: PageRequest) -> tuple[ReplenishmentDetails, GridPart]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from taskops_provider.domain.answers import extended
+from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import BadInput
 from taskops_provider.services.catalog.workflows import WorkflowRow, get_workflow
@@ -160,7 +160,7 @@ def _facts(asked: PageRequest, row: WorkflowRow) -> WorkflowFacts:
     urls, dag_id = asked.urls, row.dag_id
     details = details_of(asked.session, asked.actor, row)
     runs = details.runs
-    return extended(
+    return copy_as(
         WorkflowFacts,
         _state(row),
         id=text.name(dag_id),
