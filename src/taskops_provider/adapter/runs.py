@@ -190,7 +190,7 @@ def unfinished(session: Session, runs: Sequence[Run], *, held: bool) -> list[Ins
     return found
 
 
-def make_wait(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> int:
+def gate_instances(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> int:
     """Have instances that have not started wait in the gate, also those that wait there with another effect."""
     values = {
         "pool": GATE_POOLS[effect],
@@ -204,7 +204,7 @@ def make_wait(session: Session, ids: Iterable[UUID], effect: Downstream, now: da
     return _update_unstarted(session, ids, values)
 
 
-def make_unmarked_wait(session: Session, now: datetime) -> int:
+def gate_unmarked_instances(session: Session, now: datetime) -> int:
     """Have what is in a pool of the gate wait there, whatever put it there without our mark; return how many.
 
     The instances of runs that an earlier version gated, say.
@@ -214,11 +214,11 @@ def make_unmarked_wait(session: Session, now: datetime) -> int:
         # two queries, for the index on (pool, state) serves no OR on every database
         for state in (TI.state.is_(None), TI.state == TaskInstanceState.SCHEDULED):
             ids = session.scalars(select(TI.id).where(TI.pool == pool, state).order_by(TI.id)).all()
-            found += make_wait(session, ids, effect, now) if ids else 0
+            found += gate_instances(session, ids, effect, now) if ids else 0
     return found
 
 
-def put_back(session: Session, now: datetime) -> int:
+def repair_misplaced(session: Session, now: datetime) -> int:
     """Repair instances that wait outside the gate's pools; return how many. One query when all is right.
 
     One that never ended a try lost its pool to another policy and gets it back. One that did was cleared meanwhile, and
@@ -240,7 +240,7 @@ def put_back(session: Session, now: datetime) -> int:
     return changed
 
 
-def let_go(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
+def release_to_scheduler(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
     """Hand waiting instances to the scheduler as if they had just been created, in their own pool."""
     return _update_unstarted(session, ids, {"pool": pool, "state": None, "updated_at": now, **_NOT_WAITING})
 

@@ -12,7 +12,7 @@ from taskops_provider.adapter import audit, dag_state
 from taskops_provider.adapter.moving_runs import dags_with_moving_runs
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services.gate.draining import follow_tasks, stop_draining
+from taskops_provider.services.gate.draining import stop_draining, sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import pause_as_ours, release_foreign
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -26,7 +26,7 @@ def advance_drains(session: Session, now: datetime) -> bool:
     take_writer_lock(session, MONITOR.name)
     idle = _idle_but_unpaused(session, now)
     if idle:
-        follow_tasks(session, idle, now)
+        sync_workflow_pause(session, idle, now)
     return bool(released) | bool(idle) | _end_draining(session, now)
 
 

@@ -60,7 +60,7 @@ def _count_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> d
     return {row[0]: _Tasks(*(int(n) for n in row[1:])) for row in session.execute(query)}
 
 
-def follow_tasks(
+def sync_workflow_pause(
     session: Session,
     dag_ids: Collection[str],
     now: datetime,
@@ -89,7 +89,9 @@ def follow_tasks(
             after = counts.get(dag_id, none).default_state
             _set_default_state(session, dag_id, row.default_state, after, operation_id, downstream, now)
         idle = [d for d in workflows if counts.get(d, none).present and not counts[d].scheduling]
-        _keep_running(session, [row for d, row in workflows.items() if d in resumed and counts.get(d, none).scheduling])
+        _unpause_resumed(
+            session, [row for d, row in workflows.items() if d in resumed and counts.get(d, none).scheduling]
+        )
         start_draining(session, [d for d in idle if workflows[d].draining_since is None], now)
 
 
@@ -112,7 +114,7 @@ def _set_default_state(
         open_gates(session, own, Gate(after, downstream or Downstream.SKIP), operation_id=operation_id, now=now)
 
 
-def _keep_running(session: Session, resumed: Collection[Any]) -> None:
+def _unpause_resumed(session: Session, resumed: Collection[Any]) -> None:
     """End the draining of workflows of which tasks were resumed, and unpause their Dags."""
     stop_draining(session, [row for row in resumed if row.draining_since is not None])
     if resumed:

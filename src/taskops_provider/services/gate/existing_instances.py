@@ -47,7 +47,7 @@ def release(
     for ti in waiting:
         by_pool[pool_of.get((ti.dag_id, ti.task_id)) or pools.DEFAULT_POOL].append(ti.id)
     now = datetime.now(UTC)
-    released = sum(runs.let_go(session, ids, pool, now) for pool, ids in by_pool.items())
+    released = sum(runs.release_to_scheduler(session, ids, pool, now) for pool, ids in by_pool.items())
     notes.remove(session, [ti.id for ti in waiting])
     return released
 
@@ -72,7 +72,7 @@ def regate_held(session: Session, pairs: Collection[TaskKey], downstream: Downst
     if not waiting or downstream is Downstream.HOLD:
         return 0
     now = datetime.now(UTC)
-    moved = runs.make_wait(session, [ti.id for ti in waiting], downstream, now)
+    moved = runs.gate_instances(session, [ti.id for ti in waiting], downstream, now)
     _put_gated_notes(session, waiting, downstream, now)
     return moved
 
@@ -122,7 +122,7 @@ def gate_and_end(session: Session, instances: Collection[Instance], downstream: 
 def gate_unstarted(session: Session, instances: Collection[Instance], downstream: Downstream, now: datetime) -> int:
     """Have those of the instances wait that have not started; return how many. Their runs are locked."""
     waiting = [ti for ti in instances if not ti.has_begun]
-    changed = runs.make_wait(session, [ti.id for ti in waiting], downstream, now)
+    changed = runs.gate_instances(session, [ti.id for ti in waiting], downstream, now)
     _put_gated_notes(session, waiting, downstream, now)
     return changed
 

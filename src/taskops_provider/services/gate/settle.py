@@ -85,7 +85,7 @@ def ensure_pools(session: Session) -> bool:
 
 def repair_waiting(session: Session, now: datetime) -> int:
     """Bring instances that lost a part of the waiting state back into it; return how many. The caller commits."""
-    return runs.make_unmarked_wait(session, now) + runs.put_back(session, now)
+    return runs.gate_unmarked_instances(session, now) + runs.repair_misplaced(session, now)
 
 
 def runs_to_settle(session: Session, now: datetime) -> list[Run]:

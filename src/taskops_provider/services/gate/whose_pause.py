@@ -63,7 +63,7 @@ def unpause(session: Session, dag_ids: Collection[str]) -> None:
     _set(session, dag_ids, paused_by_us=False, woken_at=None)
 
 
-def wake(session: Session, dag_id: str, now: datetime) -> None:
+def unpause_temporarily(session: Session, dag_id: str, now: datetime) -> None:
     """Unpause a paused Dag for a replenishment only. Its next scheduled run is taken away, as while draining."""
     planned = dag_state.planned_runs(session, [dag_id])
     dag_state.stop_planned_runs(session, [dag_id])
@@ -72,7 +72,7 @@ def wake(session: Session, dag_id: str, now: datetime) -> None:
     _audit(session, "taskops.woken", [dag_id], False, now)
 
 
-def let_sleep(session: Session, dag_ids: Collection[str], now: datetime) -> None:
+def repause(session: Session, dag_ids: Collection[str], now: datetime) -> None:
     """Pause woken Dags again: whose pause it is stays as it was."""
     if not dag_ids:
         return
@@ -134,7 +134,7 @@ def release_foreign(session: Session, now: datetime) -> int:
     by_pool: dict[str, list[UUID]] = defaultdict(list)
     for ti_id, dag_id, task_id in free:
         by_pool[own.get((dag_id, task_id)) or pools.DEFAULT_POOL].append(ti_id)
-    released = sum(runs.let_go(session, ids, pool, now) for pool, ids in by_pool.items())
+    released = sum(runs.release_to_scheduler(session, ids, pool, now) for pool, ids in by_pool.items())
     notes.remove(session, [ti_id for ti_id, _, _ in free])
     return released
 

@@ -19,7 +19,7 @@ from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Operation, OperationItem, Task
 from taskops_provider.services.alarms.owner_notices import notify_owners
 from taskops_provider.services.gate import settle
-from taskops_provider.services.gate.draining import follow_tasks
+from taskops_provider.services.gate.draining import sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import paused_by_people, paused_for_people
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.plan import complete, make_plan, refuse_without_permission
@@ -174,7 +174,7 @@ def _change_states(
         settle.regate_held(session, pairs, options.downstream)
     if options.terminate_instances and options.downstream:
         operation.instances_ended = settle.gate_unstarted_and_end_started(session, pairs, options.downstream, now)
-    follow_tasks(
+    sync_workflow_pause(
         session,
         dag_ids,
         now,

@@ -21,7 +21,7 @@ from taskops_provider.domain.states import Downstream, TaskState, Verb
 from taskops_provider.exceptions import Conflict, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Task, Workflow
 from taskops_provider.services.gate import settle
-from taskops_provider.services.gate.draining import follow_tasks
+from taskops_provider.services.gate.draining import sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import pause_for_people, paused_by_people, paused_for_people
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.apply import PAUSED_BEFORE, keep_others_paused
@@ -290,7 +290,7 @@ def _restore_states(
     for new, pairs in states.items():
         writes.set_state(session, pairs, new, operation_id=record.id, now=now)
     effects = [new.downstream for new in states if new.downstream]
-    follow_tasks(
+    sync_workflow_pause(
         session,
         dag_ids,
         now,

@@ -40,7 +40,7 @@ from taskops_provider.services.replenishments.run_rows import (
 )
 from taskops_provider.services.replenishments.schedule import is_held
 from taskops_provider.services.replenishments.settle_runs import parts_to_settle, settle_runs
-from taskops_provider.services.replenishments.waking import heed_pauses, let_sleep, may_go_on
+from taskops_provider.services.replenishments.waking import may_go_on, repause_idle_dags, sync_user_pauses
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.public_errors import public_cause
@@ -61,7 +61,7 @@ def advance_replenishments(session: Session, now: datetime) -> bool:
     woken = session.scalar(select(func.count()).where(Workflow.woken_at.is_not(None)))
     if not numbers and not woken:
         return False
-    did = bool(_in_transaction(session, None, lambda: heed_pauses(session, now)))
+    did = bool(_in_transaction(session, None, lambda: sync_user_pauses(session, now)))
     until = monotonic() + ROUND_SECONDS
     # who had no turn in the last round comes first in this one
     last = getattr(_of_thread, "last", 0)
@@ -74,7 +74,7 @@ def advance_replenishments(session: Session, now: datetime) -> bool:
             turns.append(number)
         looked_at.add(number)
         _of_thread.last = number
-    return bool(_in_transaction(session, None, lambda: let_sleep(session, now))) or did
+    return bool(_in_transaction(session, None, lambda: repause_idle_dags(session, now))) or did
 
 
 def _take_turn(session: Session, number: int, now: datetime, *, settles: bool) -> bool:

@@ -17,7 +17,7 @@ from taskops_provider.services.replenishments.run_rows import open_replenishment
 from taskops_provider.services.replenishments.schedule import is_held
 
 
-def heed_pauses(session: Session, now: datetime) -> bool:
+def sync_user_pauses(session: Session, now: datetime) -> bool:
     """See what people did with the pauses of Dags; tell whether anything changed. The caller commits.
 
     A pause that was set after a replenishment was created is none that its plan spoke of: it is not lifted.
@@ -52,11 +52,11 @@ def may_go_on(session: Session, replenishment: Replenishment, dag_id: str, now: 
     is_theirs = bool(whose_pause.paused_by_people(session, [dag_id]))
     if is_theirs and replenishment.wakes is not None and dag_id not in replenishment.wakes:
         return f"{dag_id} was paused in Airflow after this replenishment was created; unpause it to go on"
-    whose_pause.wake(session, dag_id, now)
+    whose_pause.unpause_temporarily(session, dag_id, now)
     return None
 
 
-def let_sleep(session: Session, now: datetime) -> bool:
+def repause_idle_dags(session: Session, now: datetime) -> bool:
     """Pause the woken Dags again of which no replenishment executes anything; tell whether there were any.
 
     Where one does, Airflow's plan of the next scheduled run is taken away once more: each parse brings it back.
@@ -69,7 +69,7 @@ def let_sleep(session: Session, now: datetime) -> bool:
         hold_back_new_runs(session, sorted(needed))
     idle = sorted(woken - needed)
     dag_state.lock_dags(session, idle)
-    whose_pause.let_sleep(session, idle, now)
+    whose_pause.repause(session, idle, now)
     return bool(idle)
 
 
