@@ -72,6 +72,7 @@ def send(channel: ReleasedChannel, settings: Mapping[str, Any], message: Message
     :param settings: arguments that people set
     :raises MaybeSent: when it was handed over and the answer was lost
     :raises Refused: when the other side works and does not want this message
+    :raises Unsendable: when it cannot be sent at all
     :raises Exception: when it was not sent
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
@@ -129,7 +130,9 @@ def _call_webhook(channel: ReleasedChannel, message: Message) -> None:
         raise MaybeSent(f"the webhook's answer was lost: {type(error).__name__}") from error
     except Exception as error:
         if type(error).__name__ == "HttpErrorException":
-            raise Refused(str(error)) from error
+            code = str(error).partition(":")[0]
+            told = f"the webhook refuses it: {code}" if code.isdecimal() else "the webhook refuses it"
+            raise Refused(told, str(error)) from error
         raise
 
 

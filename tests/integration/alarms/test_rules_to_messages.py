@@ -10,7 +10,9 @@ from airflow.utils.types import DagRunType
 
 from taskops_provider.services.alarms.evaluate import evaluate
 from taskops_provider.services.alarms.rule_test import send_test
+from taskops_provider.services.shared.actor import Actor, Everything
 from tests.support.alarming import OPS, ago, alarms, became, deliveries, look, rule, send
+from tests.support.channels import MEMO
 from tests.support.instances import write_runs
 from tests.support.mail import Endpoint, MailServer
 from tests.support.queries import counted_queries
@@ -323,9 +325,46 @@ class TestDelivery:
         send()
         found = {one.recipient: (one.state, one.last_error) for one in deliveries(orders)}
         assert found == {
-            "gone@example.com": ("waiting", "550 no such person"),
+            # what the server says may name hosts and people: it is in the log
+            "gone@example.com": ("waiting", "the mail server refuses it: 550"),
             "ops@example.com": ("sent", None),
         }
+
+    @pytest.mark.parametrize(
+        "address",
+        ["\u00fc@example.com", "ops@\U0001f600.com", "=?utf-8?q?a=0D=0ABcc=3A_x=40y.z?=@example.com", "=?x@y"],
+    )
+    def test_a_recipient_that_no_server_takes_stops_no_other(self, orders, mail, address):
+        """An address is a person's text: the channel is not down for it, so that nobody else's mail waits."""
+        rule(orders, "orders.clean", recipients={"addresses": [address, "ops@example.com"]})
+        became(orders, "orders.clean", "failed")
+        look(orders)
+        send()
+        told = "mail servers take no such address: it is not in ASCII"
+        found = {one.recipient: (one.state, one.last_error) for one in deliveries(orders)}
+        assert found == {address: ("failed", told), "ops@example.com": ("sent", None)}
+        assert [one.recipient for one in mail.mails] == ["ops@example.com"]
+
+    def test_a_name_that_looks_like_an_encoded_header_is_text(self, orders, mail):
+        """Of a notice: who did it stands in the subject."""
+        person = Actor("=?utf-8?q?eve=0D=0ABcc=3A_x=40y.z?=", "api", Everything())
+        operate(orders, "set-owners", "orders.clean", owners=["ann@example.com"])
+        operate(orders, "pause", "orders.clean", actor=person, notify_owners=True)
+        send()
+        (one,) = mail.mails
+        assert one.subject == "[TaskOps] = ?utf-8?q?eve=0D=0ABcc=3A_x=40y.z?= paused 1 task of yours"
+
+    def test_what_a_person_set_stops_no_other(self, orders, mail, monkeypatch):
+        """A notifier that fails for an argument which people may set does not make its channel count as down."""
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_OPS", mail.uri)
+        monkeypatch.setenv("AIRFLOW__TASKOPS__ALARM_CHANNELS", json.dumps({"memo": MEMO}))
+        for sender in ("nobody\u00fc", "ops@example.com"):
+            channels = [{"channel": "memo", "args": {"from_email": sender}}]
+            rule(orders, "orders.clean", channels=channels, recipients={})
+        became(orders, "orders.clean", "failed")
+        look(orders)
+        send()
+        assert [one.state for one in deliveries(orders)] == ["waiting", "sent"]
 
     def test_a_lost_answer_makes_it_uncertain(self, orders, mail, monkeypatch):
         """The server took the text and did not answer in time: it is not sent again."""

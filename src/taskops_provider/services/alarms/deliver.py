@@ -25,10 +25,10 @@ from taskops_provider.domain.answers import Json
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.alarms.channel import Channel
 from taskops_provider.models import AlarmDelivery, AlarmRule
-from taskops_provider.notifications.outcome import MaybeSent, Refused
+from taskops_provider.notifications.outcome import MaybeSent, Refused, Unsendable
 from taskops_provider.services.alarms.channels import released_channels
 from taskops_provider.services.alarms.stored_rules import rule_of
-from taskops_provider.services.shared.public_errors import public_error_line
+from taskops_provider.services.shared.public_errors import is_of_network, public_error_line
 
 log = logging.getLogger(__name__)
 
@@ -193,15 +193,20 @@ def _send(delivery: Delivery) -> DeliveryOutcome:
         notifiers.send(released, channel.args, message)
     except MaybeSent as error:
         return DeliveryOutcome(DeliveryState.UNCERTAIN, _one_line(error))
+    except Unsendable as error:
+        return DeliveryOutcome(DeliveryState.FAILED, _one_line(error))
     except Refused as error:
+        log.warning("TaskOps' message %s was refused: %s", delivery.id, _one_line(error.text))
         return DeliveryOutcome(DeliveryState.WAITING, _one_line(error))
     except Exception as error:
         log.warning("TaskOps could not send message %s: %s: %s", delivery.id, type(error).__name__, _one_line(error))
-        return DeliveryOutcome(DeliveryState.WAITING, public_error_line(error), is_down=True)
+        # what a person set may be why: then the messages of others may well go out
+        is_down = not channel.args or is_of_network(error)
+        return DeliveryOutcome(DeliveryState.WAITING, public_error_line(error), is_down=is_down)
     return DeliveryOutcome(DeliveryState.SENT)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception | str) -> str:
     """An error on one line, without the secrets of connections."""
     return " ".join(str(redact(str(error))).split())[:500]
 

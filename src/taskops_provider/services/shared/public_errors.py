@@ -28,6 +28,11 @@ def public_error_line(error: Exception) -> str:
     return " ".join(str(error).split())[:500] if isinstance(error, TaskOpsError) else error_kind(error)
 
 
+def is_of_network(error: BaseException) -> bool:
+    """Whether an error tells that the other side was not reached: one that answered with a number was."""
+    return any(isinstance(each, OSError) and getattr(each, "response", None) is None for each in _chain(error))
+
+
 def public_cause(error: Exception) -> str:
     """Return the kind and the text of an error of Airflow or of a Dag, on one line; of the database or the network,
     whose text may have hosts, :func:`error_kind`.
