@@ -9,6 +9,7 @@ import pytest
 
 from taskops_provider.domain.operations.answers import Notified
 from taskops_provider.models import Operation
+from taskops_provider.services.alarms.rule_test import MAX_UNDER_WAY
 from tests.support.alarming import became, look, send
 from tests.support.api import Api, fab_user, tasks
 from tests.support.apps import WebApp, web_app
@@ -92,3 +93,44 @@ def test_a_notice_tells_names(fab, session):
     session.commit()
     assert editor.get(path)["options"]["notified"]["told"] == []
     assert Notified.recorded({"told": [], "unreachable": []}).without_addresses().told == ()
+
+
+@pytest.mark.parametrize("name", [ACCOUNT, NOBODY_HAS])
+def test_by_what_owners_are_told_is_no_oracle(fab, name):
+    """One owner: that a message goes out by e-mail would tell that there is such an account."""
+    editor = Api(fab, fab_user(fab, "orders_editor", *EDITOR))
+    editor.post("tasks/set-owners", targets=tasks("orders.clean"), owners=[name])
+    answer = editor.post("tasks/pause", targets=tasks("orders.clean"), notify_owners=True)
+    expected = {"told": [name], "unreachable": [], "channels": ["email"]}
+    assert answer["notified"] == expected
+    assert editor.get(f"operations/{answer['operation_id']}")["options"]["notified"] == expected
+    seen = Api(fab).get(f"operations/{answer['operation_id']}")["options"]["notified"]
+    assert seen["channels"] == (["email"] if name == ACCOUNT else [])
+
+
+@pytest.mark.parametrize("name", [ACCOUNT, NOBODY_HAS])
+def test_when_a_rule_may_be_tested_again_is_no_oracle(fab, session, name):
+    editor, admin = Api(fab, fab_user(fab, "orders_editor", *EDITOR)), Api(fab)
+    on = {"dag_id": "orders", "task_id": "clean", "kind": "failed"}
+    typed = {"users": [], "addresses": ["ops@example.com"]}
+
+    def made(**recipients: Any) -> int:
+        return editor.post("alarms/rules", 201, **on, recipients=recipients)["rule_id"]
+
+    number = made(users=[name])
+    assert editor.post(f"alarms/rules/{number}/test", 202)["deliveries"] == []
+    path = f"alarms/rules/{number}/test"
+    assert editor.refused(409, "POST", path, json={}) == f"a test of alarm rule {number} is under way"
+    send()
+    assert editor.refused(409, "POST", path, json={}) == f"a test of alarm rule {number} is under way"
+    admin.post(path, 202)
+    # nor are the others held up by what may be under way
+    for other in [made(users=[name]) for _ in range(MAX_UNDER_WAY)]:
+        editor.post(f"alarms/rules/{other}/test", 202)
+    last = made(**typed)
+    editor.post(f"alarms/rules/{last}/test", 202)
+    # nor which of its tests was the last one that reached somebody
+    editor.expect(200, "PATCH", f"alarms/rules/{last}", json={"recipients": {"users": [name]}})
+    send()
+    editor.post(f"alarms/rules/{last}/test", 202)
+    assert told(editor.get(f"alarms/rules/{last}/test")) == (["ops@example.com"], [])

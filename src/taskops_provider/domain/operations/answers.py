@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from taskops_provider.domain.answers import INTERNAL, OMIT_NONE, Json, to_plain_data
@@ -109,26 +109,30 @@ class Notified:
     :param unreachable: owners without one
     :param channels: by what they are told
     :param names: the owners for whom a message is meant, as they are named; of the record, and in place of addresses
+    :param meant: by what they would be told if each had an address; likewise
     """
 
     told: Sequence[str]
     unreachable: Sequence[str]
     channels: Sequence[str]
     names: Sequence[str] = field(default=(), metadata=INTERNAL, compare=False)
+    meant: Sequence[str] = field(default=(), metadata=INTERNAL, compare=False)
 
     @classmethod
     def recorded(cls, kept: Json) -> Notified:
         """Return what a record keeps of it."""
         # records of old versions do not say by what, nor the names
-        return cls(kept["told"], kept["unreachable"], kept.get("channels", ()), kept.get("names", ()))
+        return cls(*(kept.get(one.name, ()) for one in fields(cls)))
 
     def for_record(self) -> Json:
         """Return what a record keeps of it."""
-        return {**to_plain_data(self), "names": list(self.names)}
+        return {**to_plain_data(self), "names": list(self.names), "meant": list(self.meant)}
 
     def without_addresses(self) -> Notified:
-        """Return it for who may not know addresses: names stand in their place, and who has none is not told."""
-        return replace(self, told=self.names, unreachable=())
+        """Return it for who may not know addresses: names stand in their place, and that somebody has one is not told,
+        be it by the channels.
+        """
+        return replace(self, told=self.names, unreachable=(), channels=self.meant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ def notify_owners(
         row.operation_id = operation.id
     insert_rows(session, rows)
     by = list(dict.fromkeys(row.channel["channel"] for row in rows))
-    return Notified(sorted(by_address), unreachable, by, names)
+    meant = [one.channel for one in channels if (names if released.tells_people(one) else everything)]
+    return Notified(sorted(by_address), unreachable, by, names, list(dict.fromkeys(meant)))
 
 
 def _owned(session: Session, scope: Scope, applied: Collection[Item]) -> dict[str, list[TaskKey]]:

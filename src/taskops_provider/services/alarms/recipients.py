@@ -28,6 +28,8 @@ class People:
     addresses: list[str] = field(default_factory=list)
     unreachable: list[str] = field(default_factory=list)
     by_name: frozenset[str] = frozenset()
+    #: whether anybody is meant by name, with an address or without
+    names_anybody: bool = False
 
     def is_by_name(self, address: str) -> bool:
         """Whether only a name led to an address."""
@@ -49,7 +51,7 @@ class AddressBook:
 
     def people(self, names: Collection[str], addresses: Collection[str] = ()) -> People:
         """Sort names into those that have an address and those that have none; addresses stay as they are."""
-        people = People(list(addresses))
+        people = People(list(addresses), names_anybody=any(not is_address(name) for name in names))
         typed = {one.casefold() for one in (*addresses, *names) if is_address(one)}
         for name in names:
             address = name if is_address(name) else self._found.get(name)

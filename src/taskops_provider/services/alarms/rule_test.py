@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -25,6 +27,7 @@ from taskops_provider.services.alarms.rules import editable_rule
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.owners import owners_by_key
+from taskops_provider.services.shared.watermarks import read_watermark, write_watermark
 
 #: tests that wait to be sent or are being sent at a time, and those of one rule in a minute
 MAX_UNDER_WAY, MAX_A_MINUTE = 4, 5
@@ -35,6 +38,8 @@ TRIED_FOR = timedelta(minutes=10)
 #: how long what came of a test can be looked up
 KEPT_FOR = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+#: the watermark that keeps the tests that started within a minute: those that reach nobody leave no message
+STARTED = "rule_tests"
 _TEST = DeliveryCause.TEST.value
 _WAITING, _SENDING = DeliveryState.WAITING.value, DeliveryState.SENDING.value
 
@@ -49,8 +54,11 @@ def start_test(session: Session, actor: Actor, rule_id: int, now: datetime) -> R
     # one after the other, so that each sees the messages of those before
     take_writer_lock(session, actor.name)
     row, rule = editable_rule(session, actor, rule_id)
-    _refuse_too_many(session, rule_id, now)
     people, owners = _people(session, rule)
+    started = _started(session, now)
+    _refuse_too_many(session, actor, rule_id, started, now)
+    started.append(_Started(rule_id, now.isoformat(), is_by_name=people.names_anybody))
+    write_watermark(session, STARTED, json.dumps([asdict(one) for one in started]), actor.recorded_name, now)
     released = usable_channels()
     content = alarm_content([_facts(row.id, rule, owners, now)], DeliveryCause.TEST, has_links=_has_links(rule))
     rows = [
@@ -78,6 +86,9 @@ def last_test(session: Session, actor: Actor, rule_id: int, now: datetime) -> Ru
         AlarmDelivery.why == _TEST,
         AlarmDelivery.created_at > now - KEPT_FOR,
     )
+    if not actor.permissions.may_read_addresses():
+        # which test was the last one that reached somebody tells that somebody has an address
+        of = (*of, AlarmDelivery.by_name.is_(False))
     newest = select(func.max(AlarmDelivery.created_at)).where(*of).scalar_subquery()
     ids = session.scalars(select(AlarmDelivery.id).where(*of, AlarmDelivery.created_at == newest)).all()
     people, _ = _people(session, rule)
@@ -99,21 +110,50 @@ def send_test(session: Session, actor: Actor, rule_id: int, now: datetime) -> Ru
     return last_test(session, actor, rule_id, now)
 
 
-def _refuse_too_many(session: Session, rule_id: int, now: datetime) -> None:
-    """Keep tests from filling the queues of their channels, in which alarms wait too."""
-    sent = session.execute(
-        select(AlarmDelivery.rule_id, AlarmDelivery.state, AlarmDelivery.attempts, AlarmDelivery.created_at).where(
-            AlarmDelivery.created_at > now - _MINUTE, AlarmDelivery.why == _TEST
-        )
-    ).all()
-    under_way = {row.rule_id for row in sent if row.state == _SENDING or (row.state == _WAITING and not row.attempts)}
-    if rule_id in under_way:
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A test that started lately.
+
+    :param at: ISO 8601
+    :param is_by_name: it was for somebody by name, whether there is an address or not
+    """
+
+    rule_id: int
+    at: str
+    is_by_name: bool
+
+
+def _started(session: Session, now: datetime) -> list[_Started]:
+    """Return the tests that started within a minute."""
+    found = [_Started(**one) for one in json.loads(read_watermark(session, STARTED) or "[]")]
+    return [one for one in found if datetime.fromisoformat(one.at) > now - _MINUTE]
+
+
+def _refuse_too_many(session: Session, actor: Actor, rule_id: int, started: Sequence[_Started], now: datetime) -> None:
+    """Keep tests from filling the queues of their channels, in which alarms wait too.
+
+    Who may not know addresses is refused alike whether a name has one or not: what was started for somebody by name
+    counts as under way for its minute, and messages that only a name led to do not count beside.
+    """
+    query = select(AlarmDelivery.rule_id, AlarmDelivery.state, AlarmDelivery.attempts).where(
+        AlarmDelivery.created_at > now - _MINUTE, AlarmDelivery.why == _TEST
+    )
+    of_rule = [one for one in started if one.rule_id == rule_id]
+    reads = actor.permissions.may_read_addresses()
+    if not reads:
+        query = query.where(AlarmDelivery.by_name.is_(False))
+    under_way = {
+        row.rule_id
+        for row in session.execute(query)
+        if row.state == _SENDING or (row.state == _WAITING and not row.attempts)
+    }
+    if rule_id in under_way or (not reads and any(one.is_by_name for one in of_rule)):
         raise Conflict(f"a test of alarm rule {rule_id} is under way")
     if len(under_way) >= MAX_UNDER_WAY:
         raise Conflict(f"{MAX_UNDER_WAY} tests of alarm rules are under way; try again in a minute")
-    if len({(row.rule_id, row.created_at) for row in sent}) >= MAX_OF_ALL_A_MINUTE:
+    if len(started) >= MAX_OF_ALL_A_MINUTE:
         raise Conflict(f"{MAX_OF_ALL_A_MINUTE} alarm rules were tested within a minute; try again later")
-    if len({row.created_at for row in sent if row.rule_id == rule_id}) >= MAX_A_MINUTE:
+    if len(of_rule) >= MAX_A_MINUTE:
         raise Conflict(f"alarm rule {rule_id} was tested {MAX_A_MINUTE} times within a minute; try again later")
 
 
