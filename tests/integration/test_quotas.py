@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 
 from taskops_provider.exceptions import Conflict
-from taskops_provider.models import AlarmDelivery
+from taskops_provider.models import AlarmDelivery, Export
 from taskops_provider.services.alarms import rule_changes
 from taskops_provider.services.replenishments import create, plan
 from taskops_provider.services.replenishments.create import create_replenishment
@@ -20,6 +24,8 @@ from taskops_provider.services.shared.large_work import AT_ONCE, large_work
 from tests.support.alarming import rule
 from tests.support.api import Api
 from tests.support.apps import WebApp, web_app
+from tests.support.dialogs import Dialogs
+from tests.support.exports import prepare
 from tests.support.mail import MailServer
 from tests.support.replenishing import asked
 from tests.support.warehouse import ALICE, install, retail
@@ -94,3 +100,102 @@ def test_one_dag_has_so_many_rules(web, session, monkeypatch):
     session.rollback()
     rule(session, "sales.sum")
     rule(session, "bundle:dags-folder")
+
+
+def test_rules_cannot_be_moved_past_the_bound(web, session, monkeypatch):
+    monkeypatch.setattr(rule_changes, "MAX_ON_ONE", 2)
+    rule(session, "orders.clean")
+    rule(session, "orders")
+    number = rule(session, "sales.sum")
+    api = Api(web)
+    moved = {"dag_id": "orders", "task_id": "clean"}
+    assert "has 2 alarm rules" in api.refused(409, "PATCH", f"alarms/rules/{number}", json=moved)
+    # what stays where it is may be changed
+    api.expect(200, "PATCH", f"alarms/rules/{number}", json={"level": 2})
+
+
+def forged(cells: int) -> str:
+    """The fingerprint of a plan of so many cells: some kB."""
+    text = json.dumps({"x": [[1] * cells, {"t": "A" * cells}]}, separators=(",", ":"))
+    return urlsafe_b64encode(zlib.compress(text.encode(), level=9)).decode()
+
+
+def test_the_fingerprint_of_a_plan_stands_for_no_more_cells_than_a_plan_has(web, monkeypatch):
+    """Each would take time and memory of the API server."""
+    monkeypatch.setenv("AIRFLOW__TASKOPS__MAX_REPLENISHMENT_CELLS", "1000")
+    dialogs = Dialogs(web)
+    fields = {"target": "orders clean", "from": "2026-01-01T00:00", "to": "2026-01-02T00:00", "part": "plan"}
+    for cells, status, words in (
+        (1000, 409, "changed since"),
+        (1001, 422, "lan_hash is not"),
+        (10**6, 422, "lan_hash is not"),
+    ):
+        answer = dialogs.post("replenish/tasks", status, **fields, step="apply", plan_hash=forged(cells))
+        assert words in answer.words
+
+
+LONG, MANY = "x" * 60_000, "|".join(f"a{number}" for number in range(300))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"{page}?{field}={LONG}" for page, field in (("workflows", "q"), ("tasks", "target"), ("tasks", "folder"))),
+        *(f"operations?{field}={LONG}" for field in ("workflow", "task", "ticket", "actor")),
+        *(f"replenishments?{field}={LONG}" for field in ("workflow", "name", "dag_id")),
+        f"alarms?q={LONG}",
+        f"alarm_rules?q={LONG}",
+        f"folders?under={LONG}",
+        f"folders?q={LONG}",
+        f"owners?q={LONG}",
+        f"workflows?q={MANY}",
+        f"tasks?workflow={MANY}",
+        "tasks?" + "&".join(f"folder=f{number}" for number in range(300)),
+    ],
+    ids=lambda query: query[:24],
+)
+def test_a_filter_of_a_page_is_no_larger_than_one_of_rest(web, query):
+    """Databases refuse what is too large, or take minutes for it."""
+    answer = web.client("viewer").get(f"/pluginsv2/taskops/{query}")
+    assert answer.status_code == 422, answer.text[:500]
+    assert "A filter has" in answer.text or "a filter has" in answer.text
+
+
+def test_as_many_terms_and_values_as_there_may_be_are_looked_for(web):
+    client = web.client("viewer")
+    terms = "|".join(f"a{number}" for number in range(199))
+    values = "&".join(f"folder=f{number}" for number in range(200))
+    for query in (f"workflows?q={terms}&{values}", f"tasks?workflow={terms}&{values}&q={'y' * 1000}"):
+        assert client.get(f"/pluginsv2/taskops/{query}").status_code == 200, query
+
+
+def test_a_download_that_no_database_can_prepare_stops_no_other(web, session):
+    dialogs, api = Dialogs(web), Api(web)
+    dialogs.post("exports", 422, matching=f"?q={LONG}", list="tasks", format="csv")
+    poison = api.post("exports", 202, kind="tasks", format="csv")["export_id"]
+    good = api.post("exports", 202, kind="workflows", format="csv")["export_id"]
+    # one of before
+    session.execute(update(Export).where(Export.id == poison).values(filters={"search": LONG}))
+    session.commit()
+    prepare(session)
+    assert [api.get(f"exports/{number}")["state"] for number in (poison, good)] == ["failed", "ready"]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (OperationalError("SELECT", {}, Exception("statement is too complex")), "failed"),
+        (OperationalError("SELECT", {}, Exception("database is locked")), "queued"),
+        (OperationalError("SELECT", {}, Exception("server went away"), connection_invalidated=True), "queued"),
+    ],
+)
+def test_what_the_database_refuses_for_its_own_sake_is_not_tried_for_ever(web, session, monkeypatch, error, state):
+    def refuses(*_: object) -> None:
+        raise error
+
+    number = Api(web).post("exports", 202, kind="tasks", format="csv")["export_id"]
+    monkeypatch.setattr("taskops_provider.services.exports.prepare.write_piece", refuses)
+    with suppress(OperationalError):
+        prepare(session)
+    session.rollback()
+    assert session.get(Export, number).state == state

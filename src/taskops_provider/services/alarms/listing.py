@@ -20,6 +20,7 @@ from taskops_provider.services.alarms.answers import AlarmAnswer, DeliveryAnswer
 from taskops_provider.services.alarms.facts import AlarmFacts
 from taskops_provider.services.alarms.message import headline
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.filter_size import check_size
 from taskops_provider.services.shared.paging import Page, check_page
 from taskops_provider.services.shared.task_keys import CHUNK
 
@@ -91,8 +92,9 @@ def visible_alarms(actor: Actor) -> Select[AlarmEvent]:
 def matching_alarms(where: AlarmFilter, actor: Actor) -> Select[AlarmEvent]:
     """Return the query of the alarms that match and that the actor may see.
 
-    :raises BadInput: for an unknown kind
+    :raises BadInput: for an unknown kind, a filter that is too large
     """
+    check_size(where)
     for kind in where.kinds:
         if kind not in set(Kind):
             raise NotAllowed("kind", kind, ", ".join(one.value for one in Kind))

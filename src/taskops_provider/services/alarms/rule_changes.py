@@ -24,6 +24,7 @@ from taskops_provider.services.alarms.rules import check_editable, editable_rule
 from taskops_provider.services.alarms.stored_rules import change_row, new_row
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.bulk_inserts import insert_returning
+from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
@@ -39,6 +40,7 @@ def create_rule(session: Session, actor: Actor, rule: Rule, now: datetime) -> Ru
     :raises BadInput: one line, for a channel that nobody released
     :raises ResourceNotFound: for a task, workflow or project that does not exist, or that the actor may not see
     :raises Forbidden: if the actor may not edit it
+    :raises Conflict: if there are too many on it
     """
     return _create(session, actor, [rule], now)[0]
 
@@ -60,6 +62,8 @@ def create_rules(
 
 
 def _create(session: Session, actor: Actor, rules: Sequence[Rule], now: datetime) -> list[RuleAnswer]:
+    # one after the other, so that each counts the rules of those before
+    take_writer_lock(session, actor.name)
     _check_targets(session, actor, rules)
     # they differ in what they are on alone
     _check_channels(rules[0], before=None)
@@ -92,13 +96,17 @@ def update_rule(session: Session, actor: Actor, rule_id: int, change: RuleChange
     :raises BadInput: one line, for a rule that is not valid
     :raises ResourceNotFound: if there is no such rule, or the actor may not see it
     :raises Forbidden: if the actor may not edit what it is, or would be, on
+    :raises Conflict: if there are too many on what it would be on
     """
+    take_writer_lock(session, actor.name)
     row, before = editable_rule(session, actor, rule_id)
     rule = change.apply_to(before)
     if rule == before:
         return rule_answer(row)
     _check_targets(session, actor, [rule])
     _check_channels(rule, before)
+    if (rule.dag_id, rule.project) != (before.dag_id, before.project):
+        _refuse_too_many(session, [rule])
     change_row(row, before, rule, actor.recorded_name, now)
     session.flush()
     _record(session, actor, "alarm-update", [row], now)

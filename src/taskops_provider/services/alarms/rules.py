@@ -17,6 +17,7 @@ from taskops_provider.services.alarms.answers import RuleAnswer
 from taskops_provider.services.alarms.channels import usable_channels
 from taskops_provider.services.alarms.stored_rules import rule_of
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.filter_size import check_size
 from taskops_provider.services.shared.paging import Page, check_page
 from taskops_provider.services.shared.task_keys import CHUNK
 
@@ -164,6 +165,7 @@ def check_editable(actor: Actor, targets: Collection[tuple[str, str]]) -> None:
 
 
 def _matching(where: RuleFilter, actor: Actor) -> Select[AlarmRule]:
+    check_size(where)
     for kind in where.kinds:
         if kind not in set(Kind):
             raise NotAllowed("kind", kind, ", ".join(one.value for one in Kind))

@@ -15,6 +15,7 @@ from taskops_provider.exceptions import NotAllowed
 from taskops_provider.models import AssetRef, Owner, Task, Workflow
 from taskops_provider.services.catalog.status import has_status
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.filter_size import check_number, check_size
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def named(id_: Any, name: Any, part: str) -> ColumnElement[bool]:
 def _terms(search: str) -> list[str]:
     """Split at ``|``; a name that has one in it is found by the whole."""
     parts = [part.strip() for part in search.split("|")]
-    return [part for part in dict.fromkeys([search.strip(), *parts]) if part]
+    found = [part for part in dict.fromkeys([search.strip(), *parts]) if part]
+    check_number(found)
+    return found
 
 
 def _workflow_conditions(where: WorkflowFilter | TaskFilter) -> list[ColumnElement[bool]]:
@@ -116,8 +119,9 @@ def readable_only(query: Select[*tuple[Any, ...]], column: Any, actor: Actor) ->
 def filter_workflows(query: Select[*tuple[Any, ...]], where: WorkflowFilter, actor: Actor) -> Select[*tuple[Any, ...]]:
     """Apply all but the status filter (that one needs the tasks).
 
-    :raises BadInput: for a status that does not exist
+    :raises BadInput: for a status that does not exist, a filter that is too large
     """
+    check_size(where)
     check_choices("status", where.statuses, [s.value for s in WorkflowStatus])
     conditions = _workflow_conditions(where)
     if where.search:
@@ -138,7 +142,7 @@ def filter_tasks(
 ) -> Select[*tuple[Any, ...]]:
     """Apply a filter to a query that joins Task, Workflow and Airflow's ``dag``.
 
-    :raises BadInput: for a status that does not exist
+    :raises BadInput: for a status that does not exist, a filter that is too large
     """
     return _filter_tasks(query, where, actor, now, Workflow.is_present.is_(True))
 
@@ -166,6 +170,7 @@ def _filter_tasks(
     now: datetime,
     in_present_workflow: ColumnElement[bool],
 ) -> Select[*tuple[Any, ...]]:
+    check_size(where)
     check_choices("status", where.statuses, [s.value for s in TaskStatus])
     conditions = _workflow_conditions(where)
     if where.search:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Workflow
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.filter_size import check_text
 
 #: a tree of more folders than this is given level by level
 MOST_AT_ONCE = 250
@@ -53,14 +54,22 @@ def folder_tree(session: Session, actor: Actor, chosen: Collection[str]) -> Fold
 
 
 def folders_below(session: Session, actor: Actor, under: str) -> Folders:
-    """Return the folders that are directly in one, each without its own. One query."""
+    """Return the folders that are directly in one, each without its own. One query.
+
+    :raises BadInput: for a text that is longer than any folder
+    """
+    check_text(under)
     under = under.rstrip("/")
     counts = _with_parents(_counts(session, actor, under))
     return _level(counts, _children(counts), under, opened=())
 
 
 def find_folders(session: Session, actor: Actor, part: str) -> Folders:
-    """Return folders of any level whose path has a part in it, in any case, each without its own. One query."""
+    """Return folders of any level whose path has a part in it, in any case, each without its own. One query.
+
+    :raises BadInput: for a text that is too long
+    """
+    check_text(part)
     counts = _with_parents(_counts(session, actor))
     wanted = part.casefold()
     found = sorted(path for path in counts if wanted in path.casefold())

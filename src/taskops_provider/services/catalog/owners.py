@@ -8,6 +8,7 @@ from taskops_provider.adapter.users import find_users
 from taskops_provider.services.catalog import filter_choices
 from taskops_provider.services.catalog.filter_choices import CAP, FilterChoices
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.filter_size import check_text
 
 
 def find_owners(session: Session, actor: Actor, part: str, *, users: bool) -> FilterChoices:
@@ -16,7 +17,9 @@ def find_owners(session: Session, actor: Actor, part: str, *, users: bool) -> Fi
     Owners are those of Dags that the actor may read. Users are named only to who may see them in Airflow.
 
     :param users: whether users of Airflow are meant too, where its auth manager has a list of them
+    :raises BadInput: for a text that is too long
     """
+    check_text(part)
     owners = filter_choices.owners_holding(session, actor, part)
     found, is_capped = set(owners.values), owners.is_capped
     if users and actor.permissions.may_read_users():

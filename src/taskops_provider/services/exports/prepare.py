@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
@@ -24,6 +24,7 @@ from taskops_provider.services.exports.formats import Writer
 from taskops_provider.services.exports.store import delete_pieces, write_piece
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.public_errors import public_error_line
+from taskops_provider.services.shared.retries import is_transient
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,15 @@ PATIENCE = timedelta(days=1)
 #: old exports deleted in one call
 _OLD_AT_ONCE = 10
 
-#: trouble of the database, or another process that was first: the export is tried again
-_TRY_AGAIN = (OperationalError, InterfaceError, IntegrityError)
+
+def _is_tried_again(error: Exception) -> bool:
+    """Whether there was trouble of the database, or another process was first.
+
+    What the database refuses for its own sake fails: tried again it would keep those behind it from being prepared.
+    """
+    if isinstance(error, InterfaceError | IntegrityError) or is_transient(error):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def prepare_next(session: Session, now: datetime) -> bool:
@@ -59,9 +67,9 @@ def prepare_next(session: Session, now: datetime) -> bool:
         session.execute(update(Export).where(Export.id == export.id).values(state="preparing"))
         with session.begin_nested():
             _prepare(session, export, now)
-    except _TRY_AGAIN:
-        raise
     except Exception as error:
+        if _is_tried_again(error):
+            raise
         log.exception("TaskOps could not prepare export %s", export.id)
         _fail(export, error, now)
     return True

@@ -29,6 +29,7 @@ from taskops_provider.services.exports.filters import FilterValue, filter_json
 from taskops_provider.services.exports.formats import FORMS
 from taskops_provider.services.exports.store import read_piece
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.locks import take_writer_lock
 
 __all__ = ["Content", "ExportAnswer", "ExportState", "get_export", "open_content", "request_export"]
 
@@ -102,6 +103,8 @@ def request_export(
     """
     check_choices("format", [form], FORMS)
     _check_filter(where, actor, now)
+    # one after the other, so that each counts those before
+    take_writer_lock(session, actor.name)
     under_way = session.scalar(
         select(func.count())
         .select_from(Export)

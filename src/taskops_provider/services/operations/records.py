@@ -29,6 +29,7 @@ from taskops_provider.services.operations.record_targets import all_targets
 from taskops_provider.services.replenishments.progress import VERB as REPLENISH
 from taskops_provider.services.replenishments.recorded import readable_inputs
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.filter_size import check_size
 from taskops_provider.services.shared.paging import Page, check_page, order
 
 #: from where operations come
@@ -142,9 +143,10 @@ def list_operations(
 ) -> Page[OperationRecord]:
     """Return one page of operations: only those that touched a Dag the actor may read.
 
-    :raises BadInput: for a page, an order, a source or an outcome that cannot be
+    :raises BadInput: for a page, an order, a source or an outcome that cannot be, a filter that is too large
     """
     check_page(limit, offset)
+    check_size(where)
     check_choices("source", where.sources, SOURCES)
     check_choices("outcome", where.outcomes, [outcome.value for outcome in OperationOutcome])
     query = order(_matching(select(Operation), where, actor), order_by, ORDERS, [Operation.id.desc()])
@@ -257,6 +259,9 @@ def _readable_part(
         every = Counts(operation.applied, operation.left_alone, operation.blocked)
         count = counts.get(operation.id, every)
         is_cut = count.total < every.total
+        if is_cut:
+            # they would tell how many there are on Dags that the reader may not read
+            options.pop("rule_ids", None)
         if "projects" in options:
             options["projects"] = [project for project in options["projects"] if project in projects]
             count = replace(count, applied=len(options["projects"]))

@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
+from taskops_provider import config
 from taskops_provider.exceptions import BadInput, PlanChanged
 from taskops_provider.services.replenishments.plan import CLASSES, Grid, ReplenishmentPlan
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-#: of what is read; the plan of as many cells as may be takes a tenth of it
-_MOST = 20_000_000
+#: bytes of JSON that a cell takes at most, its letter and the distance to it, and that all names do
+_OF_CELL, _OF_NAMES = 20, 8_000_000
 #: a cell is one letter: its class, and by how much further it is where it executes
 _FIRST, _EXECUTES = ord("A"), 16
 
@@ -77,13 +78,19 @@ def refuse_changed(plan: ReplenishmentPlan, fingerprint: str) -> None:
 
 
 def _read(fingerprint: str) -> _Kept:
+    """Read what a person sent: some kB may stand for any number of cells, and each takes time and memory."""
+    most = config.max_replenishment_cells()
     try:
         unpacking = zlib.decompressobj()
-        text = unpacking.decompress(urlsafe_b64decode(fingerprint), _MOST)
+        text = unpacking.decompress(urlsafe_b64decode(fingerprint), most * _OF_CELL + _OF_NAMES)
         if unpacking.unconsumed_tail:
             raise ValueError("too long")
         found = json.loads(text)
-        return {_text(dag_id): (_numbers(steps), _texts(letters)) for dag_id, (steps, letters) in found.items()}
+        kept = {_text(dag_id): (_numbers(steps), _texts(letters)) for dag_id, (steps, letters) in found.items()}
+        cells = sum(len(letters) for _, rows in kept.values() for letters in rows.values())
+        if max(cells, sum(len(steps) for steps, _ in kept.values())) > most:
+            raise ValueError("more cells than a plan has")
+        return kept
     except (ValueError, TypeError, AttributeError, RecursionError, zlib.error):
         raise BadInput("plan_hash is not that of a plan; look at the plan again") from None
 

@@ -15,6 +15,7 @@ from taskops_provider.services.catalog.filters import check_choices, named
 from taskops_provider.services.replenishments.create import visible
 from taskops_provider.services.replenishments.progress import ReplenishmentProgress, read_progress
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.filter_size import check_size
 from taskops_provider.services.shared.paging import Page, check_page, order
 
 STATES = tuple(state.value for state in ReplenishmentState)
@@ -62,9 +63,11 @@ def list_replenishments(
 ) -> Page[ReplenishmentProgress]:
     """Return replenishments that touch a Dag the actor may read. A constant number of queries.
 
-    :raises BadInput: for an unknown state or order, a limit outside 1..1000, a negative offset
+    :raises BadInput: for an unknown state or order, a filter that is too large, a limit outside 1..1000, a negative
+        offset
     """
     check_page(limit, offset)
+    check_size(where)
     check_choices("state", where.states, STATES)
     query = visible(select(Replenishment).where(*_conditions(where, actor)), actor)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
