@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from airflow.models.dagrun import DagRun
+from sqlalchemy import update
 
 from tests.support.alarming import became, look, rule
 from tests.support.api import Api, fab_user, tasks
@@ -82,3 +84,13 @@ def test_runs_and_instances_need_their_own_right(fab, session, who):
     if not runs:
         assert run_id_of(0) not in text
         assert run_id_of(1) not in text
+
+
+def test_a_preview_counts_no_instances_that_may_not_be_read(fab, session):
+    became(session, "orders.clean", "running", end_date=None)
+    session.execute(update(DagRun).values(state="running"))
+    session.commit()
+    editor = Api(fab, fab_user(fab, "dag_editor", *EDITOR))
+    plan = {"targets": tasks("orders.clean"), "dry_run": True}
+    assert Api(fab).post("tasks/pause", **plan)["affects"]["instances"] == 1
+    assert editor.post("tasks/pause", **plan)["affects"]["instances"] == 0

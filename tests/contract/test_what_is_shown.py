@@ -79,6 +79,18 @@ def test_counts_and_project_rules_of_other_dags_are_not_told(fab, session):
     assert mine
 
 
+def test_a_change_of_many_rules_does_not_tell_how_many_are_on_other_dags(fab, session):
+    reader = Api(fab, fab_user(fab, "orders_reader", *READER))
+    numbers = [rule(session, name) for name in ("orders.clean", "other.a", "other.a")]
+    Dialogs(fab).post("alarm_rules/disable", target=[str(number) for number in numbers], step="apply")
+    (seen,) = reader.get("operations", verb="alarm-update")["operations"]
+    assert (seen["counts"]["applied"], seen["options"]) == (1, {})
+    (whole,) = Api(fab).get("operations", verb="alarm-update")["operations"]
+    assert whole["options"] == {"rule_ids": numbers}
+    Dialogs(fab).post("alarm_rules/enable", target=[str(number) for number in numbers[:1]], step="apply")
+    assert reader.get("operations", verb="alarm-update")["operations"][0]["options"]["rule_id"] == numbers[0]
+
+
 def test_the_settings_page_names_no_channel_of_other_dags(fab, session, monkeypatch):
     released = {"email": {"notifier": "email"}, "secret-room": {"notifier": "webhook", "connection": "x"}}
     monkeypatch.setenv("AIRFLOW__TASKOPS__ALARM_CHANNELS", json.dumps(released))

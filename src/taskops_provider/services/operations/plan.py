@@ -103,17 +103,23 @@ def preview_operation(
     pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
     affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
     missed = plan_gap(session, plan, request, now)
-    held = settle.count_held(session, pairs) if pairs and request.verb is Verb.START else 0
+    held = settle.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
     return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None)
 
 
 def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], links: DownstreamLinks) -> Affects:
-    instances = settle.count_unfinished(session, pairs) if verb in (Verb.PAUSE, Verb.OFFLINE) else 0
+    instances = settle.count_unfinished(session, _seen(actor, pairs)) if verb in (Verb.PAUSE, Verb.OFFLINE) else 0
     if verb not in STRICT_VERBS:
         return Affects(instances)
     # those that the actor may not see are not counted either
     below = {node for node in everything_downstream(links, pairs) if actor.may_read(node[0])}
     return Affects(instances, len(below), len({dag_id for dag_id, _ in below}))
+
+
+def _seen(actor: Actor, pairs: list[TaskKey]) -> list[TaskKey]:
+    """Return the tasks whose instances the actor may see, and so how many there are."""
+    readable = actor.permissions.instances_readable()
+    return pairs if readable is None else [pair for pair in pairs if pair[0] in readable]
 
 
 def state_to_restore(row: TaskSnapshot | Task) -> Json:
