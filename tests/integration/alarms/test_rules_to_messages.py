@@ -402,6 +402,34 @@ class TestDelivery:
         assert [one.state for one in deliveries(orders)] == ["sent", "sent"]
 
 
+def test_very_many_messages_are_written_in_several_turns(orders, monkeypatch):
+    """One person's rules keep neither the monitor from its other steps nor anybody else's alarms from being told."""
+    monkeypatch.setattr("taskops_provider.services.alarms.record.AT_ONCE", 4)
+    monkeypatch.setattr("taskops_provider.services.alarms.follow_up.MESSAGES_AT_ONCE", 4)
+    people = [f"p{number}@example.com" for number in range(3)]
+    for _ in range(4):
+        rule(orders, "orders", recipients={"addresses": people})
+    for task in ("clean", "load"):
+        became(orders, f"orders.{task}", "failed", max_tries=0)
+    told: list[int] = []
+    while look(orders):
+        told.append(len(deliveries(orders)) - sum(told))
+    # whole alarms: a few more than there is room for, and at most twice, for new ones and for those of before
+    assert len(told) > 1
+    assert max(told) <= 12
+    expected = {(person, one.id) for person in people for one in alarms(orders)}
+    assert len(expected) == 3 * 4 * 2
+    found = [
+        (one.recipient, one.rule_id, event["task_id"])
+        for one in deliveries(orders)
+        for event in one.content["facts"]["events"]
+    ]
+    assert len(found) == len(set(found)) == len(expected)
+    assert all(one.held_until is None for one in alarms(orders))
+    subjects = {one.content["subject"] for one in deliveries(orders)}
+    assert "[TaskOps] Level 1: 2 alarms at once, among them orders.clean failed" in subjects
+
+
 def test_the_number_of_queries_does_not_grow_with_rules_tasks_or_instances(session):
     """A look that finds nothing to fire: of every kind, with instances that ended and instances that run."""
     kinds = {

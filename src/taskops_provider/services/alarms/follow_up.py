@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, case, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.alarms.deliveries import DeliveryCause
 from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmDelivery, AlarmEvent
 from taskops_provider.services.alarms.facts import AlarmFacts
+from taskops_provider.services.alarms.new_deliveries import AT_ONCE as MESSAGES_AT_ONCE
 from taskops_provider.services.alarms.new_deliveries import alarm_deliveries
 from taskops_provider.services.alarms.recipients import AddressBook, book_for
 from taskops_provider.services.alarms.stored_rules import load_rules
@@ -45,9 +46,12 @@ def follow_up(session: Session, now: datetime) -> bool:
             held[alarm.rule_id].append(alarm)
     deliveries: list[AlarmDelivery] = []
     for rule_id, of_rule in held.items():
-        deliveries += _after_quiet_hours(rules[rule_id], of_rule, book, now)
+        if len(deliveries) < MESSAGES_AT_ONCE:
+            deliveries += _after_quiet_hours(rules[rule_id], of_rule, book, now)
     for alarm in alarms:
         rule = rules.get(alarm.rule_id)
+        if len(deliveries) >= MESSAGES_AT_ONCE:
+            break
         if rule and rule.enabled and alarm.held_until is None and alarm.confirmed_at is None:
             deliveries += _again(rule, alarm, book, now)
     insert_rows(session, deliveries)
@@ -65,10 +69,19 @@ def _due_alarms(session: Session, now: datetime) -> Sequence[AlarmEvent]:
                 (AlarmEvent.escalates_at <= now) & is_open,
             )
         )
-        .order_by(AlarmEvent.id)
+        # who is due longest comes first: one whose alarms are always due keeps nobody else waiting
+        .order_by(_due_since(now), AlarmEvent.id)
         .limit(AT_ONCE)
     )
     return session.scalars(query).all()
+
+
+def _due_since(now: datetime) -> ColumnElement[datetime]:
+    return case(
+        (AlarmEvent.held_until <= now, AlarmEvent.held_until),
+        (AlarmEvent.next_repeat_at <= now, AlarmEvent.next_repeat_at),
+        else_=AlarmEvent.escalates_at,
+    )
 
 
 def _after_quiet_hours(

@@ -118,13 +118,18 @@ def shown_time(moment: datetime | str | None) -> str:
     return f"{read.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def alarm_content(alarms: Sequence[AlarmFacts], cause: DeliveryCause, *, has_links: bool = True) -> MessageContent:
-    """Return the message about one alarm, or about several that quiet hours held back."""
+def alarm_content(
+    alarms: Sequence[AlarmFacts], cause: DeliveryCause, *, has_links: bool = True, together: str = "during quiet hours"
+) -> MessageContent:
+    """Return the message about one alarm, or about several.
+
+    :param together: why several are told at once
+    """
     first = alarms[0]
     level = max(alarm.level for alarm in alarms)
     what = headline(first)
     if len(alarms) > 1:
-        what = f"{len(alarms)} alarms during quiet hours, among them {what}"
+        what = f"{len(alarms)} alarms {together}, among them {what}"
     subject = f"[TaskOps] Level {level}: {_PREFIXES.get(cause, '')}{what}"
     in_full = alarms[:IN_FULL]
     blocks = [_block(alarm, has_links=has_links, is_test=cause is DeliveryCause.TEST) for alarm in in_full]

@@ -18,6 +18,9 @@ from taskops_provider.services.alarms.facts import AlarmFacts
 from taskops_provider.services.alarms.message import alarm_content
 from taskops_provider.services.alarms.recipients import AddressBook, names_of
 
+#: messages that one turn of the monitor writes, as far as they are of several alarms: the rest has the next turns
+AT_ONCE = 2_000
+
 
 def alarm_deliveries(
     rule: Rule,
@@ -31,6 +34,9 @@ def alarm_deliveries(
     of all.
     """
     rows = []
+    together = "during quiet hours" if rule.quiet else "at once"
+    # most people are told of the same alarms
+    contents: dict[tuple[int, ...], MessageContent] = {}
     released = usable_channels()
     for channel in released.usable(rule.channels):
         by_recipient = (
@@ -38,7 +44,11 @@ def alarm_deliveries(
         )
         for recipient, of in by_recipient.items():
             told = of.alarms
-            content = alarm_content([AlarmFacts.stored(alarm.facts) for alarm in told], cause)
+            ids = tuple(alarm.id for alarm in told)
+            if ids not in contents:
+                facts = [AlarmFacts.stored(alarm.facts) for alarm in told]
+                contents[ids] = alarm_content(facts, cause, together=together)
+            content = contents[ids]
             row = new_delivery(channel, recipient, content, cause, now, by_name=of.by_name)
             row.event_id, row.rule_id = told[0].id, told[0].rule_id
             rows.append(row)

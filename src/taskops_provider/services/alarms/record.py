@@ -17,7 +17,7 @@ from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmDelivery, AlarmEvent, Workflow
 from taskops_provider.services.alarms.channels import usable_channels
 from taskops_provider.services.alarms.facts import AlarmFacts
-from taskops_provider.services.alarms.new_deliveries import alarm_deliveries
+from taskops_provider.services.alarms.new_deliveries import AT_ONCE, alarm_deliveries
 from taskops_provider.services.alarms.recipients import AddressBook, book_for, names_of
 from taskops_provider.services.shared.bulk_inserts import insert_rows
 from taskops_provider.services.shared.owners import owners_by_key
@@ -91,7 +91,12 @@ def record_alarms(session: Session, found: Sequence[NewAlarm], rules: Mapping[in
     session.flush()
     deliveries: list[AlarmDelivery] = []
     for row in rows:
-        if row.held_until is None:
+        if row.held_until is not None:
+            continue
+        if len(deliveries) >= AT_ONCE:
+            # those behind it are told in the next turns, those of a rule together: nothing else waits for them
+            row.held_until = now
+        else:
             rule = rules[row.rule_id]
             deliveries += alarm_deliveries(rule, [row], rule.recipients, book, DeliveryCause.ALARM, now)
     insert_rows(session, deliveries)

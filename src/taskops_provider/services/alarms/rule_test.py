@@ -81,14 +81,14 @@ def last_test(session: Session, actor: Actor, rule_id: int, now: datetime) -> Ru
     :raises Forbidden: where the actor may not edit what it is on
     """
     _, rule = editable_rule(session, actor, rule_id)
-    of = (
+    of = [
         AlarmDelivery.rule_id == rule_id,
         AlarmDelivery.why == _TEST,
         AlarmDelivery.created_at > now - KEPT_FOR,
-    )
+    ]
     if not actor.permissions.may_read_addresses():
         # which test was the last one that reached somebody tells that somebody has an address
-        of = (*of, AlarmDelivery.by_name.is_(False))
+        of.append(AlarmDelivery.by_name.is_(False))
     newest = select(func.max(AlarmDelivery.created_at)).where(*of).scalar_subquery()
     ids = session.scalars(select(AlarmDelivery.id).where(*of, AlarmDelivery.created_at == newest)).all()
     people, _ = _people(session, rule)
