@@ -55,6 +55,12 @@ def test_refusals_for_lack_of_permission_are_not_kept(fab, session):
     assert mixed["counts"]["blocked"] == 1
     done = operate(session, "pause", "orders.load").operation_id
     assert viewer.refused(403, "POST", f"operations/{done}/undo", json={})
+    # one that a reader sees for what it left alone
+    reader = Api(fab, fab_user(fab, "orders_reader", *READER))
+    kept = operate(session, "pause", "orders.load", "other.b").operation_id
+    assert reader.get(f"operations/{kept}")["counts"] == {"applied": 0, "left_alone": 1, "blocked": 0}
+    assert "changed no Dag that you may read" in reader.refused(403, "POST", f"operations/{kept}/undo", json={})
+    before += 1
     assert session.scalar(select(func.count()).select_from(Operation)) == before + 2
 
 

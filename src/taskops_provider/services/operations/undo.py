@@ -18,7 +18,7 @@ from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Downstream, TaskState, Verb
-from taskops_provider.exceptions import Conflict, ResourceNotFound
+from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Task, Workflow
 from taskops_provider.services.gate import settle
 from taskops_provider.services.gate.draining import sync_workflow_pause
@@ -65,6 +65,9 @@ def undo(session: Session, actor: Actor, operation_id: int, *, now: datetime | N
         dag_state.lock_runs_and_dags(session, set(changed))
     now = now or datetime.now(UTC)
     plan = Plan(verb="undo", scope=Scope(operation.scope), items=_items(session, actor, operation, now))
+    if not plan.items:
+        # it is seen for what it left alone: who may do nothing of an undo leaves no record of it either
+        raise Forbidden(f"nothing was undone: operation {operation_id} changed no Dag that you may read")
     refuse_without_permission(list(plan.items))
     counts = plan.counts()
     record = Operation(
@@ -164,10 +167,10 @@ def _items(session: Session, actor: Actor, operation: Operation, now: datetime) 
             continue
         item = Item(row.dag_id, row.task_id, Outcome.LEFT_ALONE, before=row.after, after=row.after)
         by = current.get((row.dag_id, row.task_id))
-        if by is None:
-            item.reason = "has no record any more"
-        elif row.dag_id not in editable:
+        if row.dag_id not in editable:
             item.outcome, item.reason = Outcome.BLOCKED, NOT_EDITABLE
+        elif by is None:
+            item.reason = "has no record any more"
         else:
             changed_by = by.owners_by if "owners" in row.restore else by.state_by
             if changed_by != operation.id:
