@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any
 
 from airflow import settings
@@ -17,6 +18,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
+    model_validator,
 )
 from pydantic_core import ValidationError, core_schema
 
@@ -123,7 +125,22 @@ class AtMost:
         return text
 
 
+#: fields that do not exist of one object, as far as they are told of
+_MOST_UNKNOWN = 20
+
+
 class Input(BaseModel):
     """What is sent. A field that does not exist is refused: a misspelt one would silently do something else."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_of_few_unknown(cls, given: Any) -> Any:
+        """Leave out all but some of very many fields that do not exist: each error takes time and memory."""
+        known = len(cls.model_fields)
+        if not isinstance(given, dict) or len(given) <= known + _MOST_UNKNOWN:
+            return given
+        names = {*cls.model_fields, *(one.alias for one in cls.model_fields.values())}
+        unknown = list(islice((name for name in given if name not in names), _MOST_UNKNOWN))
+        return {name: value for name, value in given.items() if name in names} | {name: given[name] for name in unknown}

@@ -104,6 +104,7 @@ class ReplenishmentInput(Input):
     cells: list[CellSelection] = Field(
         default=[CellSelection.MISSING, CellSelection.FAILED],
         min_length=1,
+        max_length=50,
         description="`missing`: no run, or gated in it. `failed`: failed or upstream failed. `all`: also what is done.",
     )
     name: Annotated[LongText, AtMost(MAX_NAME_LENGTH)] = ""

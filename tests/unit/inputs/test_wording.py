@@ -67,3 +67,24 @@ def test_a_field_that_is_not_valid_is_told_in_one_wording(model):
                 words, again = (line.removeprefix(name_of(error["loc"])) for name_of, line in lines.items())
                 assert words == again
                 assert any(re.match(one, words) for one in WORDINGS), lines
+
+
+def unbounded(schema: object, place: str = "") -> Iterator[str]:
+    """Where a schema has a list of any length."""
+    parts = schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    if isinstance(schema, dict) and schema.get("type") == "array" and "maxItems" not in schema:
+        yield place
+    for name, part in parts:
+        yield from unbounded(part, f"{place}/{name}")
+
+
+@pytest.mark.parametrize("model", ALL, ids=lambda model: model.__name__)
+def test_no_input_takes_long_to_be_refused(model):
+    """Each error takes time in which the API server answers nobody: there are few, whatever is sent."""
+    assert list(unbounded(model.model_json_schema())) == []
+    sent = {f"x{number}": number for number in range(50_000)}
+    with pytest.raises(ValidationError) as invalid:
+        model.model_validate({**sent, next(iter(model.model_fields), "y"): None})
+    told = invalid.value.errors()
+    assert len(told) <= len(model.model_fields) + 25
+    assert any(error["type"] == "extra_forbidden" for error in told)

@@ -66,7 +66,7 @@ class RulesQuery(PageQuery):
     dag_id: Name | None = Field(None, description="Those on this workflow and on its tasks.")
     task_id: Name | None = Field(None, description="Those on this task.")
     project: Name | None = Field(None, description="Those on this project.")
-    kind: list[Kind] = Field(default=[], description="Any of these kinds.")
+    kind: list[Kind] = Field(default=[], max_length=50, description="Any of these kinds.")
     level: Levels = Field(default=[], description="Any of these levels.")
     enabled: bool | None = Field(None, description="Those that watch, or those alone that do not.")
     search: Name | None = Field(None, description="Part of the name, or of the Dag's, task's or project's id.")
@@ -145,7 +145,7 @@ class AlarmsQuery(PageQuery):
     rule_id: Number | None = Field(None, description="Those of this rule.")
     dag_id: Name | None = Field(None, description="Those of this workflow and its tasks.")
     task_id: Name | None = Field(None, description="Those of this task.")
-    kind: list[Kind] = Field(default=[], description="Any of these kinds.")
+    kind: list[Kind] = Field(default=[], max_length=50, description="Any of these kinds.")
     level: Levels = Field(default=[], description="Any of these levels.")
     acknowledged: bool | None = Field(
         None, description="Those that somebody acknowledged, or only those that nobody has."

@@ -122,6 +122,7 @@ def enable_rules(
     :raises ResourceNotFound: if there is no such rule, or the actor may not see it
     :raises Forbidden: if the actor may not edit what one of them is on
     """
+    take_writer_lock(session, actor.name)
     found = [(row, rule) for row, rule in editable_rules(session, actor, rule_ids) if rule.enabled is not enabled]
     for row, rule in found:
         if rule.problem is None:
@@ -151,6 +152,8 @@ def delete_rules(session: Session, actor: Actor, rule_ids: Collection[int], now:
     :raises ResourceNotFound: if there is no such rule, or the actor may not see it
     :raises Forbidden: if the actor may not edit what one of them is on
     """
+    # who comes second finds them gone
+    take_writer_lock(session, actor.name)
     rows = [row for row, _ in editable_rules(session, actor, rule_ids)]
     shown = [rule_answer(row) for row in rows]
     _record(session, actor, "alarm-delete", rows, now)
