@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, or_, select
 
-from taskops_provider.policies.under_way import is_under_way
-
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
@@ -23,7 +21,7 @@ _column_seen = False
 def is_foreign(dag_run: Any, session: Session) -> bool:
     """Whether a run that no replenishment creates belongs to a workflow that drains, or is woken now or later.
 
-    One query, and one more where the Dag is paused.
+    One query, and up to two more where it does or its Dag is paused.
     Of a run that was there before (a task that is added to it, say) it counts when it was created.
     """
     from airflow.models.dag import DagModel
@@ -44,10 +42,18 @@ def is_foreign(dag_run: Any, session: Session) -> bool:
         found = session.execute(query).first()
         if found is None:
             return False
-        if not is_under_way(dag_run):
+        if not _has_instances(dag_run, session):
             return any(found) or _will_be_woken(dag_run.dag_id, session)
     created = dag_run.created_at or dag_run.run_after
     return any(since is not None and created >= since for since in found)
+
+
+def _has_instances(dag_run: Any, session: Session) -> bool:
+    """Whether a run was there before: a queued one may not have been looked at yet."""
+    from airflow.models.taskinstance import TaskInstance as TI
+
+    query = select(TI.id).where(TI.dag_id == dag_run.dag_id, TI.run_id == dag_run.run_id)
+    return session.scalar(query.limit(1)) is not None
 
 
 def _will_be_woken(dag_id: str, session: Session) -> bool:

@@ -183,6 +183,21 @@ class TestForeignRuns:
         session.commit()
         assert is_paused(session)
 
+    def test_a_task_that_appears_in_a_queued_run_of_before(self, session):
+        """Nobody has looked at the run yet, and it is none that Airflow created while the workflow drains."""
+        install(session, [chain("d", "a")])
+        world = World(session)
+        world.scheduler.create_run("d", "queued").state = "queued"
+        session.commit()
+        operate(session, "pause", "d")
+        install(session, [chain("d", "a", "new")])
+        world.scheduler.start_queued("d", "queued")
+        for _ in range(4):
+            world.scheduler.look("d", "queued")
+            world.scheduler.work()
+        assert world.scheduler.executed_tasks("queued") == ["a", "new"]
+        assert world.scheduler.run_state("d", "queued") == "success"
+
 
 class TestPersonsPauses:
     def test_one_set_while_the_dag_is_woken_is_kept(self, session, woken):
