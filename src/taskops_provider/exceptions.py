@@ -51,6 +51,10 @@ class Conflict(TaskOpsError):
     http_status = 409
 
 
+class UnreadableDag(Conflict):
+    """Airflow's stored form of a Dag cannot be read: it was written by another version, or is damaged."""
+
+
 class GapRefused(BadInput):
     """The cycles that tasks have missed are not to be filled in, so the tasks were not started either.
 

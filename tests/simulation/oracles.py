@@ -126,7 +126,7 @@ def _clears_of_cells(world: World, ledger: Ledger, event: Event, seen: Seen) -> 
         if old is None or old.id == ti.id or old.state != "success":
             continue
         cell = seen.after.cells.get((key.of_run, key.task))
-        if cell is None or cell.replenishment in ledger.controlled:
+        if cell is None or cell.replenishment in ledger.controlled or _goes_with_work(world, key):
             continue
         since = ledger.replenished.get(cell.replenishment, 0)
         done = [e for e in world.executions if e.of_run == key.of_run and e.task_id == key.task]
@@ -135,6 +135,12 @@ def _clears_of_cells(world: World, ledger: Ledger, event: Event, seen: Seen) -> 
                 "cells",
                 f"replenishment {cell.replenishment} clears {_name(key.of_run, key.task)}, which has succeeded since",
             )
+
+
+def _goes_with_work(world: World, key: Key) -> bool:
+    """Whether Airflow clears a task with the work that is cleared, whatever became of itself."""
+    task = world.task(key.dag, key.task)
+    return task is not None and task.kind in ("setup", "teardown")
 
 
 def _pauses(ledger: Ledger) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from airflow.models.base import Base as AirflowBase
 from airflow.models.dagbundle import DagBundleModel
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
-from sqlalchemy import CompoundSelect, Table, delete, exists, literal, select, text, union_all
+from sqlalchemy import CompoundSelect, Table, delete, exists, literal, select, text, union_all, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import metadata as taskops_metadata
@@ -133,6 +133,15 @@ def write_dags(
         warnings=set(),
         session=session,
     )
+    session.commit()
+
+
+def spoil(dag_id: str, session: Session) -> None:
+    """Make what Airflow has stored of a Dag unreadable, and commit."""
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    broken = {"_data": {"__version": 3, "dag": {}}, "_data_compressed": None}
+    session.execute(update(SerializedDagModel).where(SerializedDagModel.dag_id == dag_id).values(**broken))
     session.commit()
 
 

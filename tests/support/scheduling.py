@@ -181,6 +181,18 @@ class Scheduler:
         self._runner._executable_task_instances_to_queued(max_tis=1000, session=session)
         session.commit()
 
+    def look(self, dag_id: str, run_id: str = "run_1") -> None:
+        """The scheduler's whole look at a running run: first it is brought in line with a new version of its Dag."""
+        session = self.session
+        session.expire_all()
+        run = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).one()
+        if run.state == DagRunState.RUNNING:
+            self._runner._schedule_dag_run(run, session=session)
+        session.commit()
+        session.expire_all()
+        self._runner._executable_task_instances_to_queued(max_tis=1000, session=session)
+        session.commit()
+
     def work(self) -> None:
         """Execute everything that is queued."""
         session = self.session

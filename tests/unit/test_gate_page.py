@@ -55,6 +55,15 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "gate/test_runs.py::test_a_task_that_a_later_dag_version_brings_is_asked_for_too",
         "gate/test_runs.py::test_a_task_that_a_later_dag_version_brings_to_a_run_made_before_executes",
     ),
+    "Task that leaves its Dag and comes back": (
+        "gate/test_returning.py::test_a_gated_task_that_comes_back_is_gated_still",
+        "gate/test_returning.py::test_one_that_was_settled_before_it_left_is_settled_again",
+        "gate/test_returning.py::test_one_that_was_paused_after_the_run_was_created_executes_when_it_comes_back",
+    ),
+    "Mapped task that a later Dag version makes longer or shorter": (
+        "gate/test_returning.py::test_a_mapped_task_that_shrinks_and_grows",
+        "gate/test_returning.py::test_a_cleared_mapped_task_that_has_grown_executes_with_all_its_instances",
+    ),
     "Paused task that leaves its Dag": (
         "gate/test_gone_tasks.py::test_starting_it_lets_it_execute",
         "gate/test_gone_tasks.py::test_taking_it_offline_ends_what_is_held",
@@ -105,6 +114,11 @@ HELD_BY: dict[str, tuple[str, ...]] = {
     ),
     "A new run of a workflow that drains": (
         "replenishments/test_whose_pause.py::test_a_task_that_appears_while_a_workflow_drains",
+    ),
+    "A run of a paused Dag that somebody creates": (
+        "replenishments/test_whose_pause.py::"
+        "test_one_that_somebody_triggers_between_two_times_at_which_the_dag_is_awake",
+        "replenishments/test_whose_pause.py::test_one_that_was_there_before_the_plan_goes_on",
     ),
     "An asset event for a workflow that drains": (
         "gate/test_drain.py::test_asset_events_execute_nothing_and_keep_no_workflow_draining",

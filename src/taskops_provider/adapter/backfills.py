@@ -158,6 +158,29 @@ def pause_backfills(session: Session, ids: Collection[int], paused: bool) -> Non
     )
 
 
+def unpause_backfills(session: Session, ids: Collection[int], *, paused_before: datetime) -> None:
+    """Let the queued runs of backfills start that have been paused since before a moment."""
+    session.execute(
+        update(Backfill)
+        .where(
+            Backfill.id.in_(ids),
+            Backfill.completed_at.is_(None),
+            Backfill.is_paused.is_(True),
+            Backfill.updated_at < paused_before,
+        )
+        .values(is_paused=False)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def paused_backfills(session: Session, ids: Collection[int]) -> list[int]:
+    """Return those of some backfills that go on but are paused."""
+    query = select(Backfill.id).where(
+        Backfill.id.in_(ids), Backfill.completed_at.is_(None), Backfill.is_paused.is_(True)
+    )
+    return sorted(session.scalars(query))
+
+
 def cancel_backfills(session: Session, ids: Collection[int], now: datetime) -> None:
     """Fail the queued runs of backfills and end them, as Airflow's own cancelling does; what runs goes on."""
     session.execute(
@@ -232,14 +255,14 @@ def clear_tasks(
 
 
 def take_back(
-    session: Session, dag_id: str, run_id: str, before: Mapping[str, str], leaves: Collection[str], now: datetime
+    session: Session, dag_id: str, run_id: str, before: Mapping[str, str], leaves: Collection[str] | None, now: datetime
 ) -> None:
     """Undo :func:`clear_tasks` in a run that is still queued: nothing of it executes.
 
     Hold the lock of the run, see :func:`lock_runs`.
 
     :param before: task id -> the state that its instances get back; ``gated`` for one that a gate had stopped
-    :param leaves: tasks without downstream tasks, which decide about the run's state
+    :param leaves: tasks without downstream tasks, which decide about the run's state; None: all do
     """
     for task_id, state in before.items():
         gated = state == GATED
@@ -255,9 +278,10 @@ def take_back(
     failed = select(TI.id).where(
         TI.dag_id == dag_id,
         TI.run_id == run_id,
-        TI.task_id.in_(leaves),
         TI.state.in_((TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)),
     )
+    if leaves is not None:
+        failed = failed.where(TI.task_id.in_(leaves))
     has_failed = session.scalar(failed.limit(1)) is not None
     session.execute(
         update(DagRun)

@@ -63,6 +63,33 @@ def first_made_since(session: Session, dag_id: str, since: datetime, *, is_perio
     return session.scalar(query)
 
 
+class EarlyCell(NamedTuple):
+    """A gated instance in a run that was made shortly before a moment, by the clock of who made it.
+
+    :param logical_date: of a run that has none: when it was due
+    """
+
+    run_id: str
+    task_id: str
+    created_at: datetime
+    logical_date: datetime
+
+
+def gated_in_runs_made(
+    session: Session, dag_id: str, task_ids: Collection[str], first: datetime, last: datetime
+) -> list[EarlyCell]:
+    """Return the gated instances of tasks in runs that were made from ``first`` to ``last``. One query."""
+    query = (
+        select(TI.run_id, TI.task_id, DagRun.created_at, _DATE)
+        .join(DagRun, (DagRun.dag_id == TI.dag_id) & (DagRun.run_id == TI.run_id))
+        .where(TI.dag_id == dag_id, DagRun.created_at.between(first, last), TI.pool.in_(GATED_POOLS))
+        .distinct()
+    )
+    if len(task_ids) <= MANY_TASKS:
+        query = query.where(TI.task_id.in_(task_ids))
+    return [EarlyCell(*row) for row in session.execute(query)]
+
+
 def _inside(ranges: Sequence[Range]) -> ColumnElement[bool]:
     dated = (DagRun.logical_date.between(first, last) for first, last in ranges)
     undated = (and_(DagRun.logical_date.is_(None), DagRun.run_after.between(first, last)) for first, last in ranges)

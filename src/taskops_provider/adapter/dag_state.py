@@ -31,6 +31,11 @@ def paused_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     return set(session.scalars(query))
 
 
+def is_stale(session: Session, dag_id: str) -> bool:
+    """Tell whether the file of a Dag is gone, so that Airflow runs nothing of it."""
+    return bool(session.scalar(select(DagModel.is_stale).where(DagModel.dag_id == dag_id)))
+
+
 def set_paused(session: Session, dag_ids: Collection[str], paused: bool) -> None:
     """Pause or unpause Dags in Airflow, as its own switch does."""
     session.execute(

@@ -39,7 +39,11 @@ def other_policies() -> OtherPolicies:
     names = [_module_of(impl.plugin) or impl.plugin_name for impl in asked]
     ours = [POLICY_MODULE in (name, impl.plugin_name) for name, impl in zip(names, asked, strict=True)]
     place = ours.index(True) if True in ours else len(names)
-    return OtherPolicies(tuple(names[:place]), tuple(names[place + 1 :]))
+    # what wraps others has the last word, whenever it is called
+    wraps = [impl.wrapper or impl.hookwrapper for impl in asked]
+    after = [wraps[i] or i > place for i in range(len(names))]
+    others = [(name, last) for name, last, own in zip(names, after, ours, strict=True) if not own]
+    return OtherPolicies(tuple(name for name, last in others if not last), tuple(name for name, last in others if last))
 
 
 def _module_of(plugin: object) -> str | None:

@@ -11,7 +11,10 @@ from typing import Any
 
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.serialization.definitions.dag import SerializedDAG
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+
+from taskops_provider.exceptions import UnreadableDag
 
 #: the first argument, or ``task_ids``, of a template's ``xcom_pull``: one id in quotes, or a list of them
 _PULLS = re.compile(r"""xcom_pull\(\s*(?:task_ids\s*=\s*)?(\[[^\]]*\]|\([^)]*\)|'[^']*'|\\?"[^"]*")""")
@@ -38,10 +41,23 @@ class DagGraph:
 
 
 def load_graph(session: Session, dag_id: str) -> DagGraph | None:
-    """Return the graph of a Dag, None where Airflow has none."""
+    """Return the graph of a Dag, None where Airflow has none.
+
+    :raises UnreadableDag: where its stored form cannot be read
+    """
     stored = SerializedDagModel.get(dag_id, session=session)
     if stored is None:
         return None
+    try:
+        return _graph(stored)
+    except DBAPIError:
+        raise
+    except Exception as error:  # whatever Airflow's code stumbles over
+        told = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+        raise UnreadableDag(f"{dag_id} cannot be read: {told}") from error
+
+
+def _graph(stored: SerializedDagModel) -> DagGraph:
     dag = stored.dag
     documents = {task["__var"]["task_id"]: task["__var"] for task in (stored.data or {})["dag"]["tasks"]}
     ids = frozenset(dag.task_dict)
@@ -60,6 +76,18 @@ def load_graph(session: Session, dag_id: str) -> DagGraph | None:
         },
         periods={task_id: (task.start_date, task.end_date) for task_id, task in dag.task_dict.items()},
     )
+
+
+def leaf_tasks(session: Session, dag_id: str) -> frozenset[str] | None:
+    """Return the ids of the tasks of a Dag that nothing follows; None where Airflow has none that can be read.
+
+    What is being stopped must not depend on a Dag that somebody broke.
+    """
+    try:
+        graph = load_graph(session, dag_id)
+    except UnreadableDag:
+        return None
+    return frozenset(task_id for task_id, below in graph.downstream.items() if not below) if graph else None
 
 
 def _pulled(document: Mapping[str, Any]) -> Iterator[str]:

@@ -72,7 +72,6 @@ def _escaped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 def _is_nobodys_replenishment() -> ColumnElement[bool]:
     of_replenishment = select(ReplenishmentRun.id).where(
-        ReplenishmentRun.dag_id == DagRun.dag_id,
-        or_(ReplenishmentRun.run_id == DagRun.run_id, ReplenishmentRun.backfill_id == DagRun.backfill_id),
+        ReplenishmentRun.dag_id == DagRun.dag_id, ReplenishmentRun.backfill_id == DagRun.backfill_id
     )
     return ~of_replenishment.exists()

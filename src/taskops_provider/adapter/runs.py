@@ -306,6 +306,17 @@ def end(session: Session, ids: Iterable[UUID], state: str, now: datetime) -> int
     return ended
 
 
+def ended_at(session: Session, found: Collection[Run], at: datetime) -> set[tuple[str, str, str]]:
+    """Return what ended in some runs at exactly one moment, as (dag_id, run_id, task_id)."""
+    ended: set[tuple[str, str, str]] = set()
+    for chunk in chunks(found, 200):
+        query = select(TI.dag_id, TI.run_id, TI.task_id).where(
+            _of_runs(chunk), TI.end_date == at, TI.state.in_(State.finished)
+        )
+        ended.update((row.dag_id, row.run_id, row.task_id) for row in session.execute(query))
+    return ended
+
+
 def end_all(session: Session, ids: Iterable[UUID], state: str, now: datetime) -> None:
     """End unfinished instances, whether they have begun or not; what has not started never will."""
     every = list(ids)

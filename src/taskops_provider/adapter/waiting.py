@@ -28,6 +28,7 @@ from airflow.ti_deps.deps.task_concurrency_dep import TaskConcurrencyDep
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, joinedload
 
 from taskops_provider.adapter.gate_turns import detach
@@ -166,11 +167,11 @@ def _instances(dag_id: str, task_id: str) -> Any:
 def dags_of(session: Session, instances: Collection[TI]) -> Iterator[tuple[TI, SerializedDAG | None]]:
     """Yield each instance with the Dag that its run was made of (each version is loaded once).
 
-    The instance knows its task and is taken out of the session; None where its Dag or task is gone.
+    The instance knows its task and is taken out of the session; None where its Dag or task is gone, or cannot be read.
     """
     dags = DBDagBag(load_op_links=False)
     for ti in instances:
-        dag = dags.get_dag_for_run(ti.dag_run, session=session)
+        dag = _readable(dags, ti.dag_run, session)
         try:
             ti.task = dag.get_task(ti.task_id) if dag else None
         except TaskNotFound:
@@ -178,6 +179,15 @@ def dags_of(session: Session, instances: Collection[TI]) -> Iterator[tuple[TI, S
         if dag is not None:
             detach(ti, dag, session)
         yield ti, dag
+
+
+def _readable(dags: DBDagBag, run: DagRun, session: Session) -> SerializedDAG | None:
+    try:
+        return dags.get_dag_for_run(run, session=session)
+    except DBAPIError:
+        raise
+    except Exception:  # what Airflow has stored of it cannot be read
+        return None
 
 
 def _task(ti: TI) -> Any:

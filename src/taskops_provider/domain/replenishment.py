@@ -35,6 +35,11 @@ class DailyWindow(NamedTuple):
         """Whether ``now`` (UTC) lies inside."""
         return is_between(now.time(), self.opens, self.closes)
 
+    def last_opened(self, now: datetime) -> datetime:
+        """When it opened last (UTC): today, or yesterday if it has not yet."""
+        today = now.replace(hour=self.opens.hour, minute=self.opens.minute, second=0, microsecond=0)
+        return today if today <= now else today - timedelta(days=1)
+
     @classmethod
     def parse(cls, text: str) -> DailyWindow:
         """Read ``HH:MM-HH:MM``.

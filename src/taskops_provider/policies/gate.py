@@ -30,6 +30,7 @@ from taskops_provider.domain.states import Downstream
 from taskops_provider.policies.decoration import set_airflow_defaults
 from taskops_provider.policies.foreign import is_foreign
 from taskops_provider.policies.replenished import Parts, parts_in
+from taskops_provider.policies.under_way import is_under_way, was_cleared
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -47,13 +48,17 @@ _looked_at = float("-inf")
 def apply(ti: Any, dag_run: Any) -> None:
     """Gate ``ti`` if its task was not scheduling when ``dag_run`` was created.
 
-    Only instances that are being created are touched. Airflow hands over persistent ones too: when it expands a mapped
-    task, checks a run against a new Dag version (they keep what they have) and when they are cleared (they get back the
-    pool of their task, and run).
+    Instances that are being created are touched, and gated ones that return with their task. Airflow hands over
+    persistent ones too: when it expands a mapped task, checks a run against a new Dag version (they keep what they
+    have) and when they are cleared (they get back the pool of their task, and run).
     """
     if instance_state(ti).key is not None:  # it is in the database
         if ti.map_index >= 0:
             _memo(dag_run).pools[ti.task_id] = ti.pool
+        if ti.state == "removed" and ti.pool in EFFECT_OF_POOL:
+            # Airflow is about to give it no state, so that it would be scheduled, or to mark it removed once more
+            _have_wait(ti, ti.retry_reason or WAITING_MARKS[EFFECT_OF_POOL[ti.pool]])
+            ti.end_date = None
         return
     set_airflow_defaults(ti, dag_run)
     memo = _memo(dag_run)
@@ -67,10 +72,14 @@ def apply(ti: Any, dag_run: Any) -> None:
     if preset is not None:
         ti.state = preset
         return
+    _have_wait(ti, FOREIGN_MARK if _waits_for_dag(ti, memo) else WAITING_MARKS[effect])
+
+
+def _have_wait(ti: Any, mark: str) -> None:
     # see domain.gate: the scheduler evaluates it and never runs it
     ti.state = WAITING_STATE
     ti.retry_delay_override = WAITS_FOR
-    ti.retry_reason = FOREIGN_MARK if _waits_for_dag(ti, memo) else WAITING_MARKS[effect]
+    ti.retry_reason = mark
 
 
 def _waits_for_dag(ti: Any, memo: _Memo) -> bool:
@@ -89,6 +98,8 @@ class _Memo:
     is_foreign: bool = False
     #: in a run that a replenishment makes: task id -> the state that its instance has from the beginning
     presets: dict[str, str] = field(default_factory=dict)
+    #: in a run that a replenishment makes, or in which it cleared cells
+    parts: Parts | None = None
 
 
 def _memo(dag_run: Any) -> _Memo:
@@ -99,10 +110,14 @@ def _memo(dag_run: Any) -> _Memo:
 
 
 def _effect_of(ti: Any, dag_run: Any, memo: _Memo) -> Downstream | None:
-    expanded_later = ti.map_index >= 0 and dag_run.__dict__.get("last_scheduling_decision") is not None
+    expanded_later = ti.map_index >= 0 and is_under_way(dag_run)
     if expanded_later and ti.task_id in memo.pools:
         return EFFECT_OF_POOL.get(memo.pools[ti.task_id])
-    effect = effect_for(ti.task_id, _in_force(dag_run, memo))
+    in_force = _in_force(dag_run, memo)
+    if memo.parts is not None and ti.task_id not in in_force:
+        effect: Downstream | None = memo.parts.of_other(ti.task)
+    else:
+        effect = effect_for(ti.task_id, in_force)
     if effect and expanded_later:
         return _effect_of_siblings(ti, dag_run, memo, effect)
     return effect
@@ -119,12 +134,12 @@ def _in_force(dag_run: Any, memo: _Memo) -> dict[str, Downstream | None]:
     session = object_session(dag_run)
     if session is None or not _tables_exist(session):
         return {}
-    parts = None
-    if dag_run.backfill_id is not None and _has_table(session, "taskops_replenishment_role"):
-        parts = parts_in(dag_run, session)
-    if parts is not None:
-        memo.in_force = _effects_in_replenishment(parts, dag_run, session)
-        memo.presets.update(parts.presets)
+    may_be_replenished = dag_run.backfill_id is not None or was_cleared(dag_run)
+    if may_be_replenished and _has_table(session, "taskops_replenishment_role"):
+        memo.parts = parts_in(dag_run, session)
+    if memo.parts is not None:
+        memo.in_force = _effects_in_replenishment(memo.parts, dag_run, session)
+        memo.presets.update(memo.parts.presets)
     else:
         memo.in_force = _effects_at_creation(dag_run, session)
         if is_foreign(dag_run, session):

@@ -187,7 +187,42 @@ class _AsksToBeLast:
         task_instance.pool = "default_pool"
 
 
-@pytest.mark.parametrize(("site", "level"), [(_SetsPools, "ok"), (_AsksToBeLast, "warning")])
+class _WrapsOthers:
+    """A site's policy that has the last word, whoever asks to be last."""
+
+    @policies.hookimpl(hookwrapper=True)
+    def task_instance_mutation_hook(self, task_instance, dag_run):
+        yield
+        task_instance.pool = "default_pool"
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_a_policy_that_has_the_last_word_executes_nothing(session, effect):
+    """The state is the lock; the pool is put back."""
+    from airflow.settings import get_policy_plugin_manager
+
+    manager = get_policy_plugin_manager()
+    site = _WrapsOthers()
+    manager.register(site)
+    try:
+        with DAG("d", schedule=None) as dag:
+            task("g") >> task("after")
+        write_dags([dag], session)
+        gate(session, "d", "g", effect)
+        scheduler = Scheduler(session)
+        scheduler.create_run("d")
+        stubborn(scheduler)
+        assert (scheduler.executed_tasks(), scheduler.states("d")["g"]) == ([], "up_for_retry")
+        assert gate_settle.repair_waiting(session, datetime.now(UTC)) == 1
+        session.commit()
+        stubborn(scheduler)
+        assert "g" not in scheduler.executed_tasks()
+        assert scheduler.states("d")["g"] == ENDS[effect]
+    finally:
+        manager.unregister(site)
+
+
+@pytest.mark.parametrize(("site", "level"), [(_SetsPools, "ok"), (_AsksToBeLast, "warning"), (_WrapsOthers, "warning")])
 def test_check_names_other_policies_and_those_that_could_undo_the_gate(session, site, level):
     from airflow.settings import get_policy_plugin_manager
 

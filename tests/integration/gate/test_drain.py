@@ -11,6 +11,7 @@ from airflow.models.dag import DagModel
 from airflow.models.log import Log
 from airflow.sdk import DAG, Asset
 from airflow.utils.state import DagRunState
+from airflow.utils.types import DagRunType
 from sqlalchemy import select, update
 
 from taskops_provider.models import Workflow
@@ -265,3 +266,63 @@ def test_asset_events_execute_nothing_and_keep_no_workflow_draining(session):
     assert scheduler.executed == [(first, "slow", -1)]
     tick(session)
     assert dag(session, "consumer").is_paused
+
+
+def in_order() -> DAG:
+    """a, and b that waits for the b of the day before."""
+    with DAG("in_order", schedule="@daily", start_date=START, catchup=False, max_active_runs=3) as dag:
+        bash("a") >> bash("b", depends_on_past=True)
+    return dag
+
+
+@pytest.mark.parametrize("way", ["held before it", "failed before it"])
+def test_a_run_that_waits_for_one_before_it_does_not_keep_a_workflow_draining(session, way):
+    """Nothing is held in it, and it does not get on either."""
+    install(session, [in_order()])
+    scheduler = Scheduler(session, {"a": "failed"} if way == "failed before it" else {}, settle=settle)
+    scheduler.create_run("in_order", "later", run_type=DagRunType.SCHEDULED, logical_date=START + timedelta(days=1))
+    if way == "held before it":
+        operate(session, "pause", "in_order.a", downstream="hold")
+    scheduler.create_run("in_order", "first", run_type=DagRunType.SCHEDULED, logical_date=START)
+    for name in ("first", "later"):
+        scheduler.outcomes = {**scheduler.outcomes, "a": "failed" if "failed" in way and name == "first" else "success"}
+        scheduler.run_to_end("in_order", name)
+    assert scheduler.states("in_order", "later")["b"] is None
+    operate(session, "pause", "in_order")
+    tick(session)
+    assert not dag(session, "in_order").is_paused
+    look_later(scheduler, "first", "in_order", minutes=4)
+    look_later(scheduler, "later", "in_order", minutes=4)
+    tick(session, later(minutes=5))
+    assert dag(session, "in_order").is_paused
+
+
+def test_the_run_after_one_that_has_just_ended_is_not_cut_off(session):
+    """The scheduler looked at it last when the one before it still went on."""
+    install(session, [in_order()])
+    scheduler = Scheduler(session)
+    scheduler.create_run("in_order", "later", run_type=DagRunType.SCHEDULED, logical_date=START + timedelta(days=1))
+    scheduler.create_run("in_order", "first", run_type=DagRunType.SCHEDULED, logical_date=START)
+    for name in ("later", "later", "first"):
+        scheduler.round("in_order", name)
+    operate(session, "pause", "in_order")
+    look_later(scheduler, "later", "in_order", minutes=4)
+    with time_machine.travel(later(minutes=5), tick=True):
+        assert scheduler.run_to_end("in_order", "first") == "success"
+        tick(session, datetime.now(UTC))
+        assert not dag(session, "in_order").is_paused
+        assert scheduler.run_to_end("in_order", "later") == "success"
+        tick(session, datetime.now(UTC))
+    assert dag(session, "in_order").is_paused
+
+
+def test_what_waits_for_the_monitor_keeps_a_workflow_draining(session):
+    """Its turn has come; the monitor was away."""
+    operate(session, "pause", "orders.load", downstream="skip")
+    scheduler = Scheduler(session)
+    scheduler.create_run("orders", "one")
+    scheduler.run_to_end("orders", "one")
+    operate(session, "pause", "orders")
+    look_later(scheduler, "one", minutes=4)
+    tick(session, later(minutes=5))
+    assert not dag(session).is_paused

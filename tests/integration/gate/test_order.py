@@ -306,3 +306,15 @@ def test_a_run_that_times_out_ends_what_is_held(session):
     session.commit()
     assert scheduler.states("d") == {"g": "skipped", "after": "skipped"}
     assert scheduler.run_state("d") == "failed"
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_limits_of_the_task_and_a_full_pool_do_not_keep_it_from_its_turn(session, effect):
+    """It takes no slot, so it waits for none."""
+    with DAG("d", schedule=None, max_active_tasks=1) as dag:
+        g = task("g", pool="nothing goes in", max_active_tis_per_dag=1, max_active_tis_per_dagrun=1)
+        task("u") >> g >> task("after", trigger_rule="all_done")
+        task("beside")
+    scheduler = play(session, dag, {"g": effect})
+    assert scheduler.states("d")["g"] == G_STATE[effect]
+    assert {"u", "beside"} <= set(scheduler.executed_tasks())

@@ -20,8 +20,10 @@ from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.plan import preview_operation
 from taskops_provider.services.shared.actor import Actor
+from tests.support.airflow_db import spoil
 from tests.support.gates import resume_due_tasks
 from tests.support.queries import counted_queries
+from tests.support.scheduling import Scheduler
 from tests.support.warehouse import (
     ALICE,
     BOB,
@@ -480,3 +482,22 @@ def test_list_pages_cost_the_same_for_any_number_of_rows(session):
 def test_terminate_instances_is_recorded(retail_session):
     plan = operate(retail_session, "pause", "orders.clean", terminate_instances=True)
     assert retail_session.get(Operation, plan.operation_id).options["terminate_instances"] is True
+
+
+@pytest.mark.parametrize(
+    ("before", "verb", "options"),
+    [
+        ("", "pause", {"terminate_instances": True}),
+        ("pause", "start", {}),
+        ("", "offline", {"downstream": "run"}),
+        ("offline", "delete", {"downstream": "run"}),
+        ("offline", "submit", {}),
+    ],
+)
+def test_a_dag_that_cannot_be_read_is_operated_on_as_others(session, before, verb, options):
+    install(session, [chain("d", "a", "b")])
+    Scheduler(session).create_run("d")
+    if before:
+        operate(session, before, "d.a", downstream="run")
+    spoil("d", session)
+    assert outcomes(operate(session, verb, "d.a", **options)) == {"d.a": "applied"}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from airflow.models.dag import DagModel
+from airflow.sdk import DAG
+from sqlalchemy import select, update
 
 from taskops_provider.domain.operations.answers import Counts
 from taskops_provider.exceptions import Conflict, ResourceNotFound
 from taskops_provider.models import GateInterval, Operation, Task
 from taskops_provider.services.catalog import tasks, workflows
+from taskops_provider.services.gate import advance_drains
 from taskops_provider.services.operations.undo import preview_undo, undo
-from tests.support.warehouse import ALICE, BOB, install, later, operate, outcomes, retail, stored
+from tests.support.gates import resume_due_tasks
+from tests.support.warehouse import ALICE, BOB, START, bash, install, later, operate, outcomes, retail, stored
 
 
 @pytest.fixture
@@ -113,3 +117,48 @@ def test_undoing_a_deleted_workflow_brings_it_back_offline(session):
     assert set(stored(session, "report").values()) == {"offline"}
     row = workflows.get_workflow(session, ALICE, "report", later())
     assert (row.status, row.is_deleted) == ("all_offline", False)
+
+
+@pytest.mark.parametrize("how", ["by us", "by a person"])
+def test_a_pause_that_comes_back_is_whose_it_was(session, how):
+    """A start of one task unpauses the Dag; undone, the pause is ours where nothing but our draining had paused it."""
+    end = later(hours=1)
+    if how == "by us":
+        operate(session, "pause", "report", resume_at=end)
+        advance_drains.advance_drains(session, later())
+        with DAG("report", schedule=None, start_date=START) as dag:
+            bash("render") >> bash("send")
+            bash("new")
+        install(session, [dag])
+    else:
+        operate(session, "pause", "report.render", resume_at=end)
+        pause_by_hand(session)
+    do_undo(session, operate(session, "start", "report.render").operation_id)
+    assert is_paused(session)
+    assert resume_due_tasks(session, later(hours=2))
+    session.commit()
+    assert is_paused(session) is (how == "by a person")
+
+
+def pause_by_hand(session) -> None:
+    session.execute(update(DagModel).where(DagModel.dag_id == "report").values(is_paused=True))
+    session.commit()
+
+
+def is_paused(session) -> bool:
+    session.expire_all()
+    return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == "report")))
+
+
+@pytest.mark.parametrize("undos", [1, 3])
+def test_a_pause_that_comes_back_fills_its_gap_at_its_end(session, undos):
+    """The wish to fill it is part of what the pause was, also after an undo of an undo of an undo."""
+    operate(session, "pause", "orders.clean", resume_at=later(hours=1), fill_gap=True)
+    number = operate(session, "start", "orders.clean").operation_id
+    for _ in range(undos):
+        number = do_undo(session, number).operation_id
+    assert stored(session, "orders")["clean"] == "paused"
+    assert resume_due_tasks(session, later(hours=2))
+    session.commit()
+    options = session.scalars(select(Operation.options).where(Operation.verb == "start").order_by(Operation.id)).all()
+    assert [bool(each.get("fill_gap")) for each in options] == [False, True]

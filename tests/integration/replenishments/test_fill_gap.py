@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.models.dag import DagModel
@@ -14,12 +14,12 @@ from sqlalchemy import select, update
 
 from taskops_provider.adapter import dag_state
 from taskops_provider.domain.answers import to_plain_data
-from taskops_provider.exceptions import BadInput
-from taskops_provider.models import Operation, Replenishment, ReplenishmentCell
+from taskops_provider.exceptions import BadInput, GapRefused
+from taskops_provider.models import GateInterval, Operation, Replenishment, ReplenishmentCell
 from taskops_provider.services.operations import undo
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.plan import preview_operation
-from tests.support.airflow_db import new_session, serialized
+from tests.support.airflow_db import new_session, serialized, spoil
 from tests.support.api import Api
 from tests.support.apps import web_app
 from tests.support.cli import Cli
@@ -27,7 +27,7 @@ from tests.support.dialogs import Dialogs
 from tests.support.gates import resume_due_tasks
 from tests.support.queries import counted_queries
 from tests.support.replenishing import DAY, World
-from tests.support.warehouse import ALICE, START, bash, chain, install, operate, request, stored
+from tests.support.warehouse import ALICE, START, bash, chain, install, later, operate, request, stored
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -158,6 +158,30 @@ class TestTasksPausedAlone:
         assert made == wanted
         # the latest is Airflow's, with all tasks
         assert {task: world.executed[day(1), task] for task in "abc"} == {"a": 1, "b": 1, "c": 1}
+
+    def test_a_run_made_before_the_pause_by_another_machines_clock_alone_counts(self, session):
+        install(session, [chain("d", "a", "b")])
+        world = World(session)
+        operate(session, "pause", "d.a")
+        world.scheduler.create_run("d", "scheduled__1", run_type="scheduled", logical_date=START)
+        world.scheduler.run_to_end("d", "scheduled__1")
+        began = session.scalars(select(GateInterval.from_at)).one()
+        session.execute(update(DagRun).values(created_at=began - timedelta(seconds=1)))
+        session.commit()
+        number = start(session, "d.a")
+        assert world.play(number).state == "success"
+        assert world.executed == {("01-01", "a"): 1}
+
+    def test_what_an_earlier_pause_stopped_does_not_count_however_short_ago(self, session):
+        install(session, [chain("d", "a", "b")])
+        world = World(session)
+        operate(session, "pause", "d.a")
+        world.scheduler.create_run("d", "scheduled__1", run_type="scheduled", logical_date=START)
+        world.scheduler.run_to_end("d", "scheduled__1")
+        operate(session, "start", "d.a")
+        operate(session, "pause", "d.a")
+        plan = operate(session, "start", "d.a", fill_gap=True)
+        assert plan.gap.existing_runs == 0
 
     def test_held_instances_go_on_by_themselves(self, session):
         install(session, [chain("d", "a", "b", "c")])
@@ -324,6 +348,20 @@ class TestTheOperation:
         assert stored(session, "d")["a"] == "scheduling"
         reason = session.scalars(select(Operation.reason).order_by(Operation.id.desc())).first()
         assert reason.startswith("resume_at has come; the gap is not filled: that is more than 1 cells")
+
+    def test_of_a_dag_that_cannot_be_read(self, session):
+        """Who starts by hand is told and may start without; `resume_at` starts even then."""
+        install(session, [chain("d", "a", "b")])
+        for name in ("d.a", "d.b"):
+            operate(session, "pause", name, resume_at=later(hours=1), fill_gap=True)
+        spoil("d", session)
+        with pytest.raises(GapRefused, match="nothing was started: d cannot be read: DeserializationError"):
+            operate(session, "start", "d.a", fill_gap=True)
+        operate(session, "start", "d.a")
+        assert resume_due_tasks(session, later(hours=2))
+        assert stored(session, "d") == {"a": "scheduling", "b": "scheduling"}
+        reason = session.scalars(select(Operation.reason).order_by(Operation.id.desc())).first()
+        assert reason.startswith("resume_at has come; the gap is not filled: d cannot be read")
 
     def test_a_gap_that_is_too_large_keeps_no_other_from_being_filled(self, session, monkeypatch):
         monkeypatch.setenv("AIRFLOW__TASKOPS__MAX_REPLENISHMENT_CELLS", "4")

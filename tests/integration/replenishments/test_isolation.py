@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
-from airflow.models.serialized_dag import SerializedDagModel
 from airflow.sdk import DAG, Param
 from sqlalchemy import select, update
 
@@ -14,7 +14,9 @@ from taskops_provider.adapter import backfills
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import Replenishment
 from taskops_provider.services.replenishments.create import queue
+from taskops_provider.services.replenishments.listing import list_replenishments
 from taskops_provider.services.replenishments.plan import plan_replenishment
+from tests.support.airflow_db import spoil
 from tests.support.replenishing import World, asked, days, make_runs, plan
 from tests.support.warehouse import ALICE, START, bash, chain, install
 
@@ -95,12 +97,7 @@ class TestOthersGoOn:
         install(session, [chain("broken", "t"), chain("other", "t")])
         world = World(session)
         bad, both, good = world.create("broken.t"), world.create("broken.t", "other.t"), world.create("other.t")
-        session.execute(
-            update(SerializedDagModel)
-            .where(SerializedDagModel.dag_id == "broken")
-            .values(_data={"__version": 3, "dag": {}}, _data_compressed=None)
-        )
-        session.commit()
+        spoil("broken", session)
         assert world.play(good).state == "success"
         shown = world.show(bad)
         assert shown.state == "queued"
@@ -110,6 +107,15 @@ class TestOthersGoOn:
         install(session, [chain("broken", "t", owner="bea")])
         assert world.play(bad).state == "success"
         assert world.show(bad).problem is None
+
+    def test_a_plan_leaves_a_dag_out_that_cannot_be_read(self, session):
+        install(session, [chain("broken", "t"), chain("other", "t")])
+        world = World(session)
+        spoil("broken", session)
+        with pytest.raises(BadInput, match="broken is left out: broken cannot be read: DeserializationError"):
+            plan(world, "broken.t")
+        assert plan(world, "broken", "other").warnings[0].startswith("broken is left out: broken cannot be read")
+        assert world.play(world.create("broken.t", "other.t")).state == "success"
 
     def test_a_run_that_cannot_be_created(self, session, monkeypatch):
         install(session, [chain("d", "t")])
@@ -127,3 +133,46 @@ class TestOthersGoOn:
         assert shown.state == "part_success"
         assert shown.problem == "d 2026-01-02 00:00: ValueError: not today"
         assert world.executed == {("01-01", "t"): 1, ("01-03", "t"): 1}
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"window": "later"},
+            {"wakes": {"d": 1}},
+            {"wakes": 5},
+            {"conf": ["x"]},
+            {"conf": "x"},
+            {"inputs": []},
+            {"inputs": {"ranges": [1], "tasks": "d.a", "workflows": 5}},
+            {"max_active_runs": 0},
+        ],
+    )
+    def test_a_row_that_something_else_wrote(self, session, values):
+        """Another version, say. The others go on, what was woken sleeps again, and both are shown."""
+        install(session, [chain("d", "a"), chain("e", "a")])
+        world = World(session)
+        session.execute(update(DagModel).where(DagModel.dag_id == "e").values(is_paused=True))
+        bad = world.create("d.a", ranges=[days(1, 2)])
+        session.execute(update(Replenishment).where(Replenishment.id == bad).values(**values))
+        session.commit()
+        good = world.create("e.a", ranges=[days(1, 2)])
+        assert world.play(good).state == "success"
+        world.round()
+        session.expire_all()
+        assert session.scalars(select(DagModel.is_paused).where(DagModel.dag_id == "e")).one()
+        assert len(list_replenishments(session, ALICE, datetime.now(UTC), limit=10).rows) == 2
+        if "window" in values:
+            assert (world.show(bad).problem or "").startswith("waits: its window is 'later'; allowed is HH:MM-HH:MM")
+
+    def test_a_dag_whose_file_is_gone_for_a_while(self, session):
+        """Airflow runs nothing of it: the replenishment says so, and goes on when it is back."""
+        install(session, [chain("d", "a")])
+        world = World(session)
+        number = world.create("d.a", ranges=[days(1, 3)])
+        world.monitor()
+        for is_stale in (True, False):
+            session.execute(update(DagModel).values(is_stale=is_stale))
+            session.commit()
+            world.monitor()
+            assert world.show(number).problem == ("waits: no Dag file has d any more" if is_stale else None)
+        assert world.play(number).state == "success"

@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from airflow.api.common.delete_dag import delete_dag
 from airflow.models.backfill import Backfill
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
+from airflow.sdk import DAG
 from sqlalchemy import func, select, update
 
 from taskops_provider.adapter import backfills
 from taskops_provider.adapter.cycles import Cycle
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
-from tests.support.airflow_db import serialized
+from tests.support.airflow_db import serialized, spoil
 from tests.support.replenishing import World, days, make_runs
-from tests.support.warehouse import ALICE, chain, install, operate
+from tests.support.warehouse import ALICE, START, bash, chain, install, operate
 
 
 def do(world: World, number: int, verb: str) -> None:
@@ -139,6 +142,91 @@ class TestOneRunThatDoesNotEnd:
             world.round()
         assert world.show(number).counts.by_state["success"] == 2
 
+    @pytest.mark.parametrize("what", ["run", "Dag"])
+    def test_what_is_deleted_while_it_is_under_way_says_why(self, session, what):
+        install(session, [chain("d", "a", "b")])
+        world = World(session)
+        number = world.create("d.a", ranges=[days(1, 2)])
+        world.monitor()
+        if what == "run":
+            session.delete(session.scalars(select(DagRun).order_by(DagRun.logical_date)).first())
+        else:
+            session.execute(update(DagRun).values(state="failed"))
+            delete_dag("d", session=session)
+        session.commit()
+        shown = world.play(number)
+        assert shown.state == ("part_success" if what == "run" else "failed")
+        assert "the run or its Dag was deleted" in (shown.problem or "")
+
+    def test_retry_creates_a_run_again_that_was_deleted(self, session):
+        install(session, [chain("d", "a", "b")])
+        world = World(session)
+        number = world.create("d.a", ranges=[days(1, 2)])
+        world.monitor()
+        session.delete(session.scalars(select(DagRun).order_by(DagRun.logical_date)).first())
+        session.commit()
+        assert world.play(number).state == "part_success"
+        do(world, number, "retry")
+        assert world.play(number).state == "success"
+        assert world.executed == {("01-01", "a"): 1, ("01-02", "a"): 1}
+
+    @pytest.mark.parametrize("effect", ["skip", "run", "fail"])
+    @pytest.mark.parametrize("state", ["queued", "running"])
+    def test_what_an_operation_ended_counts_neither_as_success_nor_as_skipped_by_airflow(self, session, effect, state):
+        install(session, [chain("d", "a", "b", "c")])
+        world = World(session)
+        failed_runs(world, 1)
+        number = world.create("d.b", ranges=[days(1, 1)])
+        world.monitor()
+        session.execute(update(TI).where(TI.task_id == "b").values(state=state, start_date=datetime.now(UTC)))
+        session.execute(update(DagRun).values(state="running"))
+        session.commit()
+        operate(session, "pause", "d.b", downstream=effect, terminate_instances=True)
+        shown = world.play(number)
+        assert (shown.state, shown.counts.by_state["cancelled"]) == ("failed", 1)
+
+    def test_of_two_over_the_same_cells_each_executes_once(self, session):
+        install(session, [chain("d", "a", "b", "c")])
+        world = World(session)
+        numbers = [world.create(*names, ranges=[days(1, 2)]) for names in (("d.a", "d.b"), ("d.b", "d.c"))]
+        assert [world.play(number).state for number in numbers] == ["success", "success"]
+        assert world.executed == {(day, name): 1 for day in ("01-01", "01-02") for name in "abc"}
+
+
+class TestTasksOfALaterVersion:
+    """Nothing else executes: neither does a task that the Dag has had since the plan was made."""
+
+    @staticmethod
+    def newer() -> DAG:
+        """b follows one task more, one more follows b, and one has nothing to do with it."""
+        with DAG("d", schedule="@daily", start_date=START, catchup=False) as dag:
+            a, b, c = bash("a"), bash("b"), bash("c")
+            a >> b >> c
+            bash("before") >> b >> bash("behind")
+            bash("beside")
+        return dag
+
+    @pytest.mark.parametrize("is_paused", [False, True])
+    @pytest.mark.parametrize("run", ["existing", "new"])
+    def test_they_do_not_execute_and_do_not_keep_what_was_chosen_from_it(self, session, run, is_paused):
+        install(session, [chain("d", "a", "b", "c")])
+        world = World(session)
+        if run == "existing":
+            failed_runs(world, 1)
+        session.execute(update(DagModel).values(is_paused=is_paused))
+        session.commit()
+        number = world.create("d.b", ranges=[days(1, 1)])
+        install(session, [self.newer()])
+        for _ in range(10):
+            world.monitor()
+            world.scheduler.start_by_limit("d")
+            for run_id in session.scalars(select(DagRun.run_id).where(DagRun.state == "running")).all():
+                world.scheduler.look("d", run_id)
+            world.scheduler.work()
+        assert world.show(number).state == "success"
+        assert world.executed == {("01-01", "b"): 1}
+        assert session.scalars(select(DagRun.state)).all() == ["success" if run == "new" else "failed"]
+
 
 class TestStopping:
     @pytest.mark.parametrize("verb", ["pause", "cancel"])
@@ -175,6 +263,22 @@ class TestStopping:
         assert world.play(number).state == "success"
         assert world.executed == {("01-01", "b"): 1}
 
+    @pytest.mark.parametrize("verb", ["pause", "cancel"])
+    @pytest.mark.parametrize("run", ["existing", "new"])
+    def test_of_a_dag_that_cannot_be_read(self, session, verb, run):
+        """Who stops it needs no Dag."""
+        install(session, [chain("d", "a", "b", "c")])
+        world = World(session)
+        if run == "existing":
+            failed_runs(world, 1)
+        number = world.create("d.b", ranges=[days(1, 1)])
+        world.monitor()
+        spoil("d", session)
+        do(world, number, verb)
+        if run == "existing":
+            assert (state_of(session, "b"), state_of(session, "c")) == ("failed", "upstream_failed")
+        assert not world.executed
+
     def test_queued_runs_of_its_backfill_do_not_start_before_the_monitor_comes_round(self, session):
         install(session, [chain("d", "a", "b")])
         world = World(session)
@@ -185,6 +289,23 @@ class TestStopping:
 
 
 class TestWhoMayPass:
+    def test_a_backfill_that_airflow_gives_an_old_number_is_a_persons(self, session):
+        """SQLite does so when the Dag was deleted with its backfills; ids of runs are made of their dates."""
+        install(session, [chain("d", "a", "b")])
+        world = World(session)
+        world.play(world.create("d.a", ranges=[days(1, 1)]))
+        old = session.scalars(select(Backfill.id)).one()
+        delete_dag("d", session=session)
+        session.commit()
+        install(session, [chain("d", "a", "b")])
+        date = datetime(2026, 1, 1, tzinfo=UTC)
+        session.add(Backfill(id=old, dag_id="d", from_date=date, to_date=date, max_active_runs=1, dag_run_conf={}))
+        session.flush()
+        cycle = Cycle(date, date, date, date)
+        backfills.make_run(session, serialized("d", session), cycle, old, 1, conf={}, user="eve")
+        session.commit()
+        assert dict(session.execute(select(TI.task_id, TI.pool)).all()) == dict.fromkeys("ab", "default_pool")
+
     def test_a_forged_conf_opens_nothing(self, session):
         """Anybody who may backfill the Dag can name an old replenishment."""
         install(session, [chain("d", "a", "b")])

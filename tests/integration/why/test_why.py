@@ -20,6 +20,7 @@ from taskops_provider.models import Lease
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.why.task import Explanation, why
+from tests.support.airflow_db import spoil
 from tests.support.api import Api
 from tests.support.apps import web_app
 from tests.support.cli import Cli
@@ -377,3 +378,11 @@ def test_who_may_not_see_it(orders):
     assert (answer.unfinished_instances, answer.instances) == (None, [])
     with pytest.raises(Forbidden):
         ask(orders, "orders.clean", "run_1", actor=blind)
+
+
+def test_a_dag_that_cannot_be_read(orders):
+    """What TaskOps knows is told all the same."""
+    operate(orders, "pause", "orders.clean", downstream="hold")
+    Scheduler(orders).create_run("orders", "one")
+    spoil("orders", orders)
+    assert set(of_instance(orders, "orders.clean", "one")) == {"held", "task_gone"}

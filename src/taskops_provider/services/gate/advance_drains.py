@@ -13,25 +13,43 @@ from taskops_provider.adapter.moving_runs import dags_with_moving_runs
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.gate.draining import stop_draining, sync_workflow_pause
-from taskops_provider.services.gate.whose_pause import pause_as_ours, release_foreign
+from taskops_provider.services.gate.whose_pause import (
+    foreign_to_release,
+    forget_our_pauses,
+    pause_as_ours,
+    release_foreign,
+    unpaused_since_ours,
+)
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
 
 
 def advance_drains(session: Session, now: datetime) -> bool:
     """Bring draining forward; tell whether anything changed. The caller commits."""
-    released = release_foreign(session, now)
-    if not _draining(session) and not _idle_but_unpaused(session, now):
-        return bool(released)
+    if (
+        not foreign_to_release(session)
+        and not _is_draining_or_unpaused(session)
+        and not _idle_but_unpaused(session, now)
+    ):
+        return False
+    # before the first write: who operates has it, and waits for rows that would be locked here
     take_writer_lock(session, MONITOR.name)
+    changed = [bool(release_foreign(session, now)), forget_our_pauses(session)]
     idle = _idle_but_unpaused(session, now)
     if idle:
         sync_workflow_pause(session, idle, now)
-    return bool(released) | bool(idle) | _end_draining(session, now)
+    return any(changed) | bool(idle) | _end_draining(session, now)
 
 
-def _draining(session: Session) -> list[str]:
-    return list(session.scalars(select(Workflow.dag_id).where(Workflow.draining_since.is_not(None))))
+def _is_draining_or_unpaused(session: Session) -> bool:
+    """Whether a workflow drains, or somebody unpaused a Dag that we had paused. One query."""
+    dag = dag_state.dag_table()
+    query = (
+        select(Workflow.dag_id)
+        .outerjoin(dag, dag.c.dag_id == Workflow.dag_id)
+        .where(or_(Workflow.draining_since.is_not(None), unpaused_since_ours()))
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _idle_but_unpaused(session: Session, now: datetime) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit, dag_state, notes, pools, runs
@@ -47,20 +47,25 @@ def woken_since(session: Session, dag_ids: Collection[str]) -> dict[str, datetim
 
 def pause_as_ours(session: Session, dag_ids: Collection[str]) -> None:
     """Pause Dags, and remember that no person did."""
-    dag_state.set_paused(session, dag_ids, True)
-    _set(session, dag_ids, paused_by_us=True, woken_at=None)
+    _switch(session, dag_ids, paused=True, by_us=True)
 
 
 def pause_for_people(session: Session, dag_ids: Collection[str]) -> None:
     """Pause Dags as a person had them, which an undo restores."""
-    dag_state.set_paused(session, dag_ids, True)
-    _set(session, dag_ids, paused_by_us=False, woken_at=None)
+    _switch(session, dag_ids, paused=True, by_us=False)
 
 
 def unpause(session: Session, dag_ids: Collection[str]) -> None:
     """Unpause Dags for everybody."""
-    dag_state.set_paused(session, dag_ids, False)
-    _set(session, dag_ids, paused_by_us=False, woken_at=None)
+    _switch(session, dag_ids, paused=False, by_us=False)
+
+
+def _switch(session: Session, dag_ids: Collection[str], *, paused: bool, by_us: bool) -> None:
+    if not dag_ids:
+        return
+    dag_state.set_paused(session, dag_ids, paused)
+    forget_woken(session, woken(session, dag_ids))
+    _set(session, dag_ids, paused_by_us=by_us)
 
 
 def unpause_temporarily(session: Session, dag_id: str, now: datetime) -> None:
@@ -83,6 +88,8 @@ def repause(session: Session, dag_ids: Collection[str], now: datetime) -> None:
 
 def forget_woken(session: Session, dag_ids: Collection[str]) -> None:
     """End the waking of Dags, and give them back their next run."""
+    if not dag_ids:
+        return
     query = select(Workflow.dag_id, Workflow.saved_create_after).where(Workflow.dag_id.in_(dag_ids))
     for dag_id, planned in session.execute(query).all():
         if planned is not None:
@@ -90,17 +97,23 @@ def forget_woken(session: Session, dag_ids: Collection[str]) -> None:
     _set(session, dag_ids, woken_at=None, saved_create_after=None)
 
 
-def forget_our_pauses(session: Session) -> None:
-    """Forget that a pause is ours where somebody unpaused the Dag in Airflow: the next pause is theirs."""
+def unpaused_since_ours() -> ColumnElement[bool]:
+    """The condition that we paused a Dag and somebody unpaused it in Airflow, of ``Workflow`` joined with Airflow's."""
+    is_paused = dag_state.dag_table().c.is_paused
+    return and_(Workflow.paused_by_us.is_(True), Workflow.woken_at.is_(None), is_paused.is_(False))
+
+
+def forget_our_pauses(session: Session) -> bool:
+    """Forget that a pause is ours where somebody unpaused the Dag: the next one is theirs. Tell whether there were any.
+
+    Hold the writer lock.
+    """
     dag = dag_state.dag_table()
-    query = (
-        select(Workflow.dag_id)
-        .join(dag, dag.c.dag_id == Workflow.dag_id)
-        .where(Workflow.paused_by_us.is_(True), Workflow.woken_at.is_(None), dag.c.is_paused.is_(False))
-    )
+    query = select(Workflow.dag_id).join(dag, dag.c.dag_id == Workflow.dag_id).where(unpaused_since_ours())
     unpaused = set(session.scalars(query))
     if unpaused:
         _set(session, unpaused, paused_by_us=False)
+    return bool(unpaused)
 
 
 def paused_by_hand_since(session: Session) -> set[str]:
@@ -113,14 +126,14 @@ def paused_by_hand_since(session: Session) -> set[str]:
     return found
 
 
-def release_foreign(session: Session, now: datetime) -> int:
-    """Let go the runs that waited until their Dag was unpaused for everybody; return how many instances.
+def foreign_to_release(session: Session) -> list[tuple[UUID, str, str]]:
+    """Return what waited for its Dag, which is unpaused for everybody now, as (id, dag_id, task_id).
 
-    The caller commits. One query if nothing waits.
+    One query if nothing waits.
     """
     held = runs.held_for_dag(session)
     if not held:
-        return 0
+        return []
     stopped = set(
         session.scalars(
             select(Workflow.dag_id).where(
@@ -129,7 +142,17 @@ def release_foreign(session: Session, now: datetime) -> int:
             )
         )
     )
-    free = [one for one in held if one[1] not in stopped]
+    return [one for one in held if one[1] not in stopped]
+
+
+def release_foreign(session: Session, now: datetime) -> int:
+    """Let go the runs that waited until their Dag was unpaused for everybody; return how many instances.
+
+    Hold the writer lock. The caller commits.
+    """
+    free = foreign_to_release(session)
+    if not free:
+        return 0
     own = own_pools(session, {(dag_id, task_id) for _, dag_id, task_id in free})
     by_pool: dict[str, list[UUID]] = defaultdict(list)
     for ti_id, dag_id, task_id in free:

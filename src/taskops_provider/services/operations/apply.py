@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dag_state
+from taskops_provider.domain.answers import Json
 from taskops_provider.domain.operations.fingerprint import is_same_plan, newest_operation_of
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
@@ -25,6 +26,7 @@ from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.plan import complete, make_plan, refuse_without_permission
 from taskops_provider.services.replenishments.create import queue
 from taskops_provider.services.replenishments.gap import plan_gap
+from taskops_provider.services.replenishments.stop_runs import cancel_ended_cells
 from taskops_provider.services.shared.actor import MONITOR, Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.owners import owners_by_key
@@ -34,6 +36,8 @@ from taskops_provider.services.shared.task_keys import TaskKey
 
 #: Dags that an operation found paused in Airflow, kept with its options so that undo can pause them again
 PAUSED_BEFORE = "dags_paused_before"
+#: those of them that no person had paused
+PAUSED_BY_US_BEFORE = "dags_paused_by_taskops_before"
 #: who was told, kept with the options; shown to those alone who may read everything, for it names owners of all
 NOTIFIED = "notified"
 
@@ -152,7 +156,7 @@ def _change_states(
         stays_paused = paused_by_people(session, dag_ids) if actor is MONITOR else set()
         paused -= stays_paused
         if paused:
-            operation.options = {**operation.options, PAUSED_BEFORE: sorted(paused)}
+            operation.options = {**operation.options, **found_paused(session, paused)}
             others = keep_others_paused(session, paused, pairs, operation.id, now)
         settle.release(session, pairs, options.held, stays_paused=stays_paused)
     writes.set_state(
@@ -174,6 +178,7 @@ def _change_states(
         settle.regate_held(session, pairs, options.downstream)
     if options.terminate_instances and options.downstream:
         operation.instances_ended = settle.gate_unstarted_and_end_started(session, pairs, options.downstream, now)
+        cancel_ended_cells(session, pairs, now)
     sync_workflow_pause(
         session,
         dag_ids,
@@ -183,6 +188,12 @@ def _change_states(
         resumed=dag_ids - stays_paused if resumes else (),
     )
     return others
+
+
+def found_paused(session: Session, paused: set[str]) -> Json:
+    """Return what the options of an operation keep of Dags that it found paused, for undo."""
+    ours = paused - paused_by_people(session, paused)
+    return {PAUSED_BEFORE: sorted(paused), **({PAUSED_BY_US_BEFORE: sorted(ours)} if ours else {})}
 
 
 def keep_others_paused(

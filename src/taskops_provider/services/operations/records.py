@@ -24,7 +24,7 @@ from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Export, Operation, OperationItem, Task, Workflow
 from taskops_provider.services.catalog.filter_choices import FilterChoices, capped
 from taskops_provider.services.catalog.filters import check_choices, named
-from taskops_provider.services.operations.apply import NOTIFIED, PAUSED_BEFORE
+from taskops_provider.services.operations.apply import NOTIFIED, PAUSED_BEFORE, PAUSED_BY_US_BEFORE
 from taskops_provider.services.operations.record_targets import all_targets
 from taskops_provider.services.replenishments.progress import VERB as REPLENISH
 from taskops_provider.services.replenishments.recorded import readable_inputs
@@ -220,9 +220,13 @@ def _record(
     )
 
 
+#: of the options, what undo needs and what is shown elsewhere
+_INTERNAL = (PAUSED_BEFORE, PAUSED_BY_US_BEFORE, NOTIFIED)
+
+
 def _options(operation: Operation, actor: Actor) -> Json:
     """What was chosen with an operation, without what only undo and who may read everything want."""
-    options = {key: value for key, value in operation.options.items() if key not in (PAUSED_BEFORE, NOTIFIED)}
+    options = {key: value for key, value in operation.options.items() if key not in _INTERNAL}
     return readable_inputs(actor, options) if operation.verb == REPLENISH else options
 
 

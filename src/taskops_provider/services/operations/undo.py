@@ -22,9 +22,19 @@ from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Task, Workflow
 from taskops_provider.services.gate import settle
 from taskops_provider.services.gate.draining import sync_workflow_pause
-from taskops_provider.services.gate.whose_pause import pause_for_people, paused_by_people, paused_for_people
+from taskops_provider.services.gate.whose_pause import (
+    pause_as_ours,
+    pause_for_people,
+    paused_by_people,
+    paused_for_people,
+)
 from taskops_provider.services.operations import writes
-from taskops_provider.services.operations.apply import PAUSED_BEFORE, keep_others_paused
+from taskops_provider.services.operations.apply import (
+    PAUSED_BEFORE,
+    PAUSED_BY_US_BEFORE,
+    found_paused,
+    keep_others_paused,
+)
 from taskops_provider.services.operations.plan import NOT_EDITABLE, refuse_without_permission, state_to_restore
 from taskops_provider.services.operations.records import visible
 from taskops_provider.services.shared.actor import Actor
@@ -285,10 +295,10 @@ def _restore_states(
     # somebody may have paused the Dag since: only a start of theirs lifts that
     stays_paused = paused_by_people(session, resumed - paused_before)
     resumed -= stays_paused
-    found_paused = paused_for_people(session, resumed - paused_before)
-    if found_paused:
-        record.options = {**record.options, PAUSED_BEFORE: sorted(found_paused)}
-        others = keep_others_paused(session, found_paused, resumed_pairs, record.id, now)
+    paused = paused_for_people(session, resumed - paused_before)
+    if paused:
+        record.options = {**record.options, **found_paused(session, paused)}
+        others = keep_others_paused(session, paused, resumed_pairs, record.id, now)
     settle.release(session, resumed_pairs, "run", stays_paused=stays_paused)
     for new, pairs in states.items():
         writes.set_state(session, pairs, new, operation_id=record.id, now=now)
@@ -301,7 +311,8 @@ def _restore_states(
         downstream=effects[0] if effects else None,
         resumed=resumed - paused_before,
     )
-    if paused_before & resumed:
-        # they were paused in Airflow by hand, with tasks that are scheduling again now
-        pause_for_people(session, paused_before & resumed)
+    # they were paused, with tasks that are scheduling again now: the pause is whose it was
+    ours = set(operation.options.get(PAUSED_BY_US_BEFORE, ()))
+    pause_as_ours(session, paused_before & resumed & ours)
+    pause_for_people(session, (paused_before & resumed) - ours)
     return others

@@ -23,6 +23,7 @@ from taskops_provider.services.replenishments.run_rows import (
     out_of_service,
     set_cells,
     set_class,
+    was_deleted,
 )
 from taskops_provider.services.replenishments.waking import may_go_on
 
@@ -40,7 +41,7 @@ def clear_next(
         return False, None  # what goes on in it ends first
     graph = load_graph(session, run.dag_id)
     if state is None or graph is None:
-        give_up(session, replenishment, [run], f"{run.dag_id} {run_id}: the run or its Dag was deleted")
+        give_up(session, replenishment, [run], was_deleted(run.dag_id, run_id))
         return True, None
     facts = _facts(session, run, graph)
     upstream = reverse(graph.downstream)

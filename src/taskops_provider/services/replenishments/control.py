@@ -11,6 +11,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
+from taskops_provider.adapter.backfills import run_states
+from taskops_provider.adapter.runs import Run
+from taskops_provider.domain.cells import CellClass
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.domain.replenishment_run import RunEvent
@@ -19,7 +22,8 @@ from taskops_provider.models import Replenishment, ReplenishmentCell, Replenishm
 from taskops_provider.services.replenishments.create import get_replenishment, show_replenishment
 from taskops_provider.services.replenishments.progress import ReplenishmentDetails
 from taskops_provider.services.replenishments.run_rows import move
-from taskops_provider.services.replenishments.stop_runs import cancel_runs, pause_runs
+from taskops_provider.services.replenishments.schedule import is_held
+from taskops_provider.services.replenishments.stop_runs import cancel_runs, pause_runs, resume_runs
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.retries import retried
@@ -145,6 +149,8 @@ def _pause(session: Session, replenishment: Replenishment, now: datetime) -> Non
 def _resume(session: Session, replenishment: Replenishment, now: datetime) -> None:
     started = replenishment.started_at is not None
     replenishment.state = (ReplenishmentState.RUNNING if started else ReplenishmentState.QUEUED).value
+    if not is_held(replenishment, now):
+        resume_runs(session, replenishment)
 
 
 def _retry(session: Session, replenishment: Replenishment, now: datetime) -> None:
@@ -159,9 +165,14 @@ def _retry(session: Session, replenishment: Replenishment, now: datetime) -> Non
     if not waves:
         raise Conflict(f"replenishment {replenishment.id} has no cell that failed")
     for chunk in chunks(waves):
-        for run in session.scalars(select(ReplenishmentRun).where(ReplenishmentRun.id.in_(chunk))):
+        runs = session.scalars(select(ReplenishmentRun).where(ReplenishmentRun.id.in_(chunk))).all()
+        there = run_states(session, [Run(run.dag_id, run.run_id) for run in runs if run.run_id is not None])
+        planned = _planned_to_be_created(session, chunk)
+        for run in runs:
             move(run, RunEvent.RETRY)
             run.wave, run.backfill_id = waves[run.id], None
+            if run.id in planned and Run(run.dag_id, run.run_id or "") not in there:
+                run.run_id = None  # it is created again
     session.execute(
         update(ReplenishmentCell)
         .where(ReplenishmentCell.replenishment_id == replenishment.id, ReplenishmentCell.state.in_(again))
@@ -169,6 +180,13 @@ def _retry(session: Session, replenishment: Replenishment, now: datetime) -> Non
         .execution_options(synchronize_session=False)
     )
     replenishment.state, replenishment.ended_at, replenishment.problem = ReplenishmentState.RUNNING.value, None, None
+
+
+def _planned_to_be_created(session: Session, run_ids: Collection[int]) -> set[int]:
+    """Return those of some runs that were not there when the replenishment was planned."""
+    cell = ReplenishmentCell
+    query = select(cell.of_run_id).where(cell.of_run_id.in_(run_ids), cell.was == CellClass.NO_RUN.value)
+    return set(session.scalars(query.distinct()))
 
 
 _ACTIONS: dict[ControlVerb, Callable[[Session, Replenishment, datetime], None]] = {

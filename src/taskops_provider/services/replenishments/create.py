@@ -24,7 +24,7 @@ from taskops_provider.models import (
     ReplenishmentRole,
     ReplenishmentRun,
 )
-from taskops_provider.services.gate.whose_pause import paused_for_people
+from taskops_provider.services.gate.whose_pause import paused_by_people, paused_for_people
 from taskops_provider.services.replenishments.fingerprint import refuse_changed
 from taskops_provider.services.replenishments.plan import CLASSES, Grid, ReplenishmentPlan, plan_replenishment
 from taskops_provider.services.replenishments.progress import (
@@ -36,7 +36,7 @@ from taskops_provider.services.replenishments.progress import (
     workflow_progress,
 )
 from taskops_provider.services.replenishments.recorded import RecordedInputs
-from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.actor import MONITOR, Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items, write_audit
 from taskops_provider.services.shared.retries import retried
@@ -100,8 +100,7 @@ def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime
         window=str(request.window) if request.window else None,
         conf=dict(request.conf),
         estimated_seconds=None if seconds is None else round(seconds),
-        # the plan said so of those that are paused now; a pause that people set later is not lifted
-        wakes=sorted(paused_for_people(session, [grid.dag_id for grid in plan.grids])),
+        wakes=sorted(_dags_to_wake(session, actor, [grid.dag_id for grid in plan.grids])),
     )
     session.add(replenishment)
     session.flush()
@@ -109,6 +108,16 @@ def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime
     for grid in plan.grids:
         _store(session, replenishment.id, grid, newest_first=request.newest_first)
     return replenishment
+
+
+def _dags_to_wake(session: Session, actor: Actor, dag_ids: Sequence[str]) -> set[str]:
+    """Return the paused Dags that a replenishment may have unpaused meanwhile.
+
+    The plan said so of those that are paused now; a pause that people set later is not lifted. Nobody has seen the plan
+    of what happens automatically.
+    """
+    paused = paused_for_people(session, dag_ids)
+    return paused - paused_by_people(session, dag_ids) if actor is MONITOR else paused
 
 
 def busy_workflows(session: Session, plan: ReplenishmentPlan) -> list[str]:

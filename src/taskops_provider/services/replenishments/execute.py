@@ -38,7 +38,7 @@ from taskops_provider.services.replenishments.run_rows import (
     runs_in,
     runs_that_execute,
 )
-from taskops_provider.services.replenishments.schedule import is_held
+from taskops_provider.services.replenishments.schedule import is_held, opened_at, problem_of_window
 from taskops_provider.services.replenishments.settle_runs import parts_to_settle, settle_runs
 from taskops_provider.services.replenishments.waking import may_go_on, repause_idle_dags, sync_user_pauses
 from taskops_provider.services.shared.actor import MONITOR
@@ -154,17 +154,20 @@ def _dags_at_work(session: Session, number: int) -> list[str]:
 def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: list[str], now: datetime) -> bool:
     """Start what is next of one workflow; tell whether anything was."""
     active = [run for run in runs_in(session, replenishment.id, RunState.ACTIVE) if run.dag_id == dag_id]
-    held = is_held(replenishment, now)
     made = sorted({run.backfill_id for run in active if run.backfill_id is not None})
-    if made:
-        backfills.pause_backfills(session, made, held)
-    if held:
+    if is_held(replenishment, now):
+        backfills.pause_backfills(session, made, True)
+        unreadable = problem_of_window(replenishment)
+        waits += [unreadable] if unreadable else []
         return False
-    if active and dag_state.paused_dags(session, [dag_id]):
+    if active and (dag_state.paused_dags(session, [dag_id]) or dag_state.is_stale(session, dag_id)):
         # in a transaction of its own: what comes next locks runs, and those come before Dags
         waits_for = may_go_on(session, replenishment, dag_id, now)
         waits += [waits_for] if waits_for else []
         return waits_for is None
+    if made and (paused := _paused_by_people(session, replenishment, made, now)):
+        waits.append(f"backfill {paused[0]} of {dag_id} was paused in Airflow; unpause it to go on")
+        return False
     if replenishment.state == ReplenishmentState.CANCELLED or _older_at_work(session, replenishment, dag_id):
         return False
     did, waits_for = _start(session, replenishment, dag_id, active, now)
@@ -174,6 +177,17 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
         replenishment.started_at = now
         replenishment.state = ReplenishmentState.RUNNING.value
     return did
+
+
+def _paused_by_people(session: Session, replenishment: Replenishment, made: Sequence[int], now: datetime) -> list[int]:
+    """Return the backfills of a replenishment that somebody paused in Airflow: no automatic act lifts that.
+
+    We pause them when the window closes and when people pause the replenishment; resuming it lets them go on.
+    """
+    opened = opened_at(replenishment, now)
+    if opened is not None:
+        backfills.unpause_backfills(session, made, paused_before=opened)
+    return backfills.paused_backfills(session, made)
 
 
 def _older_at_work(session: Session, replenishment: Replenishment, dag_id: str) -> bool:

@@ -9,7 +9,7 @@ it makes the latest one) the run is found there, and looked at when it has ended
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
-from taskops_provider.adapter.cells import RunRow, first_made_since
+from taskops_provider.adapter.cells import RunRow, first_made_since, gated_in_runs_made
 from taskops_provider.adapter.cycles import Cycle, earliest_due_since, why_no_cycles
 from taskops_provider.adapter.dag_state import newest_automatic_run
 from taskops_provider.adapter.graphs import DagGraph, load_graph
@@ -27,7 +27,7 @@ from taskops_provider.domain.operations.plan import Plan
 from taskops_provider.domain.operations.targets import Target
 from taskops_provider.domain.replenishment import Range, ReplenishmentRequest, clamp
 from taskops_provider.domain.states import TaskState, Verb
-from taskops_provider.exceptions import BadInput, GapRefused
+from taskops_provider.exceptions import BadInput, GapRefused, UnreadableDag
 from taskops_provider.inputs.operation import Request
 from taskops_provider.models import GateInterval
 from taskops_provider.services.replenishments.plan import Budget, Keep, ReplenishmentPlan, lay_grid, set_stages
@@ -36,6 +36,8 @@ from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_o
 
 #: how late the scheduler may be: a cycle that was due just before the pause, and not made, was missed with it
 SCHEDULER_LATE = timedelta(minutes=1)
+#: more than clocks of two machines do
+CLOCKS_DISAGREE = timedelta(seconds=30)
 
 
 class MissedCells(NamedTuple):
@@ -51,7 +53,7 @@ def plan_gap(session: Session, plan: Plan, request: Request, now: datetime) -> M
     A constant number of queries for each Dag.
 
     :return: what is to be replenished; None where that was not asked for
-    :raises GapRefused: where it is more than ``[taskops] max_replenishment_cells``
+    :raises GapRefused: where it is more than ``[taskops] max_replenishment_cells``, or a Dag cannot be read
     """
     if request.verb is not Verb.START or not request.options.fill_gap:
         return None
@@ -69,7 +71,7 @@ def plan_gap(session: Session, plan: Plan, request: Request, now: datetime) -> M
     try:
         for dag_id in sorted(by_dag):
             missed.add(dag_id, by_dag[dag_id])
-    except BadInput as error:
+    except (BadInput, UnreadableDag) as error:
         raise GapRefused(str(error)) from None
     found = missed.result()
     counts = count_cells(found)
@@ -111,11 +113,12 @@ class _Missed:
         # a task that left its Dag is in no cycle to come
         since = {task_id: moment for task_id, moment in since.items() if task_id in graph.downstream}
         newest = newest_automatic_run(self._session, dag_id)
-        begin = self._begin(dag_id, graph, [moment or newest for moment in since.values()])
+        early = self._made_early(dag_id, since)
+        begin = self._begin(dag_id, graph, [moment or newest for moment in since.values()], early.values())
         if begin is None:
             return
         ranges = clamp([Range(begin, self._now)], graph.dag.start_date, graph.dag.end_date)
-        keep = _cells_since(since, newest, catches_up=graph.dag.catchup)
+        keep = _cells_since(since, newest, early, catches_up=graph.dag.catchup)
         grid = lay_grid(
             self._session,
             self._plan,
@@ -138,14 +141,37 @@ class _Missed:
             self._plan.grids.append(grid)
             self._begins.append(begin)
 
-    def _begin(self, dag_id: str, graph: DagGraph, moments: Collection[datetime | None]) -> datetime | None:
+    def _made_early(self, dag_id: str, since: Mapping[str, datetime | None]) -> dict[tuple[str, str], datetime]:
+        """What the pause stopped in runs that were made before it only by the clock of who made them, with their dates.
+
+        Which clock wrote a moment does not decide: that the instance is gated is a fact, unless an earlier pause of the
+        task accounts for it.
+        """
+        began = {task_id: moment for task_id, moment in since.items() if moment is not None}
+        if not began:
+            return {}
+        found = gated_in_runs_made(
+            self._session, dag_id, began, min(began.values()) - CLOCKS_DISAGREE, max(began.values())
+        )
+        earlier = _earlier_ends(self._session, dag_id, {cell.task_id for cell in found}) if found else {}
+        return {
+            (cell.run_id, cell.task_id): cell.logical_date
+            for cell in found
+            if cell.task_id in began
+            and began[cell.task_id] - CLOCKS_DISAGREE <= cell.created_at < began[cell.task_id]
+            and not any(cell.created_at < end <= began[cell.task_id] for end in earlier.get(cell.task_id, ()))
+        }
+
+    def _begin(
+        self, dag_id: str, graph: DagGraph, moments: Collection[datetime | None], early: Collection[datetime]
+    ) -> datetime | None:
         """The date from which to look; None where nothing can have been missed."""
         known = [moment for moment in moments if moment is not None]
         if not known:
             return None
         first = min(known)
         is_periodic = why_no_cycles(graph.dag) is None
-        dates = [first_made_since(self._session, dag_id, first, is_periodic=is_periodic)]
+        dates = [first_made_since(self._session, dag_id, first, is_periodic=is_periodic), *early]
         if is_periodic:
             dates.append(earliest_due_since(graph.dag, first - SCHEDULER_LATE))
         return min((date for date in dates if date is not None), default=None)
@@ -170,13 +196,32 @@ def _is_airflows(cycle: Cycle, run: RunRow | None, newest: datetime | None) -> b
     return run is None and (newest is None or cycle.logical_date > newest)
 
 
-def _cells_since(since: Mapping[str, datetime | None], newest: datetime | None, *, catches_up: bool) -> Keep:
+def _earlier_ends(session: Session, dag_id: str, task_ids: Collection[str]) -> dict[str, list[datetime]]:
+    """Return when earlier pauses of some tasks ended."""
+    found: dict[str, list[datetime]] = defaultdict(list)
+    for some in chunks([(dag_id, task_id) for task_id in task_ids]):
+        query = select(GateInterval.task_id, GateInterval.to_at).where(
+            is_one_of(GateInterval.dag_id, GateInterval.task_id, some), GateInterval.to_at.is_not(None)
+        )
+        for task_id, ended_at in session.execute(query):
+            if ended_at is not None:
+                found[task_id].append(ended_at)
+    return found
+
+
+def _cells_since(
+    since: Mapping[str, datetime | None],
+    newest: datetime | None,
+    early: Container[tuple[str, str]],
+    *,
+    catches_up: bool,
+) -> Keep:
     """Which cells each task missed since its own pause."""
 
     def keep(task_id: str, cycle: Cycle, run: RunRow | None) -> bool:
         began = since[task_id]
         if run is not None:
-            return began is not None and run.created_at >= began
+            return began is not None and (run.created_at >= began or (run.run_id, task_id) in early)
         is_after = _is_airflows(cycle, run, newest)
         if is_after and catches_up:
             return False

@@ -59,14 +59,17 @@ def make_next(
     chunk = _in_service(session, waiting[: max(size, 1)])
     if not chunk:
         return True, None
-    waits_for = may_go_on(session, replenishment, dag_id, now)
-    if waits_for is not None:
-        return False, waits_for
     backfill_id, free = _open_backfill(session, replenishment, dag_id)
+    if free is None:
+        return False, f"another backfill of {dag_id} goes on"
     if backfill_id is None:
         free = min(free, room * CHUNK)
     if free <= 0:
         return False, None
+    # only what can go on now wakes the Dag
+    waits_for = may_go_on(session, replenishment, dag_id, now)
+    if waits_for is not None:
+        return False, waits_for
     _make(session, replenishment, graph.dag, chunk[:free], _Into(backfill_id, room), now)
     return True, None
 
@@ -127,8 +130,8 @@ def _in_service(session: Session, waiting: Sequence[ReplenishmentRun]) -> list[R
     return left
 
 
-def _open_backfill(session: Session, replenishment: Replenishment, dag_id: str) -> tuple[int | None, int]:
-    """Return the replenishment's own backfill that goes on, and how many runs it may get; 0 if another one goes on."""
+def _open_backfill(session: Session, replenishment: Replenishment, dag_id: str) -> tuple[int | None, int | None]:
+    """Return the replenishment's own backfill that goes on, and how many runs it may get; None: another one goes on."""
     busy = backfills.busy_dags(session, [dag_id]).get(dag_id, [])
     if not busy:
         return None, CHUNK
@@ -142,7 +145,7 @@ def _open_backfill(session: Session, replenishment: Replenishment, dag_id: str) 
         .distinct()
     )
     if set(busy) - set(session.scalars(query)):
-        return None, 0
+        return None, None
     made = select(func.count()).where(ReplenishmentRun.backfill_id == busy[0])
     return busy[0], CHUNK - (session.scalar(made) or 0)
 

@@ -24,7 +24,7 @@ from taskops_provider.domain.cells import (
     wanted_classes,
 )
 from taskops_provider.domain.replenishment import Range, ReplenishmentRequest, clamp, merge
-from taskops_provider.exceptions import BadInput
+from taskops_provider.exceptions import BadInput, UnreadableDag
 from taskops_provider.services.catalog.lineage import links_around
 from taskops_provider.services.gate.whose_pause import paused_for_people
 from taskops_provider.services.replenishments.plan_checks import check_conf, paused_warning
@@ -202,7 +202,11 @@ def _plan_dag(
     now: datetime,
     budget: Budget,
 ) -> Grid | None:
-    graph = load_graph(session, dag_id)
+    try:
+        graph = load_graph(session, dag_id)
+    except UnreadableDag as error:
+        plan.warnings.append(f"{dag_id} is left out: {error}")
+        return None
     if graph is None:
         plan.warnings.append(f"{dag_id} is left out: Airflow has no version of it")
         return None

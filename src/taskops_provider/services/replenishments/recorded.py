@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from taskops_provider.domain.answers import Json
 from taskops_provider.domain.replenishment import ReplenishmentRequest
@@ -81,12 +82,12 @@ class RecordedInputs:
     def read(cls, column: Json) -> RecordedInputs:
         """Read what the tables keep. What another version did not keep is empty: it keeps nobody from the others."""
         return cls(
-            workflows=list(column.get("workflows") or ()),
+            workflows=_texts(column, "workflows"),
             tasks=[RecordedTask(task["dag_id"], task["task_id"]) for task in _tasks(column)],
             upstream=column.get("upstream") or 0,
             downstream=column.get("downstream") or 0,
-            ranges=[RecordedRange(one["from"], one["to"]) for one in column.get("ranges") or ()],
-            cells=list(column.get("cells") or ()),
+            ranges=[RecordedRange(one["from"], one["to"]) for one in _documents(column, "ranges", "from", "to")],
+            cells=_texts(column, "cells"),
             max_active_runs=column.get("max_active_runs") or 1,
             newest_first=bool(column.get("newest_first")),
             window=column.get("window"),
@@ -97,9 +98,25 @@ class RecordedInputs:
 
 def _tasks(inputs: Json) -> list[Json]:
     """The tasks that were named, without what is none."""
-    return [
-        task for task in inputs.get("tasks") or () if isinstance(task, dict) and task.keys() >= {"dag_id", "task_id"}
-    ]
+    return _documents(inputs, "tasks", "dag_id", "task_id")
+
+
+def _documents(inputs: Json, name: str, *keys: str) -> list[Json]:
+    """Those parts of a list that have all of some texts."""
+    return [one for one in _list(inputs, name) if isinstance(one, dict) and all(_is_text(one.get(key)) for key in keys)]
+
+
+def _texts(inputs: Json, name: str) -> list[str]:
+    return [one for one in _list(inputs, name) if _is_text(one)]
+
+
+def _list(inputs: Json, name: str) -> list[Any]:
+    found = inputs.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def readable_inputs(actor: Actor, inputs: Json) -> Json:
@@ -107,14 +124,17 @@ def readable_inputs(actor: Actor, inputs: Json) -> Json:
 
     The conf is that of runs: only who may read those of all targets sees it.
     """
+    if not isinstance(inputs, dict):  # a row that something else wrote
+        return {}
+    workflows, tasks = _texts(inputs, "workflows"), _tasks(inputs)
     shown = {
         **inputs,
-        "workflows": [dag_id for dag_id in inputs.get("workflows") or () if actor.may_read(dag_id)],
-        "tasks": [task for task in _tasks(inputs) if actor.may_read(task["dag_id"])],
+        "workflows": [dag_id for dag_id in workflows if actor.may_read(dag_id)],
+        "tasks": [task for task in tasks if actor.may_read(task["dag_id"])],
     }
     if inputs.get("conf"):
         readable = actor.permissions.runs_readable()
-        dag_ids = {*(inputs.get("workflows") or ()), *(task["dag_id"] for task in _tasks(inputs))}
+        dag_ids = {*workflows, *(task["dag_id"] for task in tasks)}
         if readable is not None and not readable.issuperset(dag_ids):
             shown["conf"] = None
     return shown

@@ -153,6 +153,21 @@ def give_up(session: Session, replenishment: Replenishment, runs: Collection[Rep
     replenishment.problem = why[:_MAX_PROBLEM]
 
 
+def note_failure(session: Session, replenishment_id: int, why: str) -> None:
+    """Keep why cells of a replenishment did not execute."""
+    session.execute(
+        update(Replenishment)
+        .where(Replenishment.id == replenishment_id)
+        .values(problem=why[:_MAX_PROBLEM])
+        .execution_options(synchronize_session=False)
+    )
+
+
+def was_deleted(dag_id: str, run_id: str) -> str:
+    """Say that cells failed because their run is gone."""
+    return f"{dag_id} {run_id}: the run or its Dag was deleted"
+
+
 def note_wait(replenishment: Replenishment, why: Collection[str]) -> None:
     """Keep what a replenishment waits for, or that it waits for nothing; what failed for good stays noted."""
     if replenishment.problem is None or replenishment.problem.startswith(WAITS):

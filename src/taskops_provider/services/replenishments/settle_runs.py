@@ -19,7 +19,9 @@ from taskops_provider.services.replenishments.run_rows import (
     DueCell,
     cells_of,
     next_wave_or_end,
+    note_failure,
     set_cells,
+    was_deleted,
 )
 
 _Facts = Mapping[tuple[str, str, str], list[CellFacts]]
@@ -68,8 +70,11 @@ def settle_runs(session: Session, run_ids: Collection[int], now: datetime) -> bo
     facts = _facts(session, active, cells)
     outcomes: dict[CellState, list[int]] = defaultdict(list)
     over = []
+    gone = []
     for run in active:
         has_ended = states.get(_key(run)) in (None, "success", "failed")
+        if cells.get(run.id) and _key(run) not in states:
+            gone.append(_key(run))
         for cell in cells.get(run.id, ()):
             outcome = _outcome(facts.get((*_key(run), cell.task_id), []), has_ended=has_ended)
             if outcome is not None:
@@ -78,6 +83,8 @@ def settle_runs(session: Session, run_ids: Collection[int], now: datetime) -> bo
             over.append(run)
     for outcome, keys in outcomes.items():
         set_cells(session, keys, outcome)
+    if gone:
+        note_failure(session, active[0].replenishment_id, was_deleted(*gone[0]))
     next_wave_or_end(session, over)
     session.flush()
     _complete_backfills(session, over, now)

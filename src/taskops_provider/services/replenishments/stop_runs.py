@@ -6,20 +6,23 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills, runs
-from taskops_provider.adapter.graphs import load_graph
+from taskops_provider.adapter.graphs import leaf_tasks
 from taskops_provider.domain.progress import CellState
 from taskops_provider.domain.replenishment_run import STATE_BEFORE, RunEvent, RunState
-from taskops_provider.models import Replenishment, ReplenishmentRun
+from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
 from taskops_provider.services.replenishments.run_rows import (
     cancel_waiting,
     cells_of,
     move,
     runs_in,
+    set_cells,
     set_cells_of_runs,
 )
+from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 
 def pause_runs(session: Session, replenishment: Replenishment, now: datetime) -> None:
@@ -32,6 +35,11 @@ def pause_runs(session: Session, replenishment: Replenishment, now: datetime) ->
         move(run, RunEvent.TAKE_BACK)
     session.flush()
     set_cells_of_runs(session, [run.id for run in cleared], [CellState.ACTIVE], CellState.WAITING)
+
+
+def resume_runs(session: Session, replenishment: Replenishment) -> None:
+    """Let the queued runs of its backfills start again."""
+    backfills.pause_backfills(session, _backfill_ids(runs_in(session, replenishment.id, RunState.ACTIVE)), False)
 
 
 def cancel_runs(session: Session, replenishment: Replenishment, now: datetime, *, end_running: bool) -> None:
@@ -50,6 +58,28 @@ def cancel_runs(session: Session, replenishment: Replenishment, now: datetime, *
         _end_running(session, [run for run in active if run.state == RunState.ACTIVE], now)
 
 
+def cancel_ended_cells(session: Session, tasks: Collection[TaskKey], now: datetime) -> None:
+    """Note that an operation ended what replenishments were executing: whatever state that got, it did not execute.
+
+    :param tasks: those whose instances were ended
+    :param now: when they were
+    """
+    for chunk in chunks(tasks):
+        query = (
+            select(ReplenishmentCell.id, ReplenishmentRun.dag_id, ReplenishmentRun.run_id, ReplenishmentCell.task_id)
+            .join(ReplenishmentRun, ReplenishmentRun.id == ReplenishmentCell.of_run_id)
+            .where(
+                ReplenishmentRun.state == RunState.ACTIVE,
+                ReplenishmentCell.state == CellState.ACTIVE,
+                is_one_of(ReplenishmentRun.dag_id, ReplenishmentCell.task_id, chunk),
+            )
+        )
+        active = session.execute(query).all()
+        ended = runs.ended_at(session, {runs.Run(row.dag_id, row.run_id or "") for row in active}, now)
+        cancelled = [row.id for row in active if (row.dag_id, row.run_id, row.task_id) in ended]
+        set_cells(session, cancelled, CellState.CANCELLED)
+
+
 def _lock_unstarted(session: Session, active: Sequence[ReplenishmentRun]) -> list[ReplenishmentRun]:
     """Lock runs, and return those that are queued: with the lock none of them starts any more."""
     by_dag: dict[str, set[str]] = defaultdict(set)
@@ -66,11 +96,10 @@ def _backfill_ids(found: Collection[ReplenishmentRun]) -> list[int]:
 def _take_back(session: Session, cleared: Sequence[ReplenishmentRun], now: datetime) -> None:
     """Give the instances of cleared cells back what they were."""
     cells = cells_of(session, [run.id for run in cleared], CellState.ACTIVE)
-    leaves: dict[str, list[str]] = {}
+    leaves: dict[str, Collection[str] | None] = {}
     for run in cleared:
         if run.dag_id not in leaves:
-            graph = load_graph(session, run.dag_id)
-            leaves[run.dag_id] = [task_id for task_id, below in graph.downstream.items() if not below] if graph else []
+            leaves[run.dag_id] = leaf_tasks(session, run.dag_id)
         before = {cell.task_id: STATE_BEFORE.get(cell.was, backfills.GATED) for cell in cells.get(run.id, ())}
         backfills.take_back(session, run.dag_id, run.run_id or "", before, leaves[run.dag_id], now)
 

@@ -15,6 +15,9 @@ from taskops_provider.services.gate import whose_pause
 from taskops_provider.services.gate.advance_drains import hold_back_new_runs
 from taskops_provider.services.replenishments.run_rows import open_replenishments
 from taskops_provider.services.replenishments.schedule import is_held
+from taskops_provider.services.shared.actor import MONITOR
+
+_PAUSED_SINCE = "was paused in Airflow after this replenishment was created"
 
 
 def sync_user_pauses(session: Session, now: datetime) -> bool:
@@ -26,16 +29,16 @@ def sync_user_pauses(session: Session, now: datetime) -> bool:
     whose_pause.forget_our_pauses(session)
     changed = bool(by_hand)
     going_on = session.scalars(open_replenishments()).all()
-    all_wakes = {dag_id for replenishment in going_on for dag_id in replenishment.wakes or ()}
+    known = {replenishment.id: _wakes(replenishment) for replenishment in going_on}
+    all_wakes = {dag_id for wakes in known.values() for dag_id in wakes or ()}
     paused = whose_pause.paused_for_people(session, all_wakes) if all_wakes else set()
     for replenishment in going_on:
-        wakes = set(replenishment.wakes or ())
-        awake = wakes - paused
-        left = sorted(wakes - awake - by_hand)
-        if replenishment.wakes is not None and left != sorted(wakes):
+        wakes = known[replenishment.id]
+        left = None if wakes is None else sorted((wakes & paused) - by_hand)
+        if wakes is not None and left != sorted(wakes):
             replenishment.wakes = left
             changed = True
-        elif replenishment.wakes is None and by_hand:
+        elif wakes is None and by_hand:
             replenishment.wakes = []
             changed = True
     return changed
@@ -47,13 +50,25 @@ def may_go_on(session: Session, replenishment: Replenishment, dag_id: str, now: 
     Locks the Dag: lock runs before. The caller commits.
     """
     dag_state.lock_dags(session, [dag_id])
+    if dag_state.is_stale(session, dag_id):
+        return f"no Dag file has {dag_id} any more"
     if not dag_state.paused_dags(session, [dag_id]):
         return None
     is_theirs = bool(whose_pause.paused_by_people(session, [dag_id]))
-    if is_theirs and replenishment.wakes is not None and dag_id not in replenishment.wakes:
-        return f"{dag_id} was paused in Airflow after this replenishment was created; unpause it to go on"
+    wakes = _wakes(replenishment)
+    if is_theirs and wakes is not None and dag_id not in wakes:
+        since = "is paused in Airflow" if replenishment.actor == MONITOR.name else _PAUSED_SINCE
+        return f"{dag_id} {since}; unpause it to go on"
     whose_pause.unpause_temporarily(session, dag_id, now)
     return None
+
+
+def _wakes(replenishment: Replenishment) -> set[str] | None:
+    """The paused Dags that a replenishment may wake, None if that is any. What cannot be read is none."""
+    kept = replenishment.wakes
+    if kept is None:
+        return None
+    return {dag_id for dag_id in kept if isinstance(dag_id, str)} if isinstance(kept, list) else set()
 
 
 def repause_idle_dags(session: Session, now: datetime) -> bool:

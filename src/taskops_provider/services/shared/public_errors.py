@@ -37,6 +37,8 @@ def public_cause(error: Exception) -> str:
     """Return the kind and the text of an error of Airflow or of a Dag, on one line; of the database or the network,
     whose text may have hosts, :func:`error_kind`.
     """
+    if isinstance(error, TaskOpsError):
+        return str(error)
     if any(isinstance(each, SQLAlchemyError | OSError) for each in _chain(error)):
         return error_kind(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

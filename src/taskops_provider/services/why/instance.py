@@ -68,7 +68,7 @@ def instance_reasons(context: InstanceContext, ti: Any, *, is_known: bool) -> li
         return found or _ended(context, ti, state, is_known=is_known)
     found += _of_run(context, ti)
     if not is_known:
-        return [*found, Reason("task_gone", "Its task is not in the Dag version of this run.")]
+        return [*found, Reason("task_gone", "Its task is not in the Dag version of this run, or that cannot be read.")]
     tell: dict[str | None, Callable[[InstanceContext, Any], list[Reason]]] = {
         None: _unscheduled,
         "scheduled": _scheduled,
