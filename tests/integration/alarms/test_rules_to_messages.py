@@ -10,7 +10,7 @@ from airflow.utils.types import DagRunType
 
 from taskops_provider.services.alarms.evaluate import evaluate
 from taskops_provider.services.alarms.rule_test import send_test
-from taskops_provider.services.shared.actor import Actor, Everything
+from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from tests.support.alarming import OPS, ago, alarms, became, deliveries, look, rule, send
 from tests.support.channels import MEMO
 from tests.support.instances import write_runs
@@ -347,7 +347,7 @@ class TestDelivery:
 
     def test_a_name_that_looks_like_an_encoded_header_is_text(self, orders, mail):
         """Of a notice: who did it stands in the subject."""
-        person = Actor("=?utf-8?q?eve=0D=0ABcc=3A_x=40y.z?=", "api", Everything())
+        person = Actor("=?utf-8?q?eve=0D=0ABcc=3A_x=40y.z?=", "api", UnrestrictedPermissions())
         operate(orders, "set-owners", "orders.clean", owners=["ann@example.com"])
         operate(orders, "pause", "orders.clean", actor=person, notify_owners=True)
         send()
