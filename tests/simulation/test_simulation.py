@@ -1,6 +1,6 @@
 """Histories with new seeds, as many as ``SIMULATION_HISTORIES`` says (default 300), each judged by every oracle.
 
-`make test` leaves this file out until the gate is rebuilt: the present one is known to fail. Ask for it by name:
+`make test` leaves this file out: new seeds may find what is not about the change at hand. Ask for it by name:
 ``SIMULATION_HISTORIES=50 .venv/bin/python -m pytest tests/simulation/test_simulation.py -n0``. What fails prints its
 seed; ``python -m tests.simulation --seed SEED --histories 1`` shrinks it.
 """
