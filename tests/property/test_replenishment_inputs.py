@@ -78,7 +78,7 @@ def as_flags(said: dict[str, Any]) -> ReplenishmentRequest:
     flags += ["--newest-first"] if said["newest_first"] else []
     flags += ["--window", "-".join(said["window"])] if said["window"] else []
     parser = ArgumentParser()
-    for argument in (*arguments.REPLENISHMENT, *arguments.WAIT):
+    for argument in (*arguments.REPLENISHMENT, *arguments.NAME_AND_REASON, *arguments.WAIT):
         argument.add_to_parser(parser)
     return read_flags(ReplenishmentCreateInput, parser.parse_args(flags), NOW).request()
 

@@ -34,15 +34,13 @@ class UserPermissions:
 
     def __init__(self, user: Any):
         self._user = user
+        # all teams. Airflow asks by team as long as a bundle belongs to one, also if ``[core] multi_team`` is off.
+        # Read at once, in a session of its own: later it would meet one that has written
+        self._teams = Team.get_all_team_names()
 
     @cached_property
     def _manager(self) -> Any:
         return get_auth_manager()
-
-    @cached_property
-    def _teams(self) -> set[str]:
-        """All teams. Airflow asks by team as long as a bundle belongs to one, also if ``[core] multi_team`` is off."""
-        return Team.get_all_team_names()
 
     def _may(self, method: str, dag_id: str | None = None, entity: DagAccessEntity | None = None) -> bool:
         team = DagModel.get_team_name(dag_id) if dag_id and self._teams else None
