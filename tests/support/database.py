@@ -70,6 +70,8 @@ def prepare() -> None:
             "AIRFLOW__API_AUTH__JWT_SECRET": "test-" * 16,
             # a monitor that works next to a test changes what it compares, and imports at the same time as pytest
             "AIRFLOW__TASKOPS__MONITOR_IN_API_SERVER": "False",
+            # Airflow reads a user anew after half a minute: whatever request comes then has three queries more
+            "AIRFLOW__FAB__CACHE_TTL": "86400",
             **channels.SETTING,
         }
     )
