@@ -29,7 +29,7 @@ from taskops_provider.domain.gate import (
 from taskops_provider.domain.states import Downstream
 from taskops_provider.policies.decoration import set_airflow_defaults
 from taskops_provider.policies.foreign import is_foreign
-from taskops_provider.policies.replenished import Parts, parts_in
+from taskops_provider.policies.replenished import RunEffects, effects_of_replenishment_run
 from taskops_provider.policies.under_way import is_under_way, was_cleared
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class _Memo:
     #: in a run that a replenishment makes: task id -> the state that its instance has from the beginning
     presets: dict[str, str] = field(default_factory=dict)
     #: in a run that a replenishment makes, or in which it cleared cells
-    parts: Parts | None = None
+    run_effects: RunEffects | None = None
 
 
 def _memo(dag_run: Any) -> _Memo:
@@ -114,8 +114,8 @@ def _effect_of(ti: Any, dag_run: Any, memo: _Memo) -> Downstream | None:
     if expanded_later and ti.task_id in memo.pools:
         return EFFECT_OF_POOL.get(memo.pools[ti.task_id])
     in_force = _in_force(dag_run, memo)
-    if memo.parts is not None and ti.task_id not in in_force:
-        effect: Downstream | None = memo.parts.of_other(ti.task)
+    if memo.run_effects is not None and ti.task_id not in in_force:
+        effect: Downstream | None = memo.run_effects.of_unknown(ti.task)
     else:
         effect = effect_for(ti.task_id, in_force)
     if effect and expanded_later:
@@ -136,10 +136,10 @@ def _in_force(dag_run: Any, memo: _Memo) -> dict[str, Downstream | None]:
         return {}
     may_be_replenished = dag_run.backfill_id is not None or was_cleared(dag_run)
     if may_be_replenished and _has_table(session, "taskops_replenishment_role"):
-        memo.parts = parts_in(dag_run, session)
-    if memo.parts is not None:
-        memo.in_force = _effects_in_replenishment(memo.parts, dag_run, session)
-        memo.presets.update(memo.parts.presets)
+        memo.run_effects = effects_of_replenishment_run(dag_run, session)
+    if memo.run_effects is not None:
+        memo.in_force = _effects_in_replenishment(memo.run_effects, dag_run, session)
+        memo.presets.update(memo.run_effects.presets)
     else:
         memo.in_force = _effects_at_creation(dag_run, session)
         if is_foreign(dag_run, session):
@@ -148,11 +148,12 @@ def _in_force(dag_run: Any, memo: _Memo) -> dict[str, Downstream | None]:
     return memo.in_force
 
 
-def _effects_in_replenishment(parts: Parts, dag_run: Any, session: Session) -> dict[str, Downstream | None]:
+def _effects_in_replenishment(run_effects: RunEffects, dag_run: Any, session: Session) -> dict[str, Downstream | None]:
     """What was selected executes, paused or not, unless it went offline since; nothing else does."""
     stopped = _effects_at_creation(dag_run, session, but_paused=True)
     return {
-        task_id: effect_for(task_id, stopped) if effect is None else effect for task_id, effect in parts.effects.items()
+        task_id: effect_for(task_id, stopped) if effect is None else effect
+        for task_id, effect in run_effects.effects.items()
     }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class Parts(NamedTuple):
+class RunEffects(NamedTuple):
     """What the tasks of a run do.
 
     :param effects: task id -> how it is gated, None if it executes
@@ -31,7 +31,7 @@ class Parts(NamedTuple):
     presets: dict[str, str]
     executing: frozenset[str]
 
-    def of_other(self, task: Any) -> Downstream:
+    def of_unknown(self, task: Any) -> Downstream:
         """Return how a task is gated that the replenishment does not know, for it came with a later Dag version.
 
         It does not execute. If something that executes comes after it, it counts as success, else that was skipped.
@@ -40,19 +40,19 @@ class Parts(NamedTuple):
         return Downstream.SKIP if self.executing.isdisjoint(below) else Downstream.RUN
 
 
-def parts_in(dag_run: Any, session: Session) -> Parts | None:
+def effects_of_replenishment_run(dag_run: Any, session: Session) -> RunEffects | None:
     """Return what the tasks of a run do if it is a replenishment's, None if it is not.
 
     Of a run that is being created that is known by its backfill: no query if it has none, else up to three.
     """
     if dag_run.backfill_id is not None:
-        found = _parts_in_created(dag_run, session)
+        found = _effects_of_created_run(dag_run, session)
         if found is not None:
             return found
-    return _parts_in_cleared(dag_run, session) if was_cleared(dag_run) else None
+    return _effects_of_cleared_run(dag_run, session) if was_cleared(dag_run) else None
 
 
-def _parts_in_created(dag_run: Any, session: Session) -> Parts | None:
+def _effects_of_created_run(dag_run: Any, session: Session) -> RunEffects | None:
     from taskops_provider.models import Replenishment, ReplenishmentCell
     from taskops_provider.models import ReplenishmentRole as Role
     from taskops_provider.models import ReplenishmentRun as Run
@@ -84,10 +84,10 @@ def _parts_in_created(dag_run: Any, session: Session) -> Parts | None:
         # it executes in other runs of the replenishment only
         effects[task_id] = Downstream.RUN if effect is None and task_id not in executing else effect
     presets = {task_id: STATE_OF_ROLE[role] for task_id, role in roles.items() if role in STATE_OF_ROLE}
-    return Parts(effects, presets, executing)
+    return RunEffects(effects, presets, executing)
 
 
-def _parts_in_cleared(dag_run: Any, session: Session) -> Parts | None:
+def _effects_of_cleared_run(dag_run: Any, session: Session) -> RunEffects | None:
     from taskops_provider.models import ReplenishmentCell as Cell
     from taskops_provider.models import ReplenishmentRun as Run
 
@@ -103,4 +103,4 @@ def _parts_in_cleared(dag_run: Any, session: Session) -> Parts | None:
     )
     with session.no_autoflush:
         executing = frozenset(session.scalars(query))
-    return Parts(dict.fromkeys(executing), {}, executing) if executing else None
+    return RunEffects(dict.fromkeys(executing), {}, executing) if executing else None

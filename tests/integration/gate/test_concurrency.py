@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
 from taskops_provider.domain.states import Downstream
+from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate import settle as gate_settle
 from tests.support.airflow_db import new_session, serialized, write_dags
 from tests.support.gates import gate, settle, task
@@ -94,9 +95,9 @@ class Turmoil:
     def operate(self) -> None:
         for effect in (Downstream.HOLD, Downstream.SKIP):
             with new_session() as session:
-                gate_settle.gate_unstarted_and_end_started(session, PAIRS, effect, datetime.now(UTC))
-                gate_settle.regate_held(session, PAIRS[:5], Downstream.FAIL)
-                gate_settle.release(session, PAIRS[5:8], "skip")
+                existing_instances.gate_unstarted_and_end_started(session, PAIRS, effect, datetime.now(UTC))
+                existing_instances.regate_held(session, PAIRS[:5], Downstream.FAIL)
+                existing_instances.release(session, PAIRS[5:8], "skip")
                 session.commit()
 
     def clear(self) -> None:
@@ -138,7 +139,7 @@ def test_nobody_waits_for_ever_and_nothing_gated_executes(session):
     for _ in range(20):  # once the operator is gone the runs end
         turmoil.schedule()
         turmoil.monitor()
-        gate_settle.regate_held(session, PAIRS, Downstream.SKIP)
+        existing_instances.regate_held(session, PAIRS, Downstream.SKIP)
         session.commit()
     session.expire_all()
     assert set(session.scalars(select(DagRun.state))) <= {"success", "failed"}

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from taskops_provider import policies
 from taskops_provider.policies import decoration
+from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.health import Check, check_health
 from tests.support.airflow_db import serialized, write_dags
@@ -83,7 +84,7 @@ def test_a_held_one_waits_for_what_runs_again_above_it(session, kind):
     scheduler.start_queued("d")
     scheduler.schedule("d")
     assert scheduler.states("d") == {"u": "queued", "g": "up_for_retry"}
-    assert gate_settle.release(session, [("d", "g")], "run") == 1
+    assert existing_instances.release(session, [("d", "g")], "run") == 1
     session.commit()
     scheduler.schedule("d")
     assert scheduler.states("d") == {"u": "queued", "g": None}

@@ -14,6 +14,7 @@ from airflow.triggers.base import StartTriggerArgs
 from sqlalchemy import select, update
 
 from taskops_provider.adapter import gate_turns
+from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate import settle as gate_settle
 from tests.support.airflow_db import serialized, write_dags
 from tests.support.gates import EFFECTS, gate, play, settle, task
@@ -126,7 +127,7 @@ def test_released_ones_go_back_to_the_scheduler(session, kind):
     scheduler = Scheduler(session, settle=settle)
     scheduler.create_run("d")
     settle(session)
-    assert gate_settle.release(session, [("d", "g")], "run") == 1
+    assert existing_instances.release(session, [("d", "g")], "run") == 1
     session.commit()
     assert scheduler.raw_states("d")["g", -1] == (None, "default_pool")
     scheduler.run_to_end("d")

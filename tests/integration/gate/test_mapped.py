@@ -8,7 +8,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, task_group
 from airflow.sdk import task as sdk_task
 
-from taskops_provider.services.gate import settle as gate_settle
+from taskops_provider.services.gate import existing_instances
 from tests.support.airflow_db import serialized, write_dags
 from tests.support.gates import EFFECTS, gate, play, settle, task
 from tests.support.scheduling import Scheduler
@@ -63,7 +63,7 @@ def test_expanded_over_nothing(session, effect):
     scheduler = play(session, producing(), {"g": effect}, results={"produce": []})
     if effect == "hold":
         assert scheduler.states("d")["g"] == "up_for_retry"
-        gate_settle.release(session, [("d", "g")], "run")
+        existing_instances.release(session, [("d", "g")], "run")
         session.commit()
         scheduler.run_to_end("d")
     assert scheduler.states("d")["g"] == "skipped"
@@ -75,7 +75,7 @@ def test_released_before_it_is_expanded(session):
     scheduler = play(session, dag, {"g": "hold"}, results={"produce": ["x", "y", "z"]}, rounds=0)
     scheduler.schedule("d")
     session.commit()
-    assert gate_settle.release(session, [("d", "g")], "run") == 1
+    assert existing_instances.release(session, [("d", "g")], "run") == 1
     session.commit()
     assert scheduler.run_to_end("d") == "success"
     assert scheduler.executed_tasks() == ["produce", "g", "g", "g", "after"]

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from taskops_provider.domain.states import Downstream
 from taskops_provider.models import Task
-from taskops_provider.services.gate import settle as gate_settle
+from taskops_provider.services.gate import existing_instances
 from tests.support.airflow_db import write_dags
 from tests.support.gates import EFFECTS, gate, note_of, operation, play, settle, task
 from tests.support.queries import counted_queries
@@ -44,13 +44,13 @@ def chain(**options) -> DAG:
 def test_released_to_run(session):
     scheduler = play(session, chain(), {"g": "hold"})
     assert note_of(session, "d", "g")
-    assert gate_settle.release(session, G, "run") == 1
+    assert existing_instances.release(session, G, "run") == 1
     session.commit()
     assert note_of(session, "d", "g") is None
     assert scheduler.run_to_end("d") == "success"
     assert scheduler.executed_tasks() == ["before", "g", "after"]
     assert session.scalars(select(TI.try_number).where(TI.task_id == "g")).one() == 1
-    assert gate_settle.release(session, G, "run") == 0
+    assert existing_instances.release(session, G, "run") == 0
 
 
 def test_released_to_the_tasks_own_pool(session):
@@ -68,7 +68,7 @@ def test_released_to_the_tasks_own_pool(session):
         )
     )
     session.commit()
-    gate_settle.release(session, G, "run")
+    existing_instances.release(session, G, "run")
     session.commit()
     assert scheduler.raw_states("d")["g", -1] == (None, "taskops_test_own")
 
@@ -78,7 +78,7 @@ def test_released_while_it_waits_for_its_upstream(session):
     gate(session, "d", "g", "hold")
     scheduler = Scheduler(session, settle=settle)
     scheduler.create_run("d")
-    assert gate_settle.release(session, G, "run") == 1
+    assert existing_instances.release(session, G, "run") == 1
     session.commit()
     scheduler.run_to_end("d")
     assert scheduler.executed_tasks() == ["before", "g", "after"]
@@ -86,7 +86,7 @@ def test_released_while_it_waits_for_its_upstream(session):
 
 def test_released_to_be_skipped(session):
     scheduler = play(session, chain(), {"g": "hold"})
-    assert gate_settle.release(session, G, "skip") == 1
+    assert existing_instances.release(session, G, "skip") == 1
     session.commit()
     assert scheduler.run_to_end("d") == "success"
     assert scheduler.states("d") == {"before": "success", "g": "skipped", "after": "skipped"}
@@ -95,7 +95,7 @@ def test_released_to_be_skipped(session):
 
 def test_release_knows_two_ways(session):
     with pytest.raises(ValueError, match="allowed are run, skip"):
-        gate_settle.release(session, G, "run_it")
+        existing_instances.release(session, G, "run_it")
 
 
 @pytest.mark.parametrize("effect", ["skip", "run", "fail"])
@@ -106,7 +106,7 @@ def test_held_ones_of_a_task_that_goes_offline(session, effect, operator):
     scheduler = play(session, dag, {"g": "hold"})
     record = operation(session, verb="offline", actor="bob")
     gate(session, "d", "g", effect, operation=record, state="offline")
-    assert gate_settle.regate_held(session, G, Downstream(effect)) == 1
+    assert existing_instances.regate_held(session, G, Downstream(effect)) == 1
     session.commit()
     scheduler.run_to_end("d")
     assert scheduler.states("d")["g"] == FINAL[effect]
@@ -118,7 +118,7 @@ def test_only_the_named_tasks_are_touched(session):
     with DAG("d", schedule=None) as dag:
         task("g"), task("h")
     scheduler = play(session, dag, {"g": "hold", "h": "hold"})
-    gate_settle.release(session, G, "run")
+    existing_instances.release(session, G, "run")
     session.commit()
     assert {key[0]: pool for key, (_, pool) in scheduler.raw_states("d").items()} == {
         "g": "default_pool",
@@ -160,8 +160,8 @@ def test_what_has_begun_is_ended(session, state, effect):
     record = operation(session, actor="bob", reason="wrong data")
     now = datetime.now(UTC)
     gate(session, "d", "g", effect, operation=record, since=now)
-    assert gate_settle.count_unfinished(session, G) == 1
-    assert gate_settle.gate_unstarted_and_end_started(session, G, Downstream(effect), now) == 1
+    assert existing_instances.count_unfinished(session, G) == 1
+    assert existing_instances.gate_unstarted_and_end_started(session, G, Downstream(effect), now) == 1
     session.commit()
     session.expire_all()
     ti = session.scalars(select(TI).where(TI.task_id == "g")).one()
@@ -171,8 +171,8 @@ def test_what_has_begun_is_ended(session, state, effect):
     if state != "queued":
         assert ti.duration == pytest.approx(30, abs=5)
     assert ti.note.startswith(f"TaskOps: terminated by bob (operation {record.id}): wrong data; ended as")
-    assert gate_settle.count_unfinished(session, G) == 0
-    assert gate_settle.gate_unstarted_and_end_started(session, G, Downstream(effect), now) == 0
+    assert existing_instances.count_unfinished(session, G) == 0
+    assert existing_instances.gate_unstarted_and_end_started(session, G, Downstream(effect), now) == 0
     scheduler.executed.clear()
     scheduler.run_to_end("d")
     assert scheduler.executed_tasks() == (["after"] if effect == "run" else [])
@@ -185,12 +185,12 @@ def test_what_has_not_started_waits_for_its_turn(session, effect):
     scheduler = Scheduler(session, settle=settle)
     scheduler.create_run("d")
     gate(session, "d", "g", effect, operation=operation(session))
-    assert gate_settle.count_unfinished(session, G) == 1
-    assert gate_settle.gate_unstarted_and_end_started(session, G, Downstream(effect), datetime.now(UTC)) == 1
+    assert existing_instances.count_unfinished(session, G) == 1
+    assert existing_instances.gate_unstarted_and_end_started(session, G, Downstream(effect), datetime.now(UTC)) == 1
     session.commit()
     assert scheduler.raw_states("d")["g", -1] == ("up_for_retry", f"taskops_{effect}")
     assert "paused by alice" in note_of(session, "d", "g")
-    assert gate_settle.count_unfinished(session, G) == 0
+    assert existing_instances.count_unfinished(session, G) == 0
     scheduler.run_to_end("d")
     assert scheduler.executed_tasks() == (["before", "after"] if effect == "run" else ["before"])
 
@@ -206,7 +206,7 @@ def test_scheduled_ones_and_failing_upstreams(session, effect):
     session.execute(update(TI).where(TI.task_id == "g").values(state="scheduled", scheduled_dttm=datetime.now(UTC)))
     session.commit()
     pairs = [("d", "g"), ("d", "h")]
-    assert gate_settle.gate_unstarted_and_end_started(session, pairs, Downstream(effect), datetime.now(UTC)) == 2
+    assert existing_instances.gate_unstarted_and_end_started(session, pairs, Downstream(effect), datetime.now(UTC)) == 2
     session.commit()
     scheduler.run_to_end("d")
     assert scheduler.executed_tasks() == ["boom"]
@@ -220,7 +220,7 @@ def test_empty_operators_wait_as_others_do(session, effect):
     write_dags([dag], session)
     scheduler = Scheduler(session, settle=settle)
     scheduler.create_run("d")
-    assert gate_settle.gate_unstarted_and_end_started(session, G, Downstream(effect), datetime.now(UTC)) == 1
+    assert existing_instances.gate_unstarted_and_end_started(session, G, Downstream(effect), datetime.now(UTC)) == 1
     session.commit()
     assert scheduler.raw_states("d")["g", -1] == ("up_for_retry", f"taskops_{effect}")
     scheduler.run_to_end("d")
@@ -237,7 +237,7 @@ def test_mapped_tasks_that_are_not_expanded_yet(session, effect):
     write_dags([dag], session)
     scheduler = Scheduler(session, settle=settle, results={"produce": ["x", "y", "z"]})
     scheduler.create_run("d")
-    assert gate_settle.gate_unstarted_and_end_started(session, G, Downstream(effect), datetime.now(UTC)) == 1
+    assert existing_instances.gate_unstarted_and_end_started(session, G, Downstream(effect), datetime.now(UTC)) == 1
     session.commit()
     scheduler.run_to_end("d")
     assert scheduler.executed_tasks() == (["produce", "after"] if effect == "run" else ["produce"])
@@ -250,7 +250,9 @@ def test_mapped_over_a_task_that_is_gated_with_it(session):
     write_dags([dag], session)
     scheduler = Scheduler(session, settle=settle)
     scheduler.create_run("d")
-    gate_settle.gate_unstarted_and_end_started(session, [("d", "g"), ("d", "h")], Downstream.RUN, datetime.now(UTC))
+    existing_instances.gate_unstarted_and_end_started(
+        session, [("d", "g"), ("d", "h")], Downstream.RUN, datetime.now(UTC)
+    )
     session.commit()
     assert scheduler.run_to_end("d") == "success"
     assert scheduler.executed_tasks() == ["after"]
@@ -263,7 +265,7 @@ def test_finished_runs_other_tasks_and_persons_notes_are_left(session):
     ti = session.scalars(select(TI).where(TI.task_id == "g", TI.run_id == "run_1")).one()
     ti.note = ("mine", "carol")
     session.commit()
-    assert gate_settle.gate_unstarted_and_end_started(session, G, Downstream.SKIP, datetime.now(UTC)) == 1
+    assert existing_instances.gate_unstarted_and_end_started(session, G, Downstream.SKIP, datetime.now(UTC)) == 1
     session.commit()
     assert note_of(session, "d", "g") == "mine"
     assert scheduler.states("d", "run_1") == {"before": "success", "g": "skipped", "after": None}
@@ -272,8 +274,8 @@ def test_finished_runs_other_tasks_and_persons_notes_are_left(session):
 
 def test_instances_that_are_gated_already_are_not_counted(session):
     scheduler = play(session, chain(), {"g": "hold"})
-    assert gate_settle.count_unfinished(session, G) == 0
-    assert gate_settle.gate_unstarted_and_end_started(session, G, Downstream.SKIP, datetime.now(UTC)) == 0
+    assert existing_instances.count_unfinished(session, G) == 0
+    assert existing_instances.gate_unstarted_and_end_started(session, G, Downstream.SKIP, datetime.now(UTC)) == 0
     session.commit()
     assert scheduler.raw_states("d")["g", -1] == ("up_for_retry", "taskops_hold")
 
@@ -292,14 +294,15 @@ def test_queries_do_not_grow_with_instances(session):
         session.commit()
         session.expunge_all()
         with counted_queries(savepoints=False) as counting:
-            assert gate_settle.count_unfinished(session, pairs) == size
+            assert existing_instances.count_unfinished(session, pairs) == size
         with counted_queries(savepoints=False) as gating_them:
             assert (
-                gate_settle.gate_unstarted_and_end_started(session, pairs, Downstream.HOLD, datetime.now(UTC)) == size
+                existing_instances.gate_unstarted_and_end_started(session, pairs, Downstream.HOLD, datetime.now(UTC))
+                == size
             )
         session.commit()
         with counted_queries(savepoints=False) as releasing:
-            assert gate_settle.release(session, pairs, "run") == size
+            assert existing_instances.release(session, pairs, "run") == size
         session.commit()
         counts.append((len(counting), len(gating_them), len(releasing)))
     assert counts[0] == counts[1]

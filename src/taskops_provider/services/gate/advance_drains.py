@@ -14,11 +14,11 @@ from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.gate.draining import stop_draining, sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import (
-    foreign_to_release,
-    forget_our_pauses,
-    pause_as_ours,
-    release_foreign,
-    unpaused_since_ours,
+    foreign_runs_to_release,
+    forget_lifted_pauses,
+    lifted_in_airflow,
+    pause_as_taskops,
+    release_foreign_runs,
 )
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -27,14 +27,14 @@ from taskops_provider.services.shared.locks import take_writer_lock
 def advance_drains(session: Session, now: datetime) -> bool:
     """Bring draining forward; tell whether anything changed. The caller commits."""
     if (
-        not foreign_to_release(session)
+        not foreign_runs_to_release(session)
         and not _is_draining_or_unpaused(session)
         and not _idle_but_unpaused(session, now)
     ):
         return False
     # before the first write: who operates has it, and waits for rows that would be locked here
     take_writer_lock(session, MONITOR.name)
-    changed = [bool(release_foreign(session, now)), forget_our_pauses(session)]
+    changed = [bool(release_foreign_runs(session, now)), forget_lifted_pauses(session)]
     idle = _idle_but_unpaused(session, now)
     if idle:
         sync_workflow_pause(session, idle, now)
@@ -47,7 +47,7 @@ def _is_draining_or_unpaused(session: Session) -> bool:
     query = (
         select(Workflow.dag_id)
         .outerjoin(dag, dag.c.dag_id == Workflow.dag_id)
-        .where(or_(Workflow.draining_since.is_not(None), unpaused_since_ours()))
+        .where(or_(Workflow.draining_since.is_not(None), lifted_in_airflow()))
     )
     return session.scalar(query.limit(1)) is not None
 
@@ -97,7 +97,7 @@ def _end_draining(session: Session, now: datetime) -> bool:
     drained = [dag_id for dag_id in dag_ids if dag_id not in moving and dag_id not in paused_already]
     ended = [row for row in rows if row.dag_id in paused_already or row.dag_id in drained]
     if drained:
-        pause_as_ours(session, drained)
+        pause_as_taskops(session, drained)
         audit.write(
             session,
             event="taskops.drained",

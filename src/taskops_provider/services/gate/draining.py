@@ -16,7 +16,7 @@ from taskops_provider.domain.gate import ANY_TASK
 from taskops_provider.domain.states import OUT_OF_SERVICE, Downstream, TaskState
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.gate.intervals import Gate, close_gates, open_gates
-from taskops_provider.services.gate.whose_pause import paused_for_people, unpause
+from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, unpause
 from taskops_provider.services.shared.task_keys import TaskKey
 
 
@@ -143,7 +143,7 @@ def start_draining(session: Session, dag_ids: Collection[str], now: datetime) ->
     """Stop new runs of workflows of which nothing is scheduling; runs in flight go on (the monitor ends it)."""
     if not dag_ids:
         return
-    paused = paused_for_people(session, dag_ids)
+    paused = paused_or_woken_dags(session, dag_ids)
     draining = [dag_id for dag_id in dag_ids if dag_id not in paused]
     if not draining:
         return

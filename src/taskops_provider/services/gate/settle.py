@@ -1,7 +1,6 @@
 """The gate's later part: pools, settling the instances that wait in them, notes. All of it is idempotent.
 
-What operations do to existing instances is in ``services.gate.existing_instances``; its functions can be imported from
-here.
+What operations do to existing instances is in ``services.gate.existing_instances``.
 """
 
 from __future__ import annotations
@@ -27,26 +26,7 @@ from taskops_provider.domain.gate import (
     unselected_note,
 )
 from taskops_provider.domain.states import Downstream, TaskState
-from taskops_provider.services.gate.existing_instances import (
-    count_held,
-    count_unfinished,
-    gate_unstarted_and_end_started,
-    regate_held,
-    release,
-)
 from taskops_provider.services.gate.why_gated import GateMoment, replenishments_of, why_gated
-
-__all__ = [
-    "annotate",
-    "count_held",
-    "count_unfinished",
-    "ensure_pools",
-    "gate_unstarted_and_end_started",
-    "gated_notes",
-    "regate_held",
-    "release",
-    "settle",
-]
 
 POOL_DESCRIPTIONS: Mapping[str, str] = {
     GATE_POOLS[effect]: (

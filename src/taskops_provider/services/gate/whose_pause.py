@@ -21,15 +21,15 @@ from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 
-def paused_for_people(session: Session, dag_ids: Collection[str]) -> set[str]:
+def paused_or_woken_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     """Return those of the Dags that are paused, woken ones included."""
     return dag_state.paused_dags(session, dag_ids) | woken(session, dag_ids)
 
 
-def paused_by_people(session: Session, dag_ids: Collection[str]) -> set[str]:
+def user_paused_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     """Return those of the Dags whose pause is a person's, woken ones included: no automatic act lifts it."""
     ours = select(Workflow.dag_id).where(Workflow.dag_id.in_(dag_ids), Workflow.paused_by_us.is_(True))
-    return paused_for_people(session, dag_ids) - set(session.scalars(ours))
+    return paused_or_woken_dags(session, dag_ids) - set(session.scalars(ours))
 
 
 def woken(session: Session, dag_ids: Collection[str]) -> set[str]:
@@ -45,12 +45,12 @@ def woken_since(session: Session, dag_ids: Collection[str]) -> dict[str, datetim
     return {dag_id: since for dag_id, since in session.execute(query) if since is not None}
 
 
-def pause_as_ours(session: Session, dag_ids: Collection[str]) -> None:
+def pause_as_taskops(session: Session, dag_ids: Collection[str]) -> None:
     """Pause Dags, and remember that no person did."""
     _switch(session, dag_ids, paused=True, by_us=True)
 
 
-def pause_for_people(session: Session, dag_ids: Collection[str]) -> None:
+def pause_as_user(session: Session, dag_ids: Collection[str]) -> None:
     """Pause Dags as a person had them, which an undo restores."""
     _switch(session, dag_ids, paused=True, by_us=False)
 
@@ -97,26 +97,26 @@ def forget_woken(session: Session, dag_ids: Collection[str]) -> None:
     _set(session, dag_ids, woken_at=None, saved_create_after=None)
 
 
-def unpaused_since_ours() -> ColumnElement[bool]:
+def lifted_in_airflow() -> ColumnElement[bool]:
     """The condition that we paused a Dag and somebody unpaused it in Airflow, of ``Workflow`` joined with Airflow's."""
     is_paused = dag_state.dag_table().c.is_paused
     return and_(Workflow.paused_by_us.is_(True), Workflow.woken_at.is_(None), is_paused.is_(False))
 
 
-def forget_our_pauses(session: Session) -> bool:
+def forget_lifted_pauses(session: Session) -> bool:
     """Forget that a pause is ours where somebody unpaused the Dag: the next one is theirs. Tell whether there were any.
 
     Hold the writer lock.
     """
     dag = dag_state.dag_table()
-    query = select(Workflow.dag_id).join(dag, dag.c.dag_id == Workflow.dag_id).where(unpaused_since_ours())
+    query = select(Workflow.dag_id).join(dag, dag.c.dag_id == Workflow.dag_id).where(lifted_in_airflow())
     unpaused = set(session.scalars(query))
     if unpaused:
         _set(session, unpaused, paused_by_us=False)
     return bool(unpaused)
 
 
-def paused_by_hand_since(session: Session) -> set[str]:
+def adopt_manual_pauses(session: Session) -> set[str]:
     """Return the woken Dags that somebody has paused, and take their pause for theirs."""
     query = select(Workflow.dag_id).where(Workflow.woken_at.is_not(None))
     found = dag_state.paused_dags(session, set(session.scalars(query)))
@@ -126,7 +126,7 @@ def paused_by_hand_since(session: Session) -> set[str]:
     return found
 
 
-def foreign_to_release(session: Session) -> list[tuple[UUID, str, str]]:
+def foreign_runs_to_release(session: Session) -> list[tuple[UUID, str, str]]:
     """Return what waited for its Dag, which is unpaused for everybody now, as (id, dag_id, task_id).
 
     One query if nothing waits.
@@ -145,12 +145,12 @@ def foreign_to_release(session: Session) -> list[tuple[UUID, str, str]]:
     return [one for one in held if one[1] not in stopped]
 
 
-def release_foreign(session: Session, now: datetime) -> int:
+def release_foreign_runs(session: Session, now: datetime) -> int:
     """Let go the runs that waited until their Dag was unpaused for everybody; return how many instances.
 
     Hold the writer lock. The caller commits.
     """
-    free = foreign_to_release(session)
+    free = foreign_runs_to_release(session)
     if not free:
         return 0
     own = own_pools(session, {(dag_id, task_id) for _, dag_id, task_id in free})

@@ -19,9 +19,9 @@ from taskops_provider.exceptions import ChangedTarget, OperationPlanChanged
 from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Operation, OperationItem, Task
 from taskops_provider.services.alarms.owner_notices import notify_owners
-from taskops_provider.services.gate import settle
+from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate.draining import sync_workflow_pause
-from taskops_provider.services.gate.whose_pause import paused_by_people, paused_for_people
+from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, user_paused_dags
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.plan import complete, make_plan, refuse_without_permission
 from taskops_provider.services.replenishments.create import queue
@@ -151,14 +151,14 @@ def _change_states(
     after = BECOMES[request.verb]
     resumes = after is TaskState.SCHEDULING
     if resumes:
-        paused = paused_for_people(session, dag_ids)
+        paused = paused_or_woken_dags(session, dag_ids)
         # what happens automatically lifts no pause that a person set
-        stays_paused = paused_by_people(session, dag_ids) if actor is MONITOR else set()
+        stays_paused = user_paused_dags(session, dag_ids) if actor is MONITOR else set()
         paused -= stays_paused
         if paused:
             operation.options = {**operation.options, **found_paused(session, paused)}
             others = keep_others_paused(session, paused, pairs, operation.id, now)
-        settle.release(session, pairs, options.held, stays_paused=stays_paused)
+        existing_instances.release(session, pairs, options.held, stays_paused=stays_paused)
     writes.set_state(
         session,
         pairs,
@@ -175,9 +175,11 @@ def _change_states(
         now=now,
     )
     if request.verb in (Verb.OFFLINE, Verb.DELETE) and options.downstream:
-        settle.regate_held(session, pairs, options.downstream)
+        existing_instances.regate_held(session, pairs, options.downstream)
     if options.terminate_instances and options.downstream:
-        operation.instances_ended = settle.gate_unstarted_and_end_started(session, pairs, options.downstream, now)
+        operation.instances_ended = existing_instances.gate_unstarted_and_end_started(
+            session, pairs, options.downstream, now
+        )
         cancel_ended_cells(session, pairs, now)
     sync_workflow_pause(
         session,
@@ -192,7 +194,7 @@ def _change_states(
 
 def found_paused(session: Session, paused: set[str]) -> Json:
     """Return what the options of an operation keep of Dags that it found paused, for undo."""
-    ours = paused - paused_by_people(session, paused)
+    ours = paused - user_paused_dags(session, paused)
     return {PAUSED_BEFORE: sorted(paused), **({PAUSED_BY_US_BEFORE: sorted(ours)} if ours else {})}
 
 

@@ -34,7 +34,7 @@ from taskops_provider.exceptions import BadInput, Forbidden
 from taskops_provider.inputs.operation import Request, check_options
 from taskops_provider.models import Operation, Task
 from taskops_provider.services.catalog.lineage import DownstreamLinks, everything_downstream
-from taskops_provider.services.gate import settle
+from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
 from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
@@ -103,12 +103,14 @@ def preview_operation(
     pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
     affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
     missed = plan_gap(session, plan, request, now)
-    held = settle.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
+    held = existing_instances.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
     return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None)
 
 
 def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], links: DownstreamLinks) -> Affects:
-    instances = settle.count_unfinished(session, _seen(actor, pairs)) if verb in (Verb.PAUSE, Verb.OFFLINE) else 0
+    instances = (
+        existing_instances.count_unfinished(session, _seen(actor, pairs)) if verb in (Verb.PAUSE, Verb.OFFLINE) else 0
+    )
     if verb not in STRICT_VERBS:
         return Affects(instances)
     # those that the actor may not see are not counted either

@@ -20,13 +20,13 @@ from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Downstream, TaskState, Verb
 from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Task, Workflow
-from taskops_provider.services.gate import settle
+from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate.draining import sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import (
-    pause_as_ours,
-    pause_for_people,
-    paused_by_people,
-    paused_for_people,
+    pause_as_taskops,
+    pause_as_user,
+    paused_or_woken_dags,
+    user_paused_dags,
 )
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.apply import (
@@ -293,13 +293,13 @@ def _restore_states(
     resumed = {dag_id for dag_id, _ in resumed_pairs}
     paused_before = set(operation.options.get(PAUSED_BEFORE, ())) & dag_ids
     # somebody may have paused the Dag since: only a start of theirs lifts that
-    stays_paused = paused_by_people(session, resumed - paused_before)
+    stays_paused = user_paused_dags(session, resumed - paused_before)
     resumed -= stays_paused
-    paused = paused_for_people(session, resumed - paused_before)
+    paused = paused_or_woken_dags(session, resumed - paused_before)
     if paused:
         record.options = {**record.options, **found_paused(session, paused)}
         others = keep_others_paused(session, paused, resumed_pairs, record.id, now)
-    settle.release(session, resumed_pairs, "run", stays_paused=stays_paused)
+    existing_instances.release(session, resumed_pairs, "run", stays_paused=stays_paused)
     for new, pairs in states.items():
         writes.set_state(session, pairs, new, operation_id=record.id, now=now)
     effects = [new.downstream for new in states if new.downstream]
@@ -313,6 +313,6 @@ def _restore_states(
     )
     # they were paused, with tasks that are scheduling again now: the pause is whose it was
     ours = set(operation.options.get(PAUSED_BY_US_BEFORE, ()))
-    pause_as_ours(session, paused_before & resumed & ours)
-    pause_for_people(session, (paused_before & resumed) - ours)
+    pause_as_taskops(session, paused_before & resumed & ours)
+    pause_as_user(session, (paused_before & resumed) - ours)
     return others

@@ -25,7 +25,7 @@ from taskops_provider.services.replenishments.run_rows import (
     set_class,
     was_deleted,
 )
-from taskops_provider.services.replenishments.waking import may_go_on
+from taskops_provider.services.replenishments.waking import ensure_unpaused
 
 
 def clear_next(
@@ -51,7 +51,7 @@ def clear_next(
     if not chosen:
         next_wave_or_end(session, [run])
         return True, None
-    waits_for = may_go_on(session, replenishment, run.dag_id, now)
+    waits_for = ensure_unpaused(session, replenishment, run.dag_id, now)
     if waits_for is not None:
         return False, waits_for
     task_ids = {cell.task_id for cell in chosen}

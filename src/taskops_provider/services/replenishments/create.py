@@ -24,7 +24,7 @@ from taskops_provider.models import (
     ReplenishmentRole,
     ReplenishmentRun,
 )
-from taskops_provider.services.gate.whose_pause import paused_by_people, paused_for_people
+from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, user_paused_dags
 from taskops_provider.services.replenishments.fingerprint import refuse_changed
 from taskops_provider.services.replenishments.plan import CLASSES, Grid, ReplenishmentPlan, plan_replenishment
 from taskops_provider.services.replenishments.progress import (
@@ -116,8 +116,8 @@ def _dags_to_wake(session: Session, actor: Actor, dag_ids: Sequence[str]) -> set
     The plan said so of those that are paused now; a pause that people set later is not lifted. Nobody has seen the plan
     of what happens automatically.
     """
-    paused = paused_for_people(session, dag_ids)
-    return paused - paused_by_people(session, dag_ids) if actor is MONITOR else paused
+    paused = paused_or_woken_dags(session, dag_ids)
+    return paused - user_paused_dags(session, dag_ids) if actor is MONITOR else paused
 
 
 def busy_workflows(session: Session, plan: ReplenishmentPlan) -> list[str]:

@@ -40,7 +40,7 @@ from taskops_provider.services.replenishments.run_rows import (
 )
 from taskops_provider.services.replenishments.schedule import is_held, opened_at, problem_of_window
 from taskops_provider.services.replenishments.settle_runs import parts_to_settle, settle_runs
-from taskops_provider.services.replenishments.waking import may_go_on, repause_idle_dags, sync_user_pauses
+from taskops_provider.services.replenishments.waking import ensure_unpaused, repause_idle_dags, sync_user_pauses
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.public_errors import public_cause
@@ -162,7 +162,7 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
         return False
     if active and (dag_state.paused_dags(session, [dag_id]) or dag_state.is_stale(session, dag_id)):
         # in a transaction of its own: what comes next locks runs, and those come before Dags
-        waits_for = may_go_on(session, replenishment, dag_id, now)
+        waits_for = ensure_unpaused(session, replenishment, dag_id, now)
         waits += [waits_for] if waits_for else []
         return waits_for is None
     if made and (paused := _paused_by_people(session, replenishment, made, now)):

@@ -25,7 +25,7 @@ from taskops_provider.services.replenishments.run_rows import (
     set_cells,
     set_cells_of_runs,
 )
-from taskops_provider.services.replenishments.waking import may_go_on
+from taskops_provider.services.replenishments.waking import ensure_unpaused
 from taskops_provider.services.shared.public_errors import public_cause
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def make_next(
     if free <= 0:
         return False, None
     # only what can go on now wakes the Dag
-    waits_for = may_go_on(session, replenishment, dag_id, now)
+    waits_for = ensure_unpaused(session, replenishment, dag_id, now)
     if waits_for is not None:
         return False, waits_for
-    _make(session, replenishment, graph.dag, chunk[:free], _Into(backfill_id, room), now)
+    _make(session, replenishment, graph.dag, chunk[:free], _TargetBackfill(backfill_id, room), now)
     return True, None
 
 
-class _Into(NamedTuple):
+class _TargetBackfill(NamedTuple):
     """The backfill that runs go into; None: a new one, of which ``room`` may go on at a time."""
 
     backfill_id: int | None
@@ -86,7 +86,7 @@ def _make(
     replenishment: Replenishment,
     dag: SerializedDAG,
     chunk: Sequence[ReplenishmentRun],
-    into: _Into,
+    into: _TargetBackfill,
     now: datetime,
 ) -> None:
     dates = [run.logical_date for run in chunk]
@@ -110,7 +110,7 @@ def _make(
             raise  # of the transaction as a whole: it is tried again
         except Exception as error:
             failed[run.id] = f"{dag.dag_id} {run.logical_date:%Y-%m-%d %H:%M}: {public_cause(error)}"
-    _take_up(session, replenishment, chunk, backfill_id, failed)
+    _record_made_runs(session, replenishment, chunk, backfill_id, failed)
     if not backfills.has_unfinished_runs(session, [backfill_id]):
         backfills.complete_backfills(session, [backfill_id], now)
 
@@ -150,7 +150,7 @@ def _open_backfill(session: Session, replenishment: Replenishment, dag_id: str) 
     return busy[0], CHUNK - (session.scalar(made) or 0)
 
 
-def _take_up(
+def _record_made_runs(
     session: Session,
     replenishment: Replenishment,
     chunk: Sequence[ReplenishmentRun],

@@ -26,7 +26,7 @@ from taskops_provider.domain.cells import (
 from taskops_provider.domain.replenishment import Range, ReplenishmentRequest, clamp, merge
 from taskops_provider.exceptions import BadInput, UnreadableDag
 from taskops_provider.services.catalog.lineage import links_around
-from taskops_provider.services.gate.whose_pause import paused_for_people
+from taskops_provider.services.gate.whose_pause import paused_or_woken_dags
 from taskops_provider.services.replenishments.plan_checks import check_conf, paused_warning
 from taskops_provider.services.replenishments.targets import find_targets
 from taskops_provider.services.shared.actor import Actor
@@ -211,7 +211,7 @@ def _plan_dag(
         plan.warnings.append(f"{dag_id} is left out: Airflow has no version of it")
         return None
     own_ranges = _clamped(plan, dag_id, graph, ranges)
-    if paused_for_people(session, [dag_id]):
+    if paused_or_woken_dags(session, [dag_id]):
         plan.warnings.append(paused_warning(session, dag_id))
     return lay_grid(session, plan, dag_id, graph, asked_for, own_ranges, now, budget)
 

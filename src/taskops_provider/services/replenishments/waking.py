@@ -25,13 +25,13 @@ def sync_user_pauses(session: Session, now: datetime) -> bool:
 
     A pause that was set after a replenishment was created is none that its plan spoke of: it is not lifted.
     """
-    by_hand = whose_pause.paused_by_hand_since(session)
-    whose_pause.forget_our_pauses(session)
+    by_hand = whose_pause.adopt_manual_pauses(session)
+    whose_pause.forget_lifted_pauses(session)
     changed = bool(by_hand)
     going_on = session.scalars(open_replenishments()).all()
     known = {replenishment.id: _wakes(replenishment) for replenishment in going_on}
     all_wakes = {dag_id for wakes in known.values() for dag_id in wakes or ()}
-    paused = whose_pause.paused_for_people(session, all_wakes) if all_wakes else set()
+    paused = whose_pause.paused_or_woken_dags(session, all_wakes) if all_wakes else set()
     for replenishment in going_on:
         wakes = known[replenishment.id]
         left = None if wakes is None else sorted((wakes & paused) - by_hand)
@@ -44,7 +44,7 @@ def sync_user_pauses(session: Session, now: datetime) -> bool:
     return changed
 
 
-def may_go_on(session: Session, replenishment: Replenishment, dag_id: str, now: datetime) -> str | None:
+def ensure_unpaused(session: Session, replenishment: Replenishment, dag_id: str, now: datetime) -> str | None:
     """Have a Dag unpaused for a replenishment; return why that cannot be, None if its runs go on.
 
     Locks the Dag: lock runs before. The caller commits.
@@ -54,7 +54,7 @@ def may_go_on(session: Session, replenishment: Replenishment, dag_id: str, now: 
         return f"no Dag file has {dag_id} any more"
     if not dag_state.paused_dags(session, [dag_id]):
         return None
-    is_theirs = bool(whose_pause.paused_by_people(session, [dag_id]))
+    is_theirs = bool(whose_pause.user_paused_dags(session, [dag_id]))
     wakes = _wakes(replenishment)
     if is_theirs and wakes is not None and dag_id not in wakes:
         since = "is paused in Airflow" if replenishment.actor == MONITOR.name else _PAUSED_SINCE
