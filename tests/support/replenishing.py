@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.dagrun import DagRun
 from airflow.utils.types import DagRunType
 from sqlalchemy import select
@@ -75,9 +74,7 @@ class World:
 
     def round(self) -> None:
         """One loop of the scheduler over all Dags, one of the workers, one of the monitor."""
-        runner: SchedulerJobRunner = self.scheduler._runner
-        runner._start_queued_dagruns(self.session)
-        self.session.commit()
+        self.scheduler.start_queued_runs()
         running = select(DagRun.dag_id, DagRun.run_id).where(DagRun.state == "running").order_by(DagRun.id)
         for dag_id, run_id in self.session.execute(running).all():
             self.scheduler.schedule(dag_id, run_id)

@@ -201,7 +201,6 @@ def test_a_queued_run_behind_a_held_one_does_not_keep_a_workflow_draining(sessio
     scheduler.run_to_end("beside", "one")
     queued = scheduler.create_run("beside", "two", logical_date=later(days=-1))
     queued.state = DagRunState.QUEUED
-    queued.run_after = later(days=-1)  # SQLite's now() has no fractions of a second
     session.commit()
     operate(session, "pause", "beside")
     look_later(scheduler, "one", "beside", minutes=5)
