@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import hypothesis
@@ -9,6 +10,8 @@ import pytest
 
 from tests.support import database
 
+# what Airflow and its web stack make lives as long as the process: to look it through so often takes a tenth of the time
+gc.set_threshold(100_000, 50, 100)
 database.prepare()
 # no test is about time: a machine that others use is slow now and then
 _PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
