@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import database
 
-# what Airflow and its web stack make lives as long as the process: to look it through so often takes a tenth of the time
+# what Airflow and its web stack make lives as long as the process: looking through it took a tenth of the time
 gc.set_threshold(100_000, 50, 100)
 database.prepare()
 # no test is about time: a machine that others use is slow now and then

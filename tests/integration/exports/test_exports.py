@@ -258,6 +258,19 @@ def test_old_ones_are_deleted_with_their_pieces(warehouse):
     assert warehouse.scalar(select(func.count()).select_from(Operation)) == 1
 
 
+def test_of_one_person_the_newest_are_kept(warehouse, monkeypatch):
+    """Else who asks on and on would fill the database."""
+    monkeypatch.setattr(export_prepare, "MAX_KEPT", 2)
+    of_bob = ask(warehouse, WorkflowFilter(), actor=BOB)
+    asked = [ask(warehouse, TaskFilter()) for _ in range(3)]
+    prepare(warehouse)
+    more = ask(warehouse, TaskFilter())
+    prepare(warehouse)
+    assert list(warehouse.scalars(select(Export.id).order_by(Export.id))) == [of_bob, asked[2], more]
+    assert set(warehouse.scalars(select(ExportPiece.export_id))) == {of_bob, asked[2], more}
+    assert warehouse.scalar(select(func.count()).select_from(Operation)) == 5
+
+
 def test_pieces_can_be_kept_in_object_storage(warehouse, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__TASKOPS__EXPORTS_URL", f"file://{tmp_path}/exports/")
     number = ask(warehouse, TaskFilter())

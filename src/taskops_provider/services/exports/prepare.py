@@ -36,6 +36,8 @@ SECONDS = 0.5
 #: a download that is not ready by then fails: whoever asked for it has long given up
 PATIENCE = timedelta(days=1)
 
+#: downloads that are kept for one person: with more, whoever asks on and on would fill the database
+MAX_KEPT = 100
 #: old exports deleted in one call
 _OLD_AT_ONCE = 10
 
@@ -72,6 +74,8 @@ def prepare_next(session: Session, now: datetime) -> bool:
             raise
         log.exception("TaskOps could not prepare export %s", export.id)
         _fail(export, error, now)
+    if export.finished_at is not None:
+        _delete_surplus(session, export.actor)
     return True
 
 
@@ -128,11 +132,21 @@ def _fail(export: Export, error: Exception, now: datetime) -> None:
 
 
 def _delete_old(session: Session, now: datetime) -> bool:
-    """Delete exports that are as old as records may become."""
+    """Delete exports that are as old as records may become; tell whether there were any."""
     before = now - timedelta(days=config.records_retention_days())
     query = select(Export).where(Export.requested_at < before).order_by(Export.id).limit(_OLD_AT_ONCE)
-    old = session.scalars(query).all()
-    for export in old:
+    return _delete(session, session.scalars(query).all())
+
+
+def _delete_surplus(session: Session, actor: str) -> None:
+    """Delete the oldest of one person's finished exports, if there are more than are kept."""
+    session.flush()
+    finished = select(Export).where(Export.actor == actor, Export.finished_at.is_not(None))
+    _delete(session, session.scalars(finished.order_by(Export.id.desc()).offset(MAX_KEPT).limit(_OLD_AT_ONCE)).all())
+
+
+def _delete(session: Session, exports: Sequence[Export]) -> bool:
+    for export in exports:
         try:
             delete_pieces(session, export.id, export.location)
         except SQLAlchemyError:
@@ -140,9 +154,9 @@ def _delete_old(session: Session, now: datetime) -> bool:
         except Exception:  # the record goes all the same: nobody would find the files through it any more
             log.warning("TaskOps could not delete the files of export %s in %s", export.id, export.location)
         session.delete(export)
-    if old:
+    if exports:
         session.flush()
-    return bool(old)
+    return bool(exports)
 
 
 class _PermissionsAtRequest:
