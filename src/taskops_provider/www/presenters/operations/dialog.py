@@ -10,6 +10,7 @@ from taskops_provider.domain.operations.plan import Plan
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import BadInput, OperationPlanChanged, TaskOpsError
+from taskops_provider.inputs.operation import Options
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.plan import preview_operation
 from taskops_provider.www.page_request import PageRequest
@@ -35,10 +36,7 @@ class ChangePlanPart:
     plan_hash: str
     progress: str
     is_danger: bool
-    terminates: bool
-    cascades: bool
-    fills_gap: bool
-    notifies: bool
+    options: Options
     problem: str
     differences: Sequence[str]
     is_refresh: bool
@@ -104,7 +102,7 @@ def _preview(
     status: int = 200,
 ) -> DialogAnswer:
     shown = shown_plan(asked.session, plan, asked.urls)
-    words, options, verb = WORDS[form.request.verb], form.request.options, form.request.verb
+    words, verb = WORDS[form.request.verb], form.request.verb
     action = words.action.format(shown.noun) if shown.counts.applied else ""
     part = ChangePlanPart(
         title=action or f"{words.label}: nothing to do",
@@ -113,10 +111,7 @@ def _preview(
         plan_hash=plan.plan_hash,
         progress=words.progress.format(shown.noun),
         is_danger=verb is Verb.DELETE,
-        terminates=options.terminate_instances,
-        cascades=options.cascade,
-        fills_gap=options.fill_gap,
-        notifies=options.notify_owners,
+        options=form.request.options,
         problem=problem,
         differences=differences,
         is_refresh=form.is_part,
