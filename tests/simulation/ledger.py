@@ -201,7 +201,8 @@ class Ledger:
                     self.marked.add((key.of_run, key.task))
                     self._touch(key)
                 continue
-            if kinds & {"take", "finish", "work"} and old.state in ("running", "up_for_retry"):
+            waited = old.pool.startswith("taskops_")
+            if kinds & {"take", "finish", "work"} and old.state in ("running", "up_for_retry") and not waited:
                 continue  # its next try
             # what waits in the gate has not begun, whatever state it waits in
             begun = old.state in BEGUN and self.expect(key.of_run, key.task).effect is None

@@ -183,10 +183,13 @@ def _report(
 ) -> Iterator[tuple[str, str]]:
     done = [e for e in world.executions if e.of_run == run and e.task_id == task_id and e.event > since]
     rounds = sum(1 for e in done if e.map_index <= 0 and e.end in ("success", "failed", "skipped"))
-    by_others = len([at for at in ledger.cleared.get((run, task_id), ()) if at >= since])
+    # setups and teardowns are cleared with any work of their run
+    counted = {task_id} if not _goes_with_work(world, Key(*run, task_id, -1)) else set(world.spec(run[0]).of)
+    cleared = [at for (of, task), ats in ledger.cleared.items() if of == run and task in counted for at in ats]
+    by_others = len([at for at in cleared if at >= since])
     task = world.task(run[0], task_id)
     retries = task.retries if task else 0
-    others = sum(1 for cell in ledger.last.every_cell if cell[1:4] == (*run, task_id)) - 1
+    others = sum(1 for cell in ledger.last.every_cell if cell[1:3] == run and cell[3] in counted) - 1
     counts = any(e.end == "success" for e in done) or (run, task_id) in ledger.marked
     if said == "success" and _works(world, run[0], task_id) and not counts:
         yield "reports", f"replenishment {number} says success of {_name(run, task_id)}, which has not succeeded"
@@ -219,7 +222,19 @@ def _waits_for_somebody(ledger: Ledger, number: int, cells: list[tuple[int, str,
         if run[0] in dags and row.state in ("queued", "running") and is_backfill:
             return True
     left = {(cell[1], cell[2]) for cell in cells if cell[4] in ("waiting", "active")}
-    return all(run[1] is not None and _is_held(ledger, (run[0], run[1])) for run in left)
+    return all(
+        run[1] is not None and (_is_held(ledger, (run[0], run[1])) or _is_behind_held(ledger, (run[0], run[1]), number))
+        for run in left
+    )
+
+
+def _is_behind_held(ledger: Ledger, run: RunKey, number: int) -> bool:
+    """Whether a run is queued because held ones take all the room that its Dag has, and the replenishment says so."""
+    last = ledger.last
+    running = [key for key, row in last.runs.items() if key[0] == run[0] and row.state == "running"]
+    is_queued = run in last.runs and last.runs[run].state == "queued"
+    says = "as many running runs as it may have" in last.problems.get(number, "")
+    return is_queued and says and any(_is_held(ledger, each) for each in running)
 
 
 def _is_held(ledger: Ledger, run: RunKey) -> bool:

@@ -29,11 +29,14 @@ class Pauses:
             }
         for deed in sorted(deeds(event), key=lambda each: each["do"] == "pause_dag"):
             if deed["do"] == "pause_dag":
-                if seen.after.paused.get(deed["dag"]) and (not seen.before.paused.get(deed["dag"]) or overlaps(event)):
+                is_new = not seen.before.paused.get(deed["dag"]) or _may_unpause(event)
+                if seen.after.paused.get(deed["dag"]) and is_new:
                     self.by_person[deed["dag"]] = number
+                elif overlaps(event) and _starts(event, deed["dag"]):
+                    self.lifted.add(deed["dag"])  # what had begun before the pause goes on after it
             elif deed["do"] == "unpause_dag":
                 self.by_person.pop(deed["dag"], None)
-            elif deed["do"] == "operate" and deed["verb"] in ("start", "submit"):
+            elif deed["do"] == "operate" and _starts(deed, deed["dag"]):
                 self._start(deed["dag"], seen)
             elif deed["do"] == "undo":
                 # the start that lifted a person's pause is taken back
@@ -49,6 +52,21 @@ class Pauses:
             return
         if self.by_person.pop(dag_id, None) is not None:
             self.lifted.add(dag_id)
+
+
+def _starts(event: Event, dag_id: str) -> bool:
+    """Whether an event has an operation that starts something of a Dag."""
+    return any(
+        deed["do"] == "operate" and deed["verb"] in ("start", "submit") and deed["dag"] == dag_id
+        for deed in deeds(event)
+    )
+
+
+def _may_unpause(event: Event) -> bool:
+    """Whether something else of an event may have unpaused a Dag before somebody paused it."""
+    return overlaps(event) and any(
+        deed["do"] in ("operate", "undo", "unpause_dag", "monitor", "several") for deed in deeds(event)
+    )
 
 
 def _newly_paused(seen: Seen) -> list[str]:

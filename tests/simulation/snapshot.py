@@ -89,6 +89,8 @@ class Snapshot:
     paused_backfills: set[int] = field(default_factory=set)
     #: number -> state
     replenishments: dict[int, str] = field(default_factory=dict)
+    #: number -> what it says that it waits for, or what went wrong
+    problems: dict[int, str] = field(default_factory=dict)
     #: numbers of those that are over
     over: set[int] = field(default_factory=set)
     #: the newest replenishment's cell for a task in a run
@@ -161,8 +163,11 @@ def read(world: World) -> Snapshot:
 
 
 def _read_replenishments(raw: Any, snapshot: Snapshot) -> None:
-    for number, state, ended_at in raw("SELECT id, state, ended_at FROM taskops_replenishment ORDER BY id"):
+    query = "SELECT id, state, ended_at, problem FROM taskops_replenishment ORDER BY id"
+    for number, state, ended_at, problem in raw(query):
         snapshot.replenishments[number] = state
+        if problem is not None:
+            snapshot.problems[number] = problem
         if ended_at is not None:
             snapshot.over.add(number)
     if not snapshot.replenishments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from airflow.models.dag import DagModel
@@ -20,6 +21,7 @@ from tests.simulation.shrink import shrink
 from tests.simulation.world import World
 
 CHAIN = DagSpec("d", (TaskSpec("up"), TaskSpec("g", upstream=("up",)), TaskSpec("after", upstream=("g",))))
+SCRIPTS = Path(__file__).parent / "scripts"
 ONWARDS: tuple[Event, ...] = ({"do": "start_queued"}, {"do": "look"}, {"do": "queue"})
 TRIGGER: Event = {"do": "trigger", "dag": "d"}
 
@@ -80,6 +82,12 @@ def test_a_seed_is_one_history(database, seed):
 def test_a_script_survives_being_written(database):
     drawn = generate(11)
     assert Script.loads(drawn.dumps()) == drawn
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.iterdir()), ids=lambda path: path.stem)
+def test_what_once_looked_broken_is_not(database, path):
+    """Short histories of which the oracles, or the reports that they read, once told too little."""
+    assert told(play(database, Script.read(path))) == []
 
 
 def test_what_is_gated_must_not_execute(database, plant):

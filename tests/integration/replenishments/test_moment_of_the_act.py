@@ -142,6 +142,26 @@ class TestOneRunThatDoesNotEnd:
             world.round()
         assert world.show(number).counts.by_state["success"] == 2
 
+    def test_one_for_which_others_leave_no_room_says_so(self, session):
+        """The last of several runs may go on for ever: it is held, say."""
+        install(session, [chain("d", "a", "b", "c")])
+        world = World(session)
+        failed_runs(world, 1, 2)
+        session.execute(update(DagModel).values(max_active_runs=1))
+        session.execute(update(DagRun).where(DagRun.run_id == "scheduled__2").values(state="running"))
+        session.execute(update(TI).where(TI.run_id == "scheduled__2", TI.task_id == "c").values(state="deferred"))
+        number = world.create("d.b", ranges=[days(1, 1)])
+        for _ in range(3):
+            world.round()
+        shown = world.show(number)
+        assert (shown.state, shown.problem) == (
+            "running",
+            "waits: d has as many running runs as it may have (1); one of them has to end",
+        )
+        session.execute(update(TI).where(TI.run_id == "scheduled__2", TI.task_id == "c").values(state="success"))
+        shown = world.play(number)
+        assert (shown.state, shown.problem) == ("success", None)
+
     @pytest.mark.parametrize("what", ["run", "Dag"])
     def test_what_is_deleted_while_it_is_under_way_says_why(self, session, what):
         install(session, [chain("d", "a", "b")])

@@ -23,7 +23,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter import backfills, dag_state
+from taskops_provider.adapter import backfills, dag_state, waiting
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.progress import ReplenishmentState, state_when_over
 from taskops_provider.domain.replenishment_run import RunState
@@ -171,12 +171,25 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
     if replenishment.state == ReplenishmentState.CANCELLED or _older_at_work(session, replenishment, dag_id):
         return False
     did, waits_for = _start(session, replenishment, dag_id, active, now)
+    if not did and waits_for is None:
+        waits_for = _taken_by_others(session, dag_id, active)
     if waits_for is not None:
         waits.append(waits_for)
     if did and replenishment.started_at is None:
         replenishment.started_at = now
         replenishment.state = ReplenishmentState.RUNNING.value
     return did
+
+
+def _taken_by_others(session: Session, dag_id: str, active: Sequence[ReplenishmentRun]) -> str | None:
+    """Return what keeps runs queued in which cells were cleared: as many others as Airflow allows are running."""
+    cleared = [Run(dag_id, run.run_id) for run in active if run.backfill_id is None and run.run_id is not None]
+    if "queued" not in backfills.run_states(session, cleared).values():
+        return None
+    dag, running = waiting.dag_facts(session, dag_id), waiting.running_runs(session, dag_id)
+    if dag is None or running < dag.max_active_runs:
+        return None
+    return f"{dag_id} has as many running runs as it may have ({running}); one of them has to end"
 
 
 def _paused_by_people(session: Session, replenishment: Replenishment, made: Sequence[int], now: datetime) -> list[int]:
