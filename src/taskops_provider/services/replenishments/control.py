@@ -19,7 +19,7 @@ from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.domain.replenishment_run import RunEvent
 from taskops_provider.exceptions import BadInput, Conflict, Forbidden
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.services.replenishments.create import get_replenishment, show_replenishment
+from taskops_provider.services.replenishments.create import get_replenishment, refuse_too_many, show_replenishment
 from taskops_provider.services.replenishments.progress import ReplenishmentDetails
 from taskops_provider.services.replenishments.run_rows import move
 from taskops_provider.services.replenishments.schedule import is_held
@@ -54,7 +54,7 @@ def control_replenishment(
     :param end_running: cancel: end the running instances instead of leaving them to their end
     :raises ResourceNotFound: when there is no such replenishment, or it may not be seen
     :raises Forbidden: where the actor may not edit one of its Dags
-    :raises Conflict: when its state does not allow it
+    :raises Conflict: when its state does not allow it; for retry, if too many of whose it is have not ended
     :raises BadInput: for ``end_running`` with another verb than cancel
     """
     if end_running and verb is not ControlVerb.CANCEL:
@@ -73,6 +73,9 @@ def control_replenishment(
     if end_running and not all(map(actor.permissions.may_change_instances, dag_ids)):
         raise Forbidden(f"replenishment {replenishment_id} has Dags whose task instances you may not end")
     _check(replenishment, verb)
+    if verb is ControlVerb.RETRY:
+        # one that is over goes on again, and counts as one more
+        refuse_too_many(session, actor, replenishment.actor)
     before = replenishment.state
     if verb is ControlVerb.CANCEL:
         replenishment.state = ReplenishmentState.CANCELLED.value
