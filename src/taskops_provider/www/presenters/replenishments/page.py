@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.services.replenishments.cells import CellRow, list_cells
-from taskops_provider.services.replenishments.control import controllable
+from taskops_provider.services.replenishments.control import rights_to_control
 from taskops_provider.services.replenishments.create import show_replenishment
 from taskops_provider.services.replenishments.progress import ReplenishmentDetails, WorkflowProgress
 from taskops_provider.services.replenishments.recorded import RecordedInputs
@@ -81,12 +81,12 @@ def _read(asked: PageRequest) -> tuple[ReplenishmentDetails, GridPart]:
 
 def _live_parts(asked: PageRequest, details: ReplenishmentDetails, part: GridPart) -> LiveParts:
     number = details.replenishment_id
-    may_control = number in controllable(asked.session, asked.actor, [number])
+    rights = rights_to_control(asked.session, asked.actor, [number])[number]
     return LiveParts(
         number=str(number),
         progress=_figures(details),
         workflows=[_workflow(asked, one) for one in details.workflows],
-        actions=actions(details, asked.urls) if may_control else (),
+        actions=actions(details, rights, asked.urls),
         announced=f"{badge(details).text}, {int(details.percent_complete // 10 * 10)} % complete",
         failed=_failed(asked, details),
         grid=progress_grid(asked, part),
