@@ -42,6 +42,13 @@ BADGES: Mapping[str, Badge] = {
 #: cancelled, and something of it still runs
 _CANCELLING = Badge("Cancelling", "purple")
 _STEPS = ("preview", "apply")
+#: what a verb means for the cells, for who may not read how many they are
+_UNCOUNTED: Mapping[ControlVerb, str] = {
+    ControlVerb.PAUSE: "What waits will not start until it is resumed; what runs will go on to the end.",
+    ControlVerb.RESUME: "What waits will execute.",
+    ControlVerb.CANCEL: "What waits will never execute.",
+    ControlVerb.RETRY: "What failed or was cancelled will execute again; what has succeeded stays as it is.",
+}
 #: what becomes of cells that run
 _ENDINGS = ("leave", "end")
 
@@ -89,7 +96,8 @@ def why_not(verb: ControlVerb, progress: ReplenishmentProgress) -> str:
 
 def _can_retry(progress: ReplenishmentProgress) -> bool:
     states = progress.counts.by_state
-    return bool(states[CellState.FAILED] or states[CellState.CANCELLED])
+    # of one whose cells the person may not read, the service knows
+    return bool(states[CellState.FAILED] or states[CellState.CANCELLED]) or not any(states.values())
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,8 @@ def _preview(asked: PageRequest, verb: ControlVerb, number: int) -> DialogAnswer
 def _effects(verb: ControlVerb, details: ReplenishmentDetails) -> list[str]:
     """What it means for the cells that there are now."""
     states = details.counts.by_state
+    if not any(states.values()):
+        return [_UNCOUNTED[verb]]
     waiting, active = (states[state] for state in (CellState.WAITING, CellState.ACTIVE))
     if verb is ControlVerb.CANCEL:
         return [f"{_verbed(waiting, 'waits', 'wait')} and will never execute."]
@@ -228,6 +238,8 @@ def _label(path: problems.Path) -> str:
 
 def _results(verb: ControlVerb, details: ReplenishmentDetails, *, ended: bool) -> list[str]:
     states = details.counts.by_state
+    if not any(states.values()):
+        return [_UNCOUNTED[verb]]
     active = states[CellState.ACTIVE]
     if verb is ControlVerb.CANCEL:
         lines = [f"{text.count(states[CellState.CANCELLED], 'cell')} will never execute."]

@@ -87,12 +87,19 @@ def _live_parts(asked: PageRequest, details: ReplenishmentDetails, part: GridPar
         progress=_figures(details),
         workflows=[_workflow(asked, one) for one in details.workflows],
         actions=actions(details, rights, asked.urls),
-        announced=f"{badge(details).text}, {int(details.percent_complete // 10 * 10)} % complete",
+        announced=_announced(details),
         failed=_failed(asked, details),
         grid=progress_grid(asked, part),
         all_url=asked.urls.page(PAGE, part.query(failed=False, cycles=1, tasks=1)),
         failed_url=asked.urls.page(PAGE, part.query(failed=True, cycles=1, tasks=1)),
     )
+
+
+def _announced(details: ReplenishmentDetails) -> str:
+    state = badge(details).text
+    if not any(details.counts.by_state.values()):
+        return state
+    return f"{state}, {int(details.percent_complete // 10 * 10)} % complete"
 
 
 def _poll(
