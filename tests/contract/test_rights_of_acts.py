@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,18 +10,20 @@ import pytest
 from airflow.models.dag import clear_team_name_cache
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.team import Team
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from taskops_provider.models import Replenishment
+from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
 from tests.support.airflow_db import BUNDLE
 from tests.support.api import Api, fab_user, tasks
 from tests.support.apps import WebApp, web_app
-from tests.support.instances import write_runs
+from tests.support.dialogs import Dialogs
+from tests.support.instances import run_id_of, write_runs
 from tests.support.warehouse import install, operate, retail
 
 EDITOR = (("can_read", "DAG:orders"), ("can_edit", "DAG:orders"))
 INSTANCES = (*EDITOR, ("can_read", "Task Instances"), ("can_edit", "Task Instances"), ("can_edit", "DAG Runs"))
 RUNS = (*EDITOR, ("can_read", "DAG Runs"), ("can_create", "DAG Runs"))
+RUN_STATES = (*EDITOR, ("can_edit", "DAG Runs"))
 BOTH = (*INSTANCES, *RUNS)
 ONE = tasks("orders.clean")
 REPLENISH = {"tasks": ONE, "ranges": [{"from": "2026-01-01", "to": "2026-01-02"}], "cells": ["all"]}
@@ -66,17 +69,68 @@ def test_an_act_needs_what_airflow_asks_for_it(fab, session, who):
     assert did == MAY[who]
 
 
-def test_what_goes_on_is_cancelled_but_not_ended_by_an_editor(fab, session):
-    """Nor resumed or retried: that has runs created."""
+def buttons(web, name: str, number: int) -> set[str]:
+    page = web.client(name).get(f"/pluginsv2/taskops/replenishment?id={number}").text
+    return set(re.findall(r'id="do-(\w+)"', page))
+
+
+def test_what_goes_on_is_paused_and_cancelled_with_the_right_to_change_runs(fab, session):
+    """Airflow asks the same for pausing and cancelling a backfill. Resume and retry have runs created, too."""
     may = Api(fab, fab_user(fab, "of_both_only", *BOTH))
-    editor = Api(fab, fab_user(fab, "editor_only", *EDITOR))
+    people = {"editor_only": EDITOR, "run_changer": RUN_STATES}
+    editor, changer = (Api(fab, fab_user(fab, name, *permissions)) for name, permissions in people.items())
     number = may.post("replenishments", 201, **REPLENISH)["replenishment_id"]
     path = f"replenishments/{number}"
-    assert "may not end" in editor.refused(403, "POST", f"{path}/cancel", json={"terminate_instances": True})
-    editor.post(f"{path}/pause")
-    assert "may not replenish" in editor.refused(403, "POST", f"{path}/resume", json={})
-    editor.post(f"{path}/cancel")
+    for verb in ("pause", "cancel"):
+        assert "whose runs you may not change" in editor.refused(403, "POST", f"{path}/{verb}", json={})
+        refused = Dialogs(fab, "editor_only").post(f"replenishment/{verb}", 403, target=number)
+        assert "whose runs you may not change" in refused.problem
+    assert session.scalars(select(Replenishment.state)).one() == "queued"
+    assert "may not end" in changer.refused(403, "POST", f"{path}/cancel", json={"terminate_instances": True})
+    assert buttons(fab, "editor_only", number) == set()
+    assert buttons(fab, "run_changer", number) == {"pause", "cancel"}
+    assert buttons(fab, "of_both_only", number) == {"pause", "resume", "cancel", "retry"}
+    changer.post(f"{path}/pause")
+    assert "may not replenish" in changer.refused(403, "POST", f"{path}/resume", json={})
+    changer.post(f"{path}/cancel")
     assert session.scalar(select(func.count()).select_from(Replenishment)) == 1
+
+
+def test_what_was_cleared_is_taken_back_by_who_may_change_instances(fab, session):
+    """Pause and cancel give cleared instances of existing runs their state back."""
+    may = Api(fab, fab_user(fab, "of_both_only", *BOTH))
+    changer = Api(fab, fab_user(fab, "run_changer", *RUN_STATES))
+    number = may.post("replenishments", 201, **REPLENISH)["replenishment_id"]
+    run = session.scalars(select(ReplenishmentRun).order_by(ReplenishmentRun.ordinal)).first()
+    run.run_id, run.state = run_id_of(0), "active"
+    session.execute(update(ReplenishmentCell).where(ReplenishmentCell.of_run_id == run.id).values(state="active"))
+    session.execute(update(Replenishment).values(state="running"))
+    session.commit()
+    for verb in ("pause", "cancel"):
+        refused = changer.refused(403, "POST", f"replenishments/{number}/{verb}", json={})
+        assert "cleared cells in runs of Dags whose task instances you may not change" in refused
+    assert buttons(fab, "run_changer", number) == set()
+    dialog = Dialogs(fab, "of_both_only").post("replenishment/cancel", target=number)
+    assert "End what runs" in dialog.words
+    may.post(f"replenishments/{number}/pause")
+    # nothing of it is cleared any more
+    run.state = "waiting"
+    session.commit()
+    changer.post(f"replenishments/{number}/cancel")
+
+
+def test_who_may_not_end_what_runs_is_not_asked_about_it(fab, session):
+    """Of runs that the replenishment made itself, cancelling changes the runs alone."""
+    number = Api(fab).post("replenishments", 201, **REPLENISH)["replenishment_id"]
+    run = session.scalars(select(ReplenishmentRun).order_by(ReplenishmentRun.ordinal)).first()
+    run.run_id, run.state, run.backfill_id = run_id_of(0), "active", 7_000_000
+    session.execute(update(ReplenishmentCell).where(ReplenishmentCell.of_run_id == run.id).values(state="active"))
+    session.execute(update(Replenishment).values(state="running"))
+    session.commit()
+    fab_user(fab, "run_changer", *RUN_STATES)
+    for name, is_asked in (("admin", True), ("run_changer", False)):
+        words = Dialogs(fab, name).post("replenishment/cancel", target=number).words
+        assert ("End what runs" in words) is is_asked
 
 
 def test_teams_count_also_when_multi_team_is_off_again(session):

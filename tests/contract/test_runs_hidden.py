@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from airflow.models.dagrun import DagRun
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from taskops_provider.models import ReplenishmentCell
 from tests.support.alarming import became, look, rule
 from tests.support.api import Api, fab_user, tasks
 from tests.support.apps import WebApp, web_app
@@ -48,6 +49,10 @@ def test_runs_and_instances_need_their_own_right(fab, session, who):
     asked = {"tasks": tasks("orders.clean"), "ranges": [{"from": "2026-01-01", "to": "2026-01-02"}], "cells": ["all"]}
     made = admin.post("replenishments", 201, **asked, conf={"key": SECRET})
     number, record = made["replenishment_id"], made["operation_id"]
+    cell_ids = session.scalars(select(ReplenishmentCell.id)).all()
+    session.execute(update(ReplenishmentCell).values(state="success"))
+    session.execute(update(ReplenishmentCell).where(ReplenishmentCell.id.in_(cell_ids[::2])).values(state="failed"))
+    session.commit()
     of_instances = [{"run_id": run_id_of(0)}]
     became(session, "orders.clean", "success")
     ended = admin.post("tasks/orders/clean/instances/set-failed", instances=of_instances)
@@ -64,6 +69,15 @@ def test_runs_and_instances_need_their_own_right(fab, session, who):
     assert api.get("replenishments")["replenishments"][0]["inputs"]["conf"] == conf
     assert api.get(f"operations/{record}")["options"]["conf"] == conf
     assert bool(api.get(f"replenishments/{number}/cells")["total_entries"]) is instances
+    # what became of them, too
+    shown, (listed,) = api.get(f"replenishments/{number}"), api.get("replenishments")["replenishments"]
+    for one in (shown, listed):
+        assert bool(one["counts"]["by_class"]) is instances
+        assert any(one["counts"]["by_state"].values()) is instances
+        assert (one["percent_complete"], one["percent_success"]) == ((100.0, 50.0) if instances else (0.0, 0.0))
+    (workflow,) = shown["workflows"]
+    assert (workflow["dag_id"], bool(workflow["by_state"])) == ("orders", instances)
+    assert (workflow["percent_complete"], workflow["percent_success"]) == ((100.0, 50.0) if instances else (0.0, 0.0))
     assert api.get("alarms/events")["total_entries"] == (every if instances else 0)
     (item,) = api.get(f"operations/{ended['operation_id']}")["items"]
     assert [bool(item[key]) for key in ("before", "after", "reason")] == [instances] * 3

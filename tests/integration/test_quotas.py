@@ -7,28 +7,31 @@ import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
 from taskops_provider.exceptions import Conflict
-from taskops_provider.models import AlarmDelivery, Export
+from taskops_provider.models import AlarmDelivery, Export, Operation, Replenishment
 from taskops_provider.services.alarms import rule_changes
+from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.replenishments import create, plan
+from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.replenishments.plan import plan_replenishment
 from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
 from taskops_provider.services.shared.large_work import AT_ONCE, large_work
 from tests.support.alarming import rule
-from tests.support.api import Api
+from tests.support.api import Api, tasks
 from tests.support.apps import WebApp, web_app
 from tests.support.dialogs import Dialogs
 from tests.support.exports import prepare
+from tests.support.gates import resume_due_tasks
 from tests.support.mail import MailServer
 from tests.support.replenishing import asked
-from tests.support.warehouse import ALICE, install, retail
+from tests.support.warehouse import ALICE, install, later, request, retail, stored
 
 
 @pytest.fixture
@@ -89,6 +92,80 @@ def test_one_person_has_so_many_replenishments_under_way(web, session, monkeypat
     with pytest.raises(Conflict, match="2 of your replenishments have not ended yet"):
         create_replenishment(session, ALICE, asked("orders"), now)
     create_replenishment(session, Actor("bob", "api", UnrestrictedPermissions()), asked("orders"), now)
+
+
+def paused_for_hours(session, **options) -> dict:
+    """A task that has missed cycles; return the body of the request that starts it and fills the gap."""
+    at = datetime.now(UTC) - timedelta(hours=6)
+    apply_operation(session, ALICE, request("pause", "orders.clean", **options), now=at)
+    session.commit()
+    return {"targets": tasks("orders.clean"), "fill_gap": True}
+
+
+def test_a_large_gap_needs_a_turn_like_any_other_plan(web, session, monkeypatch):
+    start = paused_for_hours(session)
+    api, dialogs = Api(web), Dialogs(web)
+    monkeypatch.setattr(plan, "LARGE", 2)
+    before = session.scalar(select(func.count()).select_from(Operation))
+    with ExitStack() as others:
+        for _ in range(AT_ONCE):
+            others.enter_context(large_work("another plan")).take()
+        for body in ({**start, "dry_run": True}, start):
+            refused = api.refused(409, "POST", "tasks/start", json=body)
+            assert "2 other large requests; ask for the plan in a moment" in refused
+        fields = {"target": "orders clean", "fill_gap": "true", "part": "plan"}
+        assert "ask for the plan in a moment" in dialogs.post("change/tasks/start", 409, **fields).words
+    assert stored(session, "orders")["clean"] == "paused"
+    assert session.scalar(select(func.count()).select_from(Operation)) == before
+    for _ in range(AT_ONCE + 1):  # each gives its turn back
+        assert api.post("tasks/start", **start, dry_run=True)["gap"]["cells"] >= 3
+
+
+def test_filling_a_gap_counts_as_a_replenishment_of_who_asked(web, session, monkeypatch):
+    start = paused_for_hours(session)
+    monkeypatch.setattr(create, "MAX_UNFINISHED", 1)
+    api = Api(web)
+    api.post("replenishments", 201, tasks=tasks("orders.load"), ranges=[{"from": "2026-01-01", "to": "2026-01-02"}])
+    before = session.scalar(select(func.count()).select_from(Operation))
+    assert "1 of your replenishments have not ended yet" in api.refused(409, "POST", "tasks/start", json=start)
+    assert stored(session, "orders")["clean"] == "paused"
+    assert session.scalar(select(func.count()).select_from(Operation)) == before
+    assert session.scalar(select(func.count()).select_from(Replenishment)) == 1
+    session.execute(update(Replenishment).values(ended_at=datetime.now(UTC)))
+    session.commit()
+    assert api.post("tasks/start", **start)["replenishment_id"]
+
+
+def test_what_the_monitor_fills_at_its_time_needs_no_turn_and_is_no_persons(web, session, monkeypatch):
+    """Nobody is there to ask again, and the tasks would stay paused."""
+    paused_for_hours(session, resume_at=later(hours=1), fill_gap=True)
+    monkeypatch.setattr(create, "MAX_UNFINISHED", 0)
+    monkeypatch.setattr(plan, "LARGE", 2)
+    with ExitStack() as others:
+        for _ in range(AT_ONCE):
+            others.enter_context(large_work("another plan")).take()
+        assert resume_due_tasks(session, later(hours=2))
+        session.commit()
+    assert stored(session, "orders")["clean"] == "scheduling"
+    assert session.scalar(select(func.count()).select_from(Replenishment)) == 1
+
+
+def test_a_retry_goes_on_as_one_more(web, session, monkeypatch):
+    """Who cancelled and created in turns could have them all go on again."""
+    now = datetime.now(UTC)
+    monkeypatch.setattr(create, "MAX_UNFINISHED", 1)
+    number = create_replenishment(session, ALICE, asked("orders"), now).replenishment_id
+    session.commit()
+    control_replenishment(session, ALICE, number, ControlVerb.CANCEL, now)
+    session.execute(update(Replenishment).values(ended_at=now))
+    session.commit()
+    create_replenishment(session, ALICE, asked("orders"), now)
+    session.commit()
+    bob = Actor("bob", "api", UnrestrictedPermissions())
+    for who, told in ((ALICE, "1 of your replenishments"), (bob, "too many of alice's replenishments")):
+        with pytest.raises(Conflict, match=f"{told} have not ended yet"):
+            control_replenishment(session, who, number, ControlVerb.RETRY, now)
+        session.rollback()
 
 
 def test_one_dag_has_so_many_rules(web, session, monkeypatch):

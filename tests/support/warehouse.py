@@ -75,6 +75,9 @@ class Limited:
     def may_change_instances(self, dag_id: str) -> bool:
         return dag_id in self._editable
 
+    def may_change_runs(self, dag_id: str) -> bool:
+        return dag_id in self._editable
+
     def may_create_runs(self, dag_id: str) -> bool:
         return dag_id in self._editable
 

@@ -155,5 +155,8 @@ class UserPermissions:
     def may_change_instances(self, dag_id: str) -> bool:
         return self._may("PUT", dag_id, DagAccessEntity.TASK_INSTANCE)
 
+    def may_change_runs(self, dag_id: str) -> bool:
+        return self._may("PUT", dag_id, DagAccessEntity.RUN)
+
     def may_create_runs(self, dag_id: str) -> bool:
         return self._may("POST", dag_id, DagAccessEntity.RUN)

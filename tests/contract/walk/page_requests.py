@@ -21,6 +21,7 @@ from tests.contract.walk.requests import (
     REPLENISH,
     RULES,
     STATE_FOR,
+    TAKE_BACK,
     Ask,
     dag_of,
     get,
@@ -82,6 +83,8 @@ def _replenishments() -> Iterator[Ask]:
     route = "POST /replenishment/{verb}"
     for verb, state in STATE_FOR.items():
         yield Ask(CONTROL[verb], route, f"/replenishment/{verb.value}", {"target": f"{{{state}}}"})
+    for done in ("pause", "cancel"):
+        yield Ask(TAKE_BACK, route, f"/replenishment/{done}", {"target": "{cleared}"})
     yield Ask(CANCEL_AND_END, route, "/replenishment/cancel", {"target": "{queued}", "running": "end"})
 
 

@@ -32,6 +32,7 @@ FAB_ONLY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "north_deleter": (*_EDITS, *_on("can_delete")),
     "north_of_instances": (*_EDITS, *_INSTANCES),
     "north_of_runs": (*_EDITS, *_RUNS),
+    "north_of_run_states": (*_EDITS, ("can_edit", "DAG Runs")),
 }
 #: a role of FabAuthManager that people who are signed in may have too
 PUBLIC = "public"
@@ -69,6 +70,7 @@ AIRFLOW_ACTS = {
     rights.EDIT: AirflowAct("PATCH", "dags/{dag}", {"is_paused": False}),
     rights.DELETE: AirflowAct("DELETE", "dags/{dag}"),
     rights.CREATE_RUNS: AirflowAct("POST", "dags/{dag}/dagRuns", {"logical_date": None}),
+    rights.CHANGE_RUNS: AirflowAct("PATCH", "dags/{dag}/dagRuns/run_0000", {"note": "looked at"}),
     rights.CHANGE_INSTANCES: AirflowAct("POST", "dags/{dag}/clearTaskInstances", {"dry_run": True}),
 }
 

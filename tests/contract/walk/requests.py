@@ -27,6 +27,7 @@ CONTROL = {
     ControlVerb.RESUME: "resume or retry a replenishment",
     ControlVerb.RETRY: "resume or retry a replenishment",
 }
+TAKE_BACK = "pause or cancel a replenishment that has cleared instances of existing runs"
 CANCEL_AND_END = "cancel a replenishment and end what runs"
 RULES = "make, change, test, delete alarm rules"
 PROJECT_RULES = "rules on a project of which you may read a Dag"

@@ -21,6 +21,7 @@ from tests.contract.walk.requests import (
     REPLENISH,
     RULES,
     STATE_FOR,
+    TAKE_BACK,
     Ask,
     dag_of,
     get,
@@ -95,6 +96,8 @@ def _replenishments() -> Iterator[Ask]:
     route = "/v1/replenishments/{replenishment_id}/{verb}"
     for verb, state in STATE_FOR.items():
         yield Ask(CONTROL[verb], f"POST {route}", f"/v1/replenishments/{{{state}}}/{verb.value}", {})
+    for done in ("pause", "cancel"):
+        yield Ask(TAKE_BACK, f"POST {route}", f"/v1/replenishments/{{cleared}}/{done}", {})
     yield Ask(CANCEL_AND_END, f"POST {route}", "/v1/replenishments/{queued}/cancel", {"terminate_instances": True})
 
 

@@ -9,7 +9,19 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "security.md"
 #: the rights that the table names
-NOTHING, SIGNED_IN, LIST, READ, READ_INSTANCES, EDIT, DELETE, CREATE_RUNS, CHANGE_INSTANCES, EDIT_ALL = (
+(
+    NOTHING,
+    SIGNED_IN,
+    LIST,
+    READ,
+    READ_INSTANCES,
+    EDIT,
+    DELETE,
+    CREATE_RUNS,
+    CHANGE_RUNS,
+    CHANGE_INSTANCES,
+    EDIT_ALL,
+) = (
     "nothing",
     "signed in",
     "list",
@@ -18,10 +30,13 @@ NOTHING, SIGNED_IN, LIST, READ, READ_INSTANCES, EDIT, DELETE, CREATE_RUNS, CHANG
     "edit",
     "delete",
     "create runs",
+    "change runs",
     "change instances",
     "edit all",
 )
-RIGHTS = frozenset({SIGNED_IN, LIST, READ, READ_INSTANCES, EDIT, DELETE, CREATE_RUNS, CHANGE_INSTANCES, EDIT_ALL})
+RIGHTS = frozenset(
+    {SIGNED_IN, LIST, READ, READ_INSTANCES, EDIT, DELETE, CREATE_RUNS, CHANGE_RUNS, CHANGE_INSTANCES, EDIT_ALL}
+)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.permissions import UserPermissions
-from taskops_provider.models import Replenishment
+from taskops_provider.models import Replenishment, ReplenishmentRun
 from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.exports.request import request_export
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
@@ -152,7 +152,19 @@ def _furnish(session: Session, dag_id: str, owner: str, folder: str, bundle: str
     numbers["event"] = max(one.id for one in alarms(session))
     for name, verb in {"queued": None, "paused": ControlVerb.PAUSE, "cancelled": ControlVerb.CANCEL}.items():
         numbers[name] = _replenishment(session, dag_id, f"{hidden} {name}", verb)
+    numbers["cleared"] = _replenishment(session, dag_id, f"{hidden} cleared", None)
+    _clear(session, numbers["cleared"])
     return Side(dag_id, old, bundle, numbers)
+
+
+def _clear(session: Session, number: int) -> None:
+    """What the monitor has a replenishment do to a run that was there, which has not begun again."""
+    found = select(ReplenishmentRun).where(ReplenishmentRun.replenishment_id == number)
+    run = session.scalars(found.order_by(ReplenishmentRun.ordinal)).first()
+    assert run
+    run.run_id, run.state = run_id_of(0), "active"
+    session.execute(update(Replenishment).where(Replenishment.id == number).values(state="running"))
+    session.commit()
 
 
 def _replenishment(session: Session, dag_id: str, name: str, verb: ControlVerb | None) -> int:

@@ -295,11 +295,11 @@ class TestAccess:
         # cells are instances, which this reader may not read
         assert grid(pages[1]) == {}
         seen = [("can_read", f"DAG:{READERS_DAG}"), ("can_read", "Task Instances"), ("can_read", "DAG Runs")]
-        assert grid(get(fab, f"{PAGE}?id={number}", fab_user(fab, "cell_reader", *seen))) == {
-            "pull": "FF",
-            "push": "FF",
-        }
-        assert cells(pages[0], "cells-of")[1:] == ["4 4 failed cells"]
+        cell_reader = fab_user(fab, "cell_reader", *seen)
+        assert grid(get(fab, f"{PAGE}?id={number}", cell_reader)) == {"pull": "FF", "push": "FF"}
+        assert cells(get(fab, LIST, cell_reader), "cells-of")[1:] == ["4 4 failed cells"]
+        assert cells(pages[0], "cells-of")[1:] == ["0"]
+        assert "no cells that you may read" in pages[1]
         get(fab, f"{PAGE}?id={other}", READER, status=404)
         for query in ("dag_id=orders", "workflow=orders", "name=orders", "name=Secret"):
             assert cells(get(fab, f"{LIST}?{query}", READER), "called")[1:] == [], query

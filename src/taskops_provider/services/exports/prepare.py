@@ -204,5 +204,8 @@ class _PermissionsAtRequest:
     def may_change_instances(self, dag_id: str) -> bool:
         return False
 
+    def may_change_runs(self, dag_id: str) -> bool:
+        return False
+
     def may_create_runs(self, dag_id: str) -> bool:
         return False

@@ -70,7 +70,7 @@ def apply_operation(
     refuse_without_permission(plan.items)
     if expected_hash is not None:
         _check_hash(session, plan, expected_hash)
-    missed = plan_gap(session, plan, request, now)
+    missed = plan_gap(session, actor, plan, request, now)
     operation = _record(session, actor, request, plan, now)
     done = replace(plan, dry_run=False, operation_id=operation.id, gap=missed.gap if missed else None)
     if applied := done.applied():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
@@ -16,10 +17,10 @@ from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.cells import CellClass
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.progress import CellState, ReplenishmentState
-from taskops_provider.domain.replenishment_run import RunEvent
+from taskops_provider.domain.replenishment_run import RunEvent, RunState
 from taskops_provider.exceptions import BadInput, Conflict, Forbidden
 from taskops_provider.models import Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.services.replenishments.create import get_replenishment, show_replenishment
+from taskops_provider.services.replenishments.create import get_replenishment, refuse_too_many, show_replenishment
 from taskops_provider.services.replenishments.progress import ReplenishmentDetails
 from taskops_provider.services.replenishments.run_rows import move
 from taskops_provider.services.replenishments.schedule import is_held
@@ -53,26 +54,20 @@ def control_replenishment(
 
     :param end_running: cancel: end the running instances instead of leaving them to their end
     :raises ResourceNotFound: when there is no such replenishment, or it may not be seen
-    :raises Forbidden: where the actor may not edit one of its Dags
-    :raises Conflict: when its state does not allow it
+    :raises Forbidden: where the actor may not do that to one of its Dags, see :class:`Rights`
+    :raises Conflict: when its state does not allow it; for retry, if too many of whose it is have not ended
     :raises BadInput: for ``end_running`` with another verb than cancel
     """
     if end_running and verb is not ControlVerb.CANCEL:
         raise BadInput(f"ending what runs goes with cancel, not with {verb.value}")
     take_writer_lock(session, actor.name)
     replenishment = get_replenishment(session, actor, replenishment_id)
-    dag_ids = set(
-        session.scalars(
-            select(ReplenishmentRun.dag_id).where(ReplenishmentRun.replenishment_id == replenishment_id).distinct()
-        )
-    )
-    if dag_ids - actor.permissions.editable(dag_ids):
-        raise Forbidden(f"replenishment {replenishment_id} has Dags that you may not edit")
-    if verb in _EXECUTES and dag_ids - replenishable(actor, dag_ids):
-        raise Forbidden(f"replenishment {replenishment_id} has Dags that you may not replenish: {NEEDS}")
-    if end_running and not all(map(actor.permissions.may_change_instances, dag_ids)):
-        raise Forbidden(f"replenishment {replenishment_id} has Dags whose task instances you may not end")
+    rights = rights_to_control(session, actor, [replenishment_id])[replenishment_id]
+    rights.refuse(verb, end_running=end_running)
     _check(replenishment, verb)
+    if verb is ControlVerb.RETRY:
+        # one that is over goes on again, and counts as one more
+        refuse_too_many(session, actor, replenishment.actor)
     before = replenishment.state
     if verb is ControlVerb.CANCEL:
         replenishment.state = ReplenishmentState.CANCELLED.value
@@ -95,7 +90,7 @@ def control_replenishment(
                     "reason": reason,
                 },
             )
-            for dag_id in sorted(dag_ids)
+            for dag_id in sorted(rights.dag_ids)
         ],
     )
     session.flush()
@@ -104,6 +99,8 @@ def control_replenishment(
 
 #: what has runs created and instances cleared
 _EXECUTES = frozenset({ControlVerb.RESUME, ControlVerb.RETRY})
+#: what takes back cells that were cleared in existing runs
+_TAKES_BACK = frozenset({ControlVerb.PAUSE, ControlVerb.CANCEL})
 #: verb -> what a replenishment has to be
 APPLIES_TO: dict[ControlVerb, str] = {
     ControlVerb.PAUSE: "queued or running",
@@ -123,14 +120,90 @@ def applies(verb: ControlVerb, state: str, *, has_ended: bool) -> bool:
     return has_ended if verb is ControlVerb.RETRY else state in _STATES[verb]
 
 
-def controllable(session: Session, actor: Actor, ids: Collection[int]) -> set[int]:
-    """Return those of some replenishments that the actor may control: all of whose Dags they may edit. One query."""
-    dag_ids: dict[int, set[str]] = defaultdict(set)
-    query = select(ReplenishmentRun.replenishment_id, ReplenishmentRun.dag_id).distinct()
-    for key, dag_id in session.execute(query.where(ReplenishmentRun.replenishment_id.in_(ids))):
-        dag_ids[key].add(dag_id)
-    editable = actor.permissions.editable(set().union(*dag_ids.values()))
-    return {key for key, of in dag_ids.items() if of <= editable}
+class _Scope(NamedTuple):
+    """The Dags of a replenishment, and those in whose existing runs it has cleared cells that have not ended."""
+
+    dag_ids: set[str]
+    cleared: set[str]
+
+
+class _Allowed(NamedTuple):
+    """Of the Dags of some replenishments, those in which the actor may do what."""
+
+    editable: set[str]
+    replenishable: set[str]
+    runs_changeable: set[str]
+    instances_changeable: set[str]
+
+
+class Rights:
+    """What the actor may do to one replenishment: Airflow asks the same rights for the same acts, on each of its Dags.
+
+    Every verb changes runs, as pausing or cancelling a backfill does. Pause and cancel take back cells that were
+    cleared in existing runs: that changes task instances.
+    """
+
+    def __init__(self, replenishment_id: int, scope: _Scope, allowed: _Allowed):
+        self._id = replenishment_id
+        self.dag_ids, self._cleared = scope
+        self._allowed = allowed
+
+    def may(self, verb: ControlVerb, *, end_running: bool = False) -> bool:
+        """Whether the actor may do that."""
+        return not self._lacks(verb, end_running=end_running)
+
+    def refuse(self, verb: ControlVerb, *, end_running: bool = False) -> None:
+        """Refuse what the actor may not do.
+
+        :raises Forbidden: with what they lack
+        """
+        if lacks := self._lacks(verb, end_running=end_running):
+            raise Forbidden(f"replenishment {self._id} has {lacks}")
+
+    def _lacks(self, verb: ControlVerb, *, end_running: bool) -> str:
+        dag_ids, allowed = self.dag_ids, self._allowed
+        if not dag_ids <= allowed.editable:
+            return "Dags that you may not edit"
+        if verb in _EXECUTES and not dag_ids <= allowed.replenishable:
+            return f"Dags that you may not replenish: {NEEDS}"
+        if not dag_ids <= allowed.runs_changeable:
+            return "Dags whose runs you may not change"
+        if verb in _TAKES_BACK and not self._cleared <= allowed.instances_changeable:
+            return "cleared cells in runs of Dags whose task instances you may not change"
+        if end_running and not dag_ids <= allowed.instances_changeable:
+            return "Dags whose task instances you may not end"
+        return ""
+
+
+def rights_to_control(session: Session, actor: Actor, ids: Collection[int]) -> Mapping[int, Rights]:
+    """Return what the actor may do to each of some replenishments. One query."""
+    scopes = _scopes(session, ids)
+    may = actor.permissions
+    # who may not edit a Dag may do nothing with its runs; nobody needs to be asked
+    editable = may.editable(set().union(*(scope.dag_ids for scope in scopes.values())))
+    allowed = _Allowed(
+        editable,
+        replenishable(actor, editable),
+        {dag_id for dag_id in editable if may.may_change_runs(dag_id)},
+        {dag_id for dag_id in editable if may.may_change_instances(dag_id)},
+    )
+    return {key: Rights(key, scopes[key], allowed) for key in ids}
+
+
+def _scopes(session: Session, ids: Collection[int]) -> defaultdict[int, _Scope]:
+    run = ReplenishmentRun
+    was_cleared = case((and_(run.state == RunState.ACTIVE, run.backfill_id.is_(None)), 1), else_=0)
+    query = (
+        select(run.replenishment_id, run.dag_id, func.max(was_cleared))
+        .where(run.replenishment_id.in_(ids))
+        .group_by(run.replenishment_id, run.dag_id)
+    )
+    found: defaultdict[int, _Scope] = defaultdict(lambda: _Scope(set(), set()))
+    for key, dag_id, has_cleared in session.execute(query):
+        found[key].dag_ids.add(dag_id)
+        if has_cleared:
+            found[key].cleared.add(dag_id)
+    return found
 
 
 def _check(replenishment: Replenishment, verb: ControlVerb) -> None:

@@ -69,22 +69,20 @@ def create_replenishment(
         classes = ", ".join(sorted(request.cells))
         raise BadInput(f"nothing is to be done: the ranges hold no cell that is {classes}")
     refuse_busy(plan, busy_workflows(session, plan))
-    _refuse_too_many(session, actor)
     replenishment = queue(session, actor, plan, now)
     details = show_replenishment(session, actor, replenishment.id, now)
     return copy_as(CreatedReplenishment, details, warnings=list(plan.warnings))
 
 
-def _refuse_too_many(session: Session, actor: Actor) -> None:
-    """Keep one person from filling the queue and the table of cells."""
-    mine = (Replenishment.actor == actor.recorded_name, Replenishment.ended_at.is_(None))
-    under_way = session.scalar(select(func.count()).where(*mine)) or 0
-    if under_way >= MAX_UNFINISHED:
-        raise Conflict(f"{under_way} of your replenishments have not ended yet; wait for one of them, or cancel some")
-
-
 def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime) -> Replenishment:
-    """Record a plan that executes something, and leave it to the monitor. The caller commits."""
+    """Record a plan that executes something, and leave it to the monitor. The caller commits.
+
+    What the monitor queues by itself is bounded by the pauses whose gaps it fills, and belongs to no person.
+
+    :raises Conflict: if the actor has too many that have not ended
+    """
+    if actor is not MONITOR:
+        refuse_too_many(session, actor, actor.recorded_name)
     request = plan.request
     operation = _record(session, actor, plan, now)
     seconds = plan.seconds()
@@ -108,6 +106,20 @@ def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime
     for grid in plan.grids:
         _store(session, replenishment.id, grid, newest_first=request.newest_first)
     return replenishment
+
+
+def refuse_too_many(session: Session, actor: Actor, owner: str) -> None:
+    """Keep one person from filling the queue and the table of cells.
+
+    :param owner: the recorded name of whose replenishment is about to go on, mostly the actor's own
+    :raises Conflict: if too many of theirs have not ended
+    """
+    theirs = (Replenishment.actor == owner, Replenishment.ended_at.is_(None))
+    under_way = session.scalar(select(func.count()).where(*theirs)) or 0
+    if under_way >= MAX_UNFINISHED:
+        # how many they are may be told to themselves alone
+        whose = f"{under_way} of your" if owner == actor.recorded_name else f"too many of {owner}'s"
+        raise Conflict(f"{whose} replenishments have not ended yet; wait for one of them, or cancel some")
 
 
 def _dags_to_wake(session: Session, actor: Actor, dag_ids: Sequence[str]) -> set[str]:

@@ -16,7 +16,6 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider import config
 from taskops_provider.adapter.cells import RunRow, first_made_since, gated_in_runs_made
 from taskops_provider.adapter.cycles import Cycle, earliest_due_since, why_no_cycles
 from taskops_provider.adapter.dag_state import newest_automatic_run
@@ -30,8 +29,16 @@ from taskops_provider.domain.states import TaskState, Verb
 from taskops_provider.exceptions import BadInput, GapRefused, UnreadableDag
 from taskops_provider.inputs.operation import Request
 from taskops_provider.models import GateInterval
-from taskops_provider.services.replenishments.plan import Budget, Keep, ReplenishmentPlan, lay_grid, set_stages
+from taskops_provider.services.replenishments.plan import (
+    Budget,
+    Keep,
+    ReplenishmentPlan,
+    cell_budget,
+    lay_grid,
+    set_stages,
+)
 from taskops_provider.services.replenishments.plan_summary import count_cells
+from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 #: how late the scheduler may be: a cycle that was due just before the pause, and not made, was missed with it
@@ -47,13 +54,14 @@ class MissedCells(NamedTuple):
     plan: ReplenishmentPlan
 
 
-def plan_gap(session: Session, plan: Plan, request: Request, now: datetime) -> MissedCells | None:
+def plan_gap(session: Session, actor: Actor, plan: Plan, request: Request, now: datetime) -> MissedCells | None:
     """Work out what the tasks that a start applies to have missed. Changes nothing.
 
     A constant number of queries for each Dag.
 
     :return: what is to be replenished; None where that was not asked for
     :raises GapRefused: where it is more than ``[taskops] max_replenishment_cells``, or a Dag cannot be read
+    :raises Conflict: for a large one while other large requests are under way
     """
     if request.verb is not Verb.START or not request.options.fill_gap:
         return None
@@ -63,17 +71,18 @@ def plan_gap(session: Session, plan: Plan, request: Request, now: datetime) -> M
         cells=frozenset({CellSelection.MISSING}),
         reason=request.options.reason,
     )
-    missed = _Missed(session, ReplenishmentPlan(wanted), now)
     by_dag: dict[str, dict[str, datetime | None]] = defaultdict(dict)
     paused_since = _paused_since(session, pairs)
     for dag_id, task_id in pairs:
         by_dag[dag_id][task_id] = paused_since.get((dag_id, task_id))
-    try:
-        for dag_id in sorted(by_dag):
-            missed.add(dag_id, by_dag[dag_id])
-    except (BadInput, UnreadableDag) as error:
-        raise GapRefused(str(error)) from None
-    found = missed.result()
+    with cell_budget(actor) as budget:
+        missed = _Missed(session, ReplenishmentPlan(wanted), now, budget)
+        try:
+            for dag_id in sorted(by_dag):
+                missed.add(dag_id, by_dag[dag_id])
+        except (BadInput, UnreadableDag) as error:
+            raise GapRefused(str(error)) from None
+        found = missed.result()
     counts = count_cells(found)
     gap = Gap(counts.execute, counts.new_runs, counts.existing_runs, list(found.warnings))
     return MissedCells(gap, found)
@@ -94,11 +103,11 @@ def _paused_since(session: Session, pairs: Collection[TaskKey]) -> dict[TaskKey,
 class _Missed:
     """Collects, Dag by Dag, what was missed."""
 
-    def __init__(self, session: Session, plan: ReplenishmentPlan, now: datetime):
+    def __init__(self, session: Session, plan: ReplenishmentPlan, now: datetime, budget: Budget):
         self._session = session
         self._plan = plan
         self._now = now
-        self._budget = Budget(config.max_replenishment_cells())
+        self._budget = budget
         self._begins: list[datetime] = []
 
     def add(self, dag_id: str, since: Mapping[str, datetime | None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,7 +30,7 @@ from taskops_provider.services.catalog.lineage import links_around
 from taskops_provider.services.gate.whose_pause import paused_or_woken_dags
 from taskops_provider.services.replenishments.plan_checks import check_conf, paused_warning
 from taskops_provider.services.replenishments.targets import find_targets
-from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.actor import MONITOR, Actor
 from taskops_provider.services.shared.large_work import WorkSlot, large_work
 
 #: how far back runs are looked at to estimate how long a task takes
@@ -126,8 +127,7 @@ def plan_replenishment(
         raise BadInput(f"the range from {ranges[0].first.isoformat()} lies in the future; nothing has been missed yet")
     targets = find_targets(session, actor, request)
     plan = ReplenishmentPlan(request, warnings=list(targets.warnings))
-    with large_work("the plan") as slot:
-        budget = Budget(config.max_replenishment_cells(), slot)
+    with cell_budget(actor) as budget:
         for dag_id, task_ids in targets.tasks.items():
             grid = _plan_dag(session, plan, dag_id, task_ids, ranges, now, budget)
             if grid is not None:
@@ -166,10 +166,12 @@ def _nothing_there(warnings: Iterable[str]) -> str:
 class Budget:
     """Counts the cells of all Dags, so that a range of a hundred years is refused before it is laid out.
 
-    :param slot: taken for a plan that is large
+    Whatever lays out a grid needs one, by :func:`cell_budget`.
+
+    :param slot: taken for a plan that is large; None: it needs no turn
     """
 
-    def __init__(self, most: int, slot: WorkSlot | None = None):
+    def __init__(self, most: int, slot: WorkSlot | None):
         self._most = most
         self._left = most
         self._slot = slot
@@ -178,6 +180,7 @@ class Budget:
         """Take the cycles of a Dag.
 
         :raises BadInput: where they are too many
+        :raises Conflict: for a large plan while other large requests are under way
         """
         taken = []
         for cycle in cycles:
@@ -191,6 +194,17 @@ class Budget:
                 self._slot.take()
             taken.append(cycle)
         return taken
+
+
+@contextmanager
+def cell_budget(actor: Actor) -> Iterator[Budget]:
+    """Give the budget of one plan: so many cells, and for a large one a turn among the large requests.
+
+    What the monitor does by itself is no request, one at a time anyway, and nobody is there to ask again: it needs no
+    turn.
+    """
+    with large_work("the plan") as slot:
+        yield Budget(config.max_replenishment_cells(), None if actor is MONITOR else slot)
 
 
 def _plan_dag(

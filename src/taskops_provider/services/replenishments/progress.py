@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.progress import CellState, ReplenishmentState, percentages
+from taskops_provider.domain.progress import CellState, Percentages, ReplenishmentState, percentages
 from taskops_provider.models import OperationItem, Replenishment, ReplenishmentCell, ReplenishmentRun
 from taskops_provider.services.replenishments.recorded import RecordedInputs, readable_inputs
 from taskops_provider.services.shared.actor import Actor
@@ -19,11 +19,17 @@ from taskops_provider.services.shared.actor import Actor
 VERB = "replenish"
 #: for those who may not read all of its Dags and their runs
 HIDDEN_PROBLEM = "a part of it does not go on"
+#: for those who may read none of the cells
+_UNTOLD = Percentages(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class CellCounts:
-    """Cells by their class when they were planned, and by their state; every state is there."""
+    """Cells by their class when they were planned, and by their state; every state is there.
+
+    A cell is a task instance: those of Dags whose task instances the actor may not read are not counted. If that leaves
+    none, the percentages are 0, and nothing says when it is likely to end.
+    """
 
     by_class: Mapping[str, int]
     by_state: Mapping[str, int]
@@ -123,14 +129,14 @@ def _partly_hidden(session: Session, actor: Actor, ids: Collection[int]) -> set[
 
 
 def _cells(actor: Actor, ids: Collection[int]) -> Select[int, str, str, int]:
-    """Count cells by class and state: those of Dags that the actor may read."""
+    """Count cells by class and state: those of Dags whose task instances the actor may read."""
     cell = ReplenishmentCell
     query = (
         select(cell.replenishment_id, cell.was, cell.state, func.count())
         .where(cell.replenishment_id.in_(ids))
         .group_by(cell.replenishment_id, cell.was, cell.state)
     )
-    readable = actor.permissions.readable()
+    readable = actor.permissions.instances_readable()
     if readable is None:
         return query
     return query.join(ReplenishmentRun, ReplenishmentRun.id == cell.of_run_id).where(
@@ -157,7 +163,9 @@ def _default_names(session: Session, actor: Actor, operation_ids: Collection[int
 
 
 def _progress(row: Replenishment, name: str, counts: CellCounts, actor: Actor, now: datetime) -> ReplenishmentProgress:
-    percent = percentages(counts.by_state)
+    # every replenishment has cells
+    is_hidden = not any(counts.by_state.values()) and actor.permissions.instances_readable() is not None
+    percent = _UNTOLD if is_hidden else percentages(counts.by_state)
     return ReplenishmentProgress(
         replenishment_id=row.id,
         operation_id=row.operation_id,
@@ -165,7 +173,7 @@ def _progress(row: Replenishment, name: str, counts: CellCounts, actor: Actor, n
         state=row.state,
         percent_complete=percent.complete,
         percent_success=percent.success,
-        eta=_eta(row, percent.complete, now),
+        eta=None if is_hidden else _eta(row, percent.complete, now),
         counts=counts,
         actor=row.actor,
         created_at=row.created_at,
@@ -190,15 +198,22 @@ def _eta(row: Replenishment, percent: float, now: datetime) -> datetime | None:
 
 
 def workflow_progress(session: Session, actor: Actor, replenishment_id: int) -> list[WorkflowProgress]:
-    """Return the progress of each workflow of a replenishment that the actor may read. One query."""
+    """Return the progress of each workflow of a replenishment that the actor may read. One query.
+
+    Of those whose task instances they may not read it has no counts.
+    """
     query = (
         select(ReplenishmentRun.dag_id, ReplenishmentCell.state, func.count())
         .join(ReplenishmentCell, ReplenishmentCell.of_run_id == ReplenishmentRun.id)
         .where(ReplenishmentRun.replenishment_id == replenishment_id)
         .group_by(ReplenishmentRun.dag_id, ReplenishmentCell.state)
     )
+    told = actor.permissions.instances_readable()
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     for dag_id, state, number in session.execute(query):
         if actor.may_read(dag_id):
-            counts[dag_id][state] = number
-    return [WorkflowProgress(dag_id, *percentages(by_state), by_state) for dag_id, by_state in sorted(counts.items())]
+            counts[dag_id].update({state: number} if told is None or dag_id in told else {})
+    return [
+        WorkflowProgress(dag_id, *(percentages(by_state) if by_state else _UNTOLD), by_state)
+        for dag_id, by_state in sorted(counts.items())
+    ]

@@ -50,6 +50,9 @@ class Permissions(Protocol):
     def may_change_instances(self, dag_id: str) -> bool:
         """Whether the user may rerun and end task instances of a Dag, and set their state."""
 
+    def may_change_runs(self, dag_id: str) -> bool:
+        """Whether the user may change runs of a Dag: what Airflow asks for pausing and cancelling a backfill."""
+
     def may_create_runs(self, dag_id: str) -> bool:
         """Whether the user may create runs of a Dag: what Airflow asks for a trigger and for a backfill."""
 
@@ -107,6 +110,9 @@ class UnrestrictedPermissions:
         return True
 
     def may_change_instances(self, dag_id: str) -> bool:
+        return True
+
+    def may_change_runs(self, dag_id: str) -> bool:
         return True
 
     def may_create_runs(self, dag_id: str) -> bool:

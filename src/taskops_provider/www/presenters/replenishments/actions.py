@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from taskops_provider.domain.operations.limits import MAX_REASON_LENGTH
 from taskops_provider.domain.progress import CellState, ReplenishmentState
-from taskops_provider.exceptions import Conflict, Forbidden, TaskOpsError
+from taskops_provider.exceptions import Conflict, TaskOpsError
 from taskops_provider.inputs import problems
 from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ControlInput
@@ -15,9 +15,10 @@ from taskops_provider.services.catalog.filters import check_choices
 from taskops_provider.services.replenishments.control import (
     APPLIES_TO,
     ControlVerb,
+    Rights,
     applies,
     control_replenishment,
-    controllable,
+    rights_to_control,
 )
 from taskops_provider.services.replenishments.create import show_replenishment
 from taskops_provider.services.replenishments.progress import ReplenishmentDetails, ReplenishmentProgress
@@ -41,6 +42,13 @@ BADGES: Mapping[str, Badge] = {
 #: cancelled, and something of it still runs
 _CANCELLING = Badge("Cancelling", "purple")
 _STEPS = ("preview", "apply")
+#: what a verb means for the cells, for who may not read how many they are
+_UNCOUNTED: Mapping[ControlVerb, str] = {
+    ControlVerb.PAUSE: "What waits will not start until it is resumed; what runs will go on to the end.",
+    ControlVerb.RESUME: "What waits will execute.",
+    ControlVerb.CANCEL: "What waits will never execute.",
+    ControlVerb.RETRY: "What failed or was cancelled will execute again; what has succeeded stays as it is.",
+}
 #: what becomes of cells that run
 _ENDINGS = ("leave", "end")
 
@@ -67,11 +75,12 @@ def badge(progress: ReplenishmentProgress) -> Badge:
     return _CANCELLING if is_ending else BADGES[progress.state]
 
 
-def actions(progress: ReplenishmentProgress, urls: Urls) -> tuple[Action, ...]:
-    """Return what can be done to a replenishment; what does not apply says why."""
+def actions(progress: ReplenishmentProgress, rights: Rights, urls: Urls) -> tuple[Action, ...]:
+    """Return what the actor may do to a replenishment; what does not apply says why."""
     return tuple(
         Action(verb.value, words.label, urls.page(f"replenishment/{verb.value}"), why_not(verb, progress))
         for verb, words in WORDS.items()
+        if rights.may(verb)
     )
 
 
@@ -87,7 +96,8 @@ def why_not(verb: ControlVerb, progress: ReplenishmentProgress) -> str:
 
 def _can_retry(progress: ReplenishmentProgress) -> bool:
     states = progress.counts.by_state
-    return bool(states[CellState.FAILED] or states[CellState.CANCELLED])
+    # of one whose cells the person may not read, the service knows
+    return bool(states[CellState.FAILED] or states[CellState.CANCELLED]) or not any(states.values())
 
 
 @dataclass(frozen=True)
@@ -147,8 +157,8 @@ def control_dialog(asked: PageRequest, verb: ControlVerb) -> DialogAnswer:
 
 def _preview(asked: PageRequest, verb: ControlVerb, number: int) -> DialogAnswer:
     details = show_replenishment(asked.session, asked.actor, number, asked.now)
-    if number not in controllable(asked.session, asked.actor, [number]):
-        raise Forbidden(f"replenishment {number} has Dags that you may not edit")
+    rights = rights_to_control(asked.session, asked.actor, [number])[number]
+    rights.refuse(verb)
     if problem := why_not(verb, details):
         raise Conflict(problem)
     active = details.counts.by_state[CellState.ACTIVE]
@@ -160,7 +170,9 @@ def _preview(asked: PageRequest, verb: ControlVerb, number: int) -> DialogAnswer
         action=f"{WORDS[verb].label} replenishment",
         is_danger=verb is ControlVerb.CANCEL,
         lines=_effects(verb, details),
-        endings=_endings(active) if verb is ControlVerb.CANCEL and active else [],
+        endings=_endings(active)
+        if active and verb is ControlVerb.CANCEL and rights.may(verb, end_running=True)
+        else [],
     )
     return DialogAnswer("replenishments/control.html", dialog)
 
@@ -168,6 +180,8 @@ def _preview(asked: PageRequest, verb: ControlVerb, number: int) -> DialogAnswer
 def _effects(verb: ControlVerb, details: ReplenishmentDetails) -> list[str]:
     """What it means for the cells that there are now."""
     states = details.counts.by_state
+    if not any(states.values()):
+        return [_UNCOUNTED[verb]]
     waiting, active = (states[state] for state in (CellState.WAITING, CellState.ACTIVE))
     if verb is ControlVerb.CANCEL:
         return [f"{_verbed(waiting, 'waits', 'wait')} and will never execute."]
@@ -224,6 +238,8 @@ def _label(path: problems.Path) -> str:
 
 def _results(verb: ControlVerb, details: ReplenishmentDetails, *, ended: bool) -> list[str]:
     states = details.counts.by_state
+    if not any(states.values()):
+        return [_UNCOUNTED[verb]]
     active = states[CellState.ACTIVE]
     if verb is ControlVerb.CANCEL:
         lines = [f"{text.count(states[CellState.CANCELLED], 'cell')} will never execute."]

@@ -10,7 +10,7 @@ from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput
-from taskops_provider.services.replenishments.control import controllable
+from taskops_provider.services.replenishments.control import Rights, rights_to_control
 from taskops_provider.services.replenishments.create import show_replenishments
 from taskops_provider.services.replenishments.listing import (
     NEWEST_FIRST,
@@ -166,11 +166,11 @@ def _quick(asked: PageRequest, where: ReplenishmentFilter) -> list[Quick]:
 
 
 def _rows(asked: PageRequest, replenishments: Sequence[ReplenishmentProgress]) -> list[ReplenishmentRow]:
-    may_control = controllable(asked.session, asked.actor, [one.replenishment_id for one in replenishments])
-    return [_row(asked, one, may_control=one.replenishment_id in may_control) for one in replenishments]
+    rights = rights_to_control(asked.session, asked.actor, [one.replenishment_id for one in replenishments])
+    return [_row(asked, one, rights[one.replenishment_id]) for one in replenishments]
 
 
-def _row(asked: PageRequest, one: ReplenishmentProgress, *, may_control: bool) -> ReplenishmentRow:
+def _row(asked: PageRequest, one: ReplenishmentProgress, rights: Rights) -> ReplenishmentRow:
     number = str(one.replenishment_id)
     url = asked.urls.page("replenishment", {"id": number})
     return ReplenishmentRow(
@@ -189,7 +189,7 @@ def _row(asked: PageRequest, one: ReplenishmentProgress, *, may_control: bool) -
         started=text.time(one.started_at),
         ended=text.time(one.ended_at),
         goes_on=one.ended_at is None,
-        actions=actions(one, asked.urls) if may_control else (),
+        actions=actions(one, rights, asked.urls),
         links=[
             CellLink("Details", url),
             CellLink("Operation record", asked.urls.page("operation", {"id": str(one.operation_id)})),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.progress import CellState, ReplenishmentState
 from taskops_provider.services.replenishments.cells import CellRow, list_cells
-from taskops_provider.services.replenishments.control import controllable
+from taskops_provider.services.replenishments.control import rights_to_control
 from taskops_provider.services.replenishments.create import show_replenishment
 from taskops_provider.services.replenishments.progress import ReplenishmentDetails, WorkflowProgress
 from taskops_provider.services.replenishments.recorded import RecordedInputs
@@ -81,18 +81,25 @@ def _read(asked: PageRequest) -> tuple[ReplenishmentDetails, GridPart]:
 
 def _live_parts(asked: PageRequest, details: ReplenishmentDetails, part: GridPart) -> LiveParts:
     number = details.replenishment_id
-    may_control = number in controllable(asked.session, asked.actor, [number])
+    rights = rights_to_control(asked.session, asked.actor, [number])[number]
     return LiveParts(
         number=str(number),
         progress=_figures(details),
         workflows=[_workflow(asked, one) for one in details.workflows],
-        actions=actions(details, asked.urls) if may_control else (),
-        announced=f"{badge(details).text}, {int(details.percent_complete // 10 * 10)} % complete",
+        actions=actions(details, rights, asked.urls),
+        announced=_announced(details),
         failed=_failed(asked, details),
         grid=progress_grid(asked, part),
         all_url=asked.urls.page(PAGE, part.query(failed=False, cycles=1, tasks=1)),
         failed_url=asked.urls.page(PAGE, part.query(failed=True, cycles=1, tasks=1)),
     )
+
+
+def _announced(details: ReplenishmentDetails) -> str:
+    state = badge(details).text
+    if not any(details.counts.by_state.values()):
+        return state
+    return f"{state}, {int(details.percent_complete // 10 * 10)} % complete"
 
 
 def _poll(

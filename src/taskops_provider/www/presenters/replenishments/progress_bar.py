@@ -58,7 +58,7 @@ def bar(progress: ReplenishmentProgress | WorkflowProgress, by_state: Mapping[st
 def count_words(by_state: Mapping[str, int]) -> str:
     """Return counts of cells by state in words: ``12 success, 1 failed``."""
     found = [f"{by_state[key]:,} {mark.label}" for key, mark in cell_marks.STATES.items() if by_state.get(key)]
-    return ", ".join(found) or "no cells"
+    return ", ".join(found) or "no cells that you may read"
 
 
 def cell_numbers(progress: ReplenishmentProgress) -> CellNumbers:
