@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -64,23 +64,39 @@ def complete(request: Request, now: datetime, *, is_draft: bool = False) -> Requ
     return replace(request, targets=targets, options=options)
 
 
-def make_plan(session: Session, actor: Actor, request: Request, now: datetime, *, is_draft: bool = False) -> Plan:
+def make_plan(
+    session: Session,
+    actor: Actor,
+    request: Request,
+    now: datetime,
+    *,
+    is_draft: bool = False,
+    within: Collection[str] | None = None,
+) -> Plan:
     """Work out what a request would do. Changes nothing.
 
     :param is_draft: what the verb needs may still be missing; such a plan cannot be applied and has no hash
+    :param within: the Dags that are locked for it; those in others are blocked. None: no matter
     :raises BadInput: when the request cannot be
     :raises ResourceNotFound: for a target that does not exist or may not be seen; nothing is planned then
     """
     request = complete(request, now, is_draft=is_draft)
-    return _make_plan(session, actor, request, now, DownstreamLinks(session), is_draft=is_draft)
+    return _make_plan(session, actor, request, now, DownstreamLinks(session), is_draft=is_draft, within=within)
 
 
 def _make_plan(
-    session: Session, actor: Actor, request: Request, now: datetime, links: DownstreamLinks, *, is_draft: bool
+    session: Session,
+    actor: Actor,
+    request: Request,
+    now: datetime,
+    links: DownstreamLinks,
+    *,
+    is_draft: bool,
+    within: Collection[str] | None = None,
 ) -> Plan:
     snapshot = take_snapshot(session, actor, request, now)
     items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
-    _forbid(actor, request, items)
+    _forbid(actor, request, items, within)
     strict: list[str] = []
     if request.verb in STRICT_VERBS:
         project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
@@ -203,19 +219,43 @@ def _status_of(rows: Iterable[TaskSnapshot]) -> WorkflowStatus:
     return workflow_status({TaskStatus(status): count for status, count in counts.items()})
 
 
-def _forbid(actor: Actor, request: Request, items: Iterable[Item]) -> None:
+def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Collection[str] | None) -> None:
     """Block the targets in Dags that the actor may not change."""
-    dag_ids = {item.dag_id for item in items}
-    allowed = actor.permissions.editable(dag_ids)
-    reason = NOT_EDITABLE
-    if request.verb is Verb.DELETE and request.scope is Scope.WORKFLOW:
-        allowed = actor.permissions.deletable(dag_ids)
-        reason = NOT_DELETABLE
+    allowed = _changeable(actor, request, {item.dag_id for item in items})
     may_instances = _may_change_instances(actor, request, allowed)
+    if within is not None:  # what was granted since is not locked
+        may_instances &= set(within)
+    reason = NOT_DELETABLE if _deletes_workflows(request) else NOT_EDITABLE
     for item in items:
         if item.dag_id not in may_instances:
             told = reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES
             item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, told
+
+
+def _deletes_workflows(request: Request) -> bool:
+    return request.verb is Verb.DELETE and request.scope is Scope.WORKFLOW
+
+
+def _changeable(actor: Actor, request: Request, dag_ids: Collection[str]) -> set[str]:
+    may = actor.permissions
+    return may.deletable(dag_ids) if _deletes_workflows(request) else may.editable(dag_ids)
+
+
+def refuse_before_locks(session: Session, actor: Actor, request: Request, now: datetime) -> set[str]:
+    """Refuse what the actor may not do before anybody is kept waiting for it.
+
+    :return: the Dags of the request that may be locked for it: the actor may read them, and do all of it there
+    :raises BadInput: when the request cannot be
+    :raises ResourceNotFound: for a target in a Dag that may not be seen
+    :raises Forbidden: when the actor may do it with none of the targets
+    """
+    asked = {target.dag_id for target in request.targets}
+    readable = {dag_id for dag_id in asked if actor.may_read(dag_id)}
+    allowed = _may_change_instances(actor, request, _changeable(actor, request, readable)) if readable else set()
+    if not allowed or readable != asked:
+        # so that it is refused in the words that a plan has for it
+        refuse_without_permission(make_plan(session, actor, request, now).items)
+    return allowed
 
 
 def refuse_without_permission(items: Sequence[Item]) -> None:
