@@ -21,7 +21,9 @@ from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import (
     BECOMES,
     DOWNSTREAM_ALLOWED,
+    GATED_STATES,
     STRICT_VERBS,
+    Downstream,
     TaskState,
     TaskStatus,
     Verb,
@@ -44,7 +46,8 @@ from taskops_provider.services.shared.task_keys import TaskKey
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
 NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or create runs of it"
-_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES})
+HOLDS_INSTANCES = "instances wait in it that would end, and you may not change task instances of this Dag"
+_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES})
 GONE = "is no longer in the latest version of its Dag"
 
 
@@ -97,6 +100,8 @@ def _make_plan(
     snapshot = take_snapshot(session, actor, request, now)
     items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
     _forbid(actor, request, items, within)
+    if request.verb in BECOMES and BECOMES[request.verb] in GATED_STATES and request.options.downstream:
+        forbid_to_end_held(session, actor, [(item, request.options.downstream) for item in items])
     strict: list[str] = []
     if request.verb in STRICT_VERBS:
         project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
@@ -228,8 +233,27 @@ def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Colle
     reason = NOT_DELETABLE if _deletes_workflows(request) else NOT_EDITABLE
     for item in items:
         if item.dag_id not in may_instances:
-            told = reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES
-            item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, told
+            block(item, reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES)
+
+
+def forbid_to_end_held(session: Session, actor: Actor, effects: Iterable[tuple[Item, Downstream]]) -> None:
+    """Block the tasks whose held instances would end, in Dags whose instances the actor may not change.
+
+    :param effects: what is planned for tasks, with the effect that their instances get
+    """
+    may = cache(actor.permissions.may_change_instances)
+    asked = {
+        (item.dag_id, item.task_id): item
+        for item, effect in effects
+        if item.outcome is Outcome.APPLIED and effect is not Downstream.HOLD and not may(item.dag_id)
+    }
+    for pair in existing_instances.with_held(session, asked) if asked else ():
+        block(asked[pair], HOLDS_INSTANCES)
+
+
+def block(item: Item, reason: str) -> None:
+    """Do nothing with a target."""
+    item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, reason
 
 
 def _deletes_workflows(request: Request) -> bool:
