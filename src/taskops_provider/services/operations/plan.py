@@ -40,14 +40,15 @@ from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
 from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
-from taskops_provider.services.shared.actor import Actor, replenishable
+from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.task_keys import TaskKey
 
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
 NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or create runs of it"
 HOLDS_INSTANCES = "instances wait in it that would end, and you may not change task instances of this Dag"
-_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES})
+FILLS_GAP = f"its pause fills the gap at its end, and you may not do that: {NEEDS}"
+_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES, FILLS_GAP})
 GONE = "is no longer in the latest version of its Dag"
 
 
