@@ -44,7 +44,7 @@ def fill_their_gap(session: Session, paused_by: Mapping[TaskKey, int | None]) ->
 def _restored_by(session: Session, undo: int, pairs: set[TaskKey]) -> dict[TaskKey, int | None]:
     """Return the operations whose states an undo restored."""
     found: dict[TaskKey, int | None] = {}
-    for chunk in chunks(sorted(pairs)):
+    for chunk in chunks(pairs):
         query = select(OperationItem.dag_id, OperationItem.task_id, OperationItem.restore).where(
             OperationItem.operation_id == undo, is_one_of(OperationItem.dag_id, OperationItem.task_id, chunk)
         )

@@ -17,7 +17,7 @@ from taskops_provider.domain.operations.answers import OperationRecord
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.operations.targets import Scope
-from taskops_provider.domain.states import GATED_STATES, Downstream, TaskState, Verb
+from taskops_provider.domain.states import Downstream, TaskState, Verb
 from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Task, Workflow
 from taskops_provider.services.gate import existing_instances
@@ -35,17 +35,10 @@ from taskops_provider.services.operations.apply import (
     found_paused,
     keep_others_paused,
 )
-from taskops_provider.services.operations.kept_wishes import fill_their_gap
-from taskops_provider.services.operations.plan import (
-    FILLS_GAP,
-    NOT_EDITABLE,
-    block,
-    forbid_to_end_held,
-    refuse_without_permission,
-    state_to_restore,
-)
+from taskops_provider.services.operations.plan import NOT_EDITABLE, refuse_without_permission, state_to_restore
 from taskops_provider.services.operations.records import visible
-from taskops_provider.services.shared.actor import Actor, replenishable
+from taskops_provider.services.operations.restored_states import judge_restored, overtaken
+from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.recording import record_items, write_audit
@@ -220,38 +213,11 @@ def _items(
             else:
                 item.outcome = Outcome(row.outcome)
                 item.after = row.before
-                item.reason = _overtaken(row.restore, now)
+                item.reason = overtaken(row.restore, now)
                 item.restore = _restore_of_undo(row, by, owners)
         items.append(item)
-    _forbid(session, actor, items, now)
+    judge_restored(session, actor, items, now)
     return items
-
-
-def _forbid(session: Session, actor: Actor, items: Iterable[Item], now: datetime) -> None:
-    """Block what would have done later, by the state that comes back, what the actor may not do."""
-    restored = [(item, item.restore["to"]) for item in items if item.restore and "state" in item.restore["to"]]
-    paused_by = {
-        (item.dag_id, item.task_id): to.get("operation_id")
-        for item, to in restored
-        if to.get("resume_at") and not _overtaken(to, now)
-    }
-    may_fill = replenishable(actor, {dag_id for dag_id, _ in paused_by})
-    may_not = {pair: number for pair, number in paused_by.items() if pair[0] not in may_fill}
-    filling = fill_their_gap(session, may_not)
-    for item, _ in restored:
-        if (item.dag_id, item.task_id) in filling:
-            block(item, FILLS_GAP)
-    gated = [(item, to) for item, to in restored if TaskState(to["state"]) in GATED_STATES]
-    effects = [(item, Downstream(to.get("downstream") or Downstream.SKIP)) for item, to in gated]
-    forbid_to_end_held(session, actor, effects)
-
-
-def _overtaken(kept: Json, now: datetime) -> str | None:
-    """Say what of a state cannot be restored because its time is over."""
-    resume_at = kept.get("resume_at")
-    if resume_at is None or datetime.fromisoformat(resume_at) > now:
-        return None
-    return f"its planned end ({resume_at}) has passed: it stays {kept['state']} until somebody starts it"
 
 
 def _restore_of_undo(row: Any, by: _Current, owners: Mapping[TaskKey, list[str]]) -> Json:
@@ -315,7 +281,7 @@ def _restore(session: Session, operation: Operation, record: Operation, items: l
 def _state_of(kept: Json, now: datetime) -> writes.NewState:
     """Read what :func:`state_to_restore` wrote into a record."""
     downstream = kept.get("downstream")
-    resume_at = None if _overtaken(kept, now) else kept.get("resume_at")
+    resume_at = None if overtaken(kept, now) else kept.get("resume_at")
     return writes.NewState(
         TaskState(kept["state"]),
         Downstream(downstream) if downstream else None,
