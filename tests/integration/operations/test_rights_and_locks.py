@@ -8,8 +8,12 @@ import pytest
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dag_state
+from taskops_provider.adapter.instance_operations import Ref
+from taskops_provider.domain.instances import InstanceVerb
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
+from taskops_provider.inputs.operation import ReasonAndTicket
 from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.operations.on_instances import InstanceRequest, apply_on_instances
 from taskops_provider.services.operations.undo import undo
 from taskops_provider.services.shared.actor import Actor
 from tests.support.queries import writer_transactions
@@ -104,3 +108,12 @@ def test_an_undo_is_refused_before_the_locks(session, locked):
     session.commit()
     assert outcomes(plan) == {"orders.load": "blocked", "sales.sum": "applied"}
     assert locked == [{"sales"}]
+
+
+def test_an_operation_on_instances_is_refused_before_the_lock(session, monkeypatch):
+    monkeypatch.setattr(Limited, "may_change_instances", lambda self, dag_id: False)
+    for actor, error in ((STRANGER, ResourceNotFound), (EDITOR, Forbidden)):
+        asked = InstanceRequest("orders", "load", InstanceVerb.RERUN, [Ref("run_1", -1)], ReasonAndTicket())
+        with writer_transactions() as writing, pytest.raises(error):
+            apply_on_instances(session, actor, asked)
+        assert writing == []
