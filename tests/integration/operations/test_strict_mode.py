@@ -18,6 +18,7 @@ from taskops_provider.inputs.operation import Options, Request
 from taskops_provider.services.index import refresh as index_refresh
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.strict_mode_setting import list_strict_mode, set_strict_mode
+from taskops_provider.services.operations.undo import preview_undo, undo
 from taskops_provider.services.shared.actor import Actor
 from tests.support.airflow_db import BUNDLE
 from tests.support.warehouse import ALICE, START, Limited, bash, chain, install, operate, outcomes, retail, stored
@@ -183,3 +184,48 @@ def test_the_configured_default_holds_where_nothing_was_chosen(session, monkeypa
     [mode] = list_strict_mode(session, ALICE)
     assert (mode.strict_mode, mode.chosen) == (True, False)
     assert blocked_by(operate(session, "pause", "orders.clean")) == ["orders.load"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(["pause"], "start"), (["offline"], "submit"), (["offline", "delete"], "submit")],
+)
+def test_an_undo_stops_no_task_that_strict_mode_keeps(session, before, after):
+    """Strict mode came between: what leads there is refused, and so is the undo that does."""
+    install(session, retail())
+    for verb in before:
+        operate(session, verb, "orders.clean", "report.send", **({"downstream": "run"} if verb == "delete" else {}))
+    number = operate(session, after, "orders.clean", "report.send").operation_id
+    set_strict_mode(session, ALICE, BUNDLE, True, datetime.now(UTC))
+    session.commit()
+    shown = preview_undo(session, ALICE, number)
+    assert outcomes(shown) == {"orders.clean": "blocked", "report.send": "applied"}
+    assert shown.items[0].reason == "strict mode: has downstream tasks that are not offline"
+    plan = undo(session, ALICE, number)
+    session.commit()
+    assert outcomes(plan) == outcomes(shown)
+    assert blocked_by(plan) == ["orders.load"]
+    assert stored(session, "orders")["clean"] == "scheduling"
+
+
+def test_an_undo_takes_a_chain_offline_as_a_cascade_does(session):
+    install(session, [chain("d", "a", "b", "c")])
+    operate(session, "offline", "d.a", "d.b", "d.c")
+    number = operate(session, "submit", "d.a", "d.b", "d.c").operation_id
+    set_strict_mode(session, ALICE, BUNDLE, True, datetime.now(UTC))
+    session.commit()
+    plan = undo(session, ALICE, number)
+    session.commit()
+    assert {item.wave for item in plan.items} == {None}
+    assert set(stored(session, "d").values()) == {"offline"}
+
+
+def test_an_undo_that_brings_back_into_service_is_free(strict):
+    operate(strict, "offline", "report.send")
+    operate(strict, "offline", "report.render")
+    deleted = operate(strict, "delete", "report.render", downstream="run")
+    operate(strict, "submit", "report.send")
+    plan = undo(strict, ALICE, deleted.operation_id)
+    strict.commit()
+    assert outcomes(plan) == {"report.render": "applied"}
+    assert stored(strict, "report") == {"render": "offline", "send": "scheduling"}

@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from airflow.models.dag import DagModel
 from airflow.sdk import DAG
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from taskops_provider.domain.operations.answers import Counts
-from taskops_provider.exceptions import Conflict, ResourceNotFound
+from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import GateInterval, Operation, Task
 from taskops_provider.services.catalog import tasks, workflows
 from taskops_provider.services.gate import advance_drains
 from taskops_provider.services.operations.undo import preview_undo, undo
-from tests.support.gates import resume_due_tasks
-from tests.support.warehouse import ALICE, BOB, START, bash, install, later, operate, outcomes, retail, stored
+from taskops_provider.services.shared.actor import Actor
+from tests.support.gates import resume_due_tasks, settle
+from tests.support.scheduling import Scheduler
+from tests.support.warehouse import ALICE, BOB, START, Limited, bash, install, later, operate, outcomes, retail, stored
 
 
 @pytest.fixture
@@ -162,3 +164,65 @@ def test_a_pause_that_comes_back_fills_its_gap_at_its_end(session, undos):
     session.commit()
     options = session.scalars(select(Operation.options).where(Operation.verb == "start").order_by(Operation.id)).all()
     assert [bool(each.get("fill_gap")) for each in options] == [False, True]
+
+
+class EditAlone(Limited):
+    """May edit both Dags; change instances and create runs in sales alone."""
+
+    def may_create_runs(self, dag_id: str) -> bool:
+        return dag_id == "sales"
+
+
+EDITOR = Actor("editor", "api", EditAlone(["orders", "sales"], ["orders", "sales"]))
+FILLS = "its pause fills the gap at its end, and you may not do that"
+
+
+@pytest.mark.parametrize("undos", [0, 2])
+def test_what_comes_back_needs_the_rights_of_what_it_will_do(session, undos):
+    """Nobody has runs made by undoing the start of what fills its gap, who may make none."""
+    operate(session, "pause", "orders.clean", "sales.sum", resume_at=later(hours=1), fill_gap=True)
+    number = operate(session, "start", "orders.clean", "sales.sum").operation_id
+    for _ in range(undos):
+        number = do_undo(session, number).operation_id
+    plan = preview_undo(session, EDITOR, number)
+    assert outcomes(plan) == {"orders.clean": "blocked", "sales.sum": "applied"}
+    assert plan.items[0].after == "scheduling"
+    assert plan.items[0].reason.startswith(FILLS)
+    assert outcomes(do_undo(session, number, EDITOR)) == outcomes(plan)
+    assert (stored(session, "orders")["clean"], stored(session, "sales")["sum"]) == ("scheduling", "paused")
+    assert session.get(Operation, number).undone_by_id is None
+    # what is left is for somebody who may
+    assert outcomes(do_undo(session, number))["orders.clean"] == "applied"
+
+
+def test_it_is_refused_where_all_of_it_needs_more(session):
+    operate(session, "pause", "orders.clean", resume_at=later(hours=1), fill_gap=True)
+    number = operate(session, "start", "orders.clean").operation_id
+    before = session.scalar(select(func.max(Operation.id)))
+    with pytest.raises(Forbidden, match=f"nothing was done with orders clean: {FILLS}"):
+        undo(session, EDITOR, number)
+    assert session.scalar(select(func.max(Operation.id))) == before
+
+
+def test_a_pause_whose_end_has_passed_or_that_fills_nothing_needs_to_edit_alone(session):
+    operate(session, "pause", "orders.clean", resume_at=later(hours=1), fill_gap=True)
+    operate(session, "pause", "orders.load", resume_at=later(hours=1))
+    load = operate(session, "start", "orders.load").operation_id
+    clean = operate(session, "start", "orders.clean").operation_id
+    assert outcomes(do_undo(session, load, EDITOR)) == {"orders.load": "applied"}
+    plan = undo(session, EDITOR, clean, now=later(hours=2))
+    assert outcomes(plan) == {"orders.clean": "applied"}
+
+
+def test_an_undo_ends_held_instances_only_for_who_may(session, monkeypatch):
+    """The second undo takes the task offline, of which an instance waits since the first."""
+    operate(session, "pause", "orders.clean", downstream="hold")
+    offline = operate(session, "offline", "orders.clean", downstream="skip").operation_id
+    number = do_undo(session, offline).operation_id
+    scheduler = Scheduler(session, settle=settle)
+    scheduler.create_run("orders")
+    scheduler.run_to_end("orders")
+    monkeypatch.setattr(EditAlone, "may_change_instances", lambda self, dag_id: False)
+    with pytest.raises(Forbidden, match="instances wait in it that would end"):
+        undo(session, EDITOR, number)
+    assert outcomes(do_undo(session, number)) == {"orders.clean": "applied"}

@@ -87,10 +87,19 @@ def count_held(session: Session, pairs: Collection[TaskKey]) -> int:
     return _count(session, pairs, held=True)
 
 
+def with_held(session: Session, pairs: Collection[TaskKey]) -> set[TaskKey]:
+    """Return those of some tasks to whose held instances :func:`regate_held` would do something now."""
+    return set(_counts(session, pairs, held=True))
+
+
 def _count(session: Session, pairs: Collection[TaskKey], *, held: bool) -> int:
+    return sum(_counts(session, pairs, held=held).values())
+
+
+def _counts(session: Session, pairs: Collection[TaskKey], *, held: bool) -> dict[TaskKey, int]:
     unfinished = runs.unfinished_runs(session, {dag_id for dag_id, _ in pairs})
     counts = runs.count_unfinished(session, unfinished, held=held)
-    return sum(counts.get(pair, 0) for pair in set(pairs))
+    return {pair: counts[pair] for pair in set(pairs) if pair in counts}
 
 
 def gate_unstarted_and_end_started(

@@ -23,7 +23,12 @@ from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate.draining import sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, user_paused_dags
 from taskops_provider.services.operations import writes
-from taskops_provider.services.operations.plan import complete, make_plan, refuse_without_permission
+from taskops_provider.services.operations.plan import (
+    complete,
+    make_plan,
+    refuse_before_locks,
+    refuse_without_permission,
+)
 from taskops_provider.services.replenishments.create import queue
 from taskops_provider.services.replenishments.gap import plan_gap
 from taskops_provider.services.replenishments.stop_runs import cancel_ended_cells
@@ -59,14 +64,15 @@ def apply_operation(
     :raises Forbidden: when the actor may do it with none of the targets
     :raises OperationPlanChanged: with the difference, when the plan is not the one that was looked at
     """
+    allowed = refuse_before_locks(session, actor, request, now or datetime.now(UTC))
     take_writer_lock(session, actor.name)
     if request.verb is not Verb.SET_OWNERS:
         # no run is being made of which neither the gate nor the gap would know
-        dag_state.lock_runs_and_dags(session, {target.dag_id for target in request.targets})
+        dag_state.lock_runs_and_dags(session, allowed)
     # what is recorded as the moment of the change is one at which nothing is being made
     now = now or datetime.now(UTC)
     request = complete(request, now)
-    plan = make_plan(session, actor, request, now)
+    plan = make_plan(session, actor, request, now, within=allowed)
     refuse_without_permission(plan.items)
     if expected_hash is not None:
         _check_hash(session, plan, expected_hash)

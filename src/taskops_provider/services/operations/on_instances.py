@@ -117,6 +117,9 @@ def apply_on_instances(
     :raises Forbidden: when its instances may not be changed
     """
     request.explanation.check_lengths()
+    if not (actor.may_read(request.dag_id) and actor.permissions.may_change_instances(request.dag_id)):
+        # refused before anybody waits for it
+        _plan(session, actor, request, now or datetime.now(UTC), lock=False)
     take_writer_lock(session, actor.name)
     now = now or datetime.now(UTC)
     plan, found = _plan(session, actor, request, now, lock=True)

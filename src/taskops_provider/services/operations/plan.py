@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -21,7 +21,9 @@ from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.states import (
     BECOMES,
     DOWNSTREAM_ALLOWED,
+    GATED_STATES,
     STRICT_VERBS,
+    Downstream,
     TaskState,
     TaskStatus,
     Verb,
@@ -38,13 +40,15 @@ from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
 from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
-from taskops_provider.services.shared.actor import Actor, replenishable
+from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.task_keys import TaskKey
 
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
 NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or create runs of it"
-_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES})
+HOLDS_INSTANCES = "instances wait in it that would end, and you may not change task instances of this Dag"
+FILLS_GAP = f"its pause fills the gap at its end, and you may not do that: {NEEDS}"
+_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES, FILLS_GAP})
 GONE = "is no longer in the latest version of its Dag"
 
 
@@ -64,23 +68,41 @@ def complete(request: Request, now: datetime, *, is_draft: bool = False) -> Requ
     return replace(request, targets=targets, options=options)
 
 
-def make_plan(session: Session, actor: Actor, request: Request, now: datetime, *, is_draft: bool = False) -> Plan:
+def make_plan(
+    session: Session,
+    actor: Actor,
+    request: Request,
+    now: datetime,
+    *,
+    is_draft: bool = False,
+    within: Collection[str] | None = None,
+) -> Plan:
     """Work out what a request would do. Changes nothing.
 
     :param is_draft: what the verb needs may still be missing; such a plan cannot be applied and has no hash
+    :param within: the Dags that are locked for it; those in others are blocked. None: no matter
     :raises BadInput: when the request cannot be
     :raises ResourceNotFound: for a target that does not exist or may not be seen; nothing is planned then
     """
     request = complete(request, now, is_draft=is_draft)
-    return _make_plan(session, actor, request, now, DownstreamLinks(session), is_draft=is_draft)
+    return _make_plan(session, actor, request, now, DownstreamLinks(session), is_draft=is_draft, within=within)
 
 
 def _make_plan(
-    session: Session, actor: Actor, request: Request, now: datetime, links: DownstreamLinks, *, is_draft: bool
+    session: Session,
+    actor: Actor,
+    request: Request,
+    now: datetime,
+    links: DownstreamLinks,
+    *,
+    is_draft: bool,
+    within: Collection[str] | None = None,
 ) -> Plan:
     snapshot = take_snapshot(session, actor, request, now)
     items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
-    _forbid(actor, request, items)
+    _forbid(actor, request, items, within)
+    if request.verb in BECOMES and BECOMES[request.verb] in GATED_STATES and request.options.downstream:
+        forbid_to_end_held(session, actor, [(item, request.options.downstream) for item in items])
     strict: list[str] = []
     if request.verb in STRICT_VERBS:
         project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
@@ -203,19 +225,62 @@ def _status_of(rows: Iterable[TaskSnapshot]) -> WorkflowStatus:
     return workflow_status({TaskStatus(status): count for status, count in counts.items()})
 
 
-def _forbid(actor: Actor, request: Request, items: Iterable[Item]) -> None:
+def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Collection[str] | None) -> None:
     """Block the targets in Dags that the actor may not change."""
-    dag_ids = {item.dag_id for item in items}
-    allowed = actor.permissions.editable(dag_ids)
-    reason = NOT_EDITABLE
-    if request.verb is Verb.DELETE and request.scope is Scope.WORKFLOW:
-        allowed = actor.permissions.deletable(dag_ids)
-        reason = NOT_DELETABLE
+    allowed = _changeable(actor, request, {item.dag_id for item in items})
     may_instances = _may_change_instances(actor, request, allowed)
+    if within is not None:  # what was granted since is not locked
+        may_instances &= set(within)
+    reason = NOT_DELETABLE if _deletes_workflows(request) else NOT_EDITABLE
     for item in items:
         if item.dag_id not in may_instances:
-            told = reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES
-            item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, told
+            block(item, reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES)
+
+
+def forbid_to_end_held(session: Session, actor: Actor, effects: Iterable[tuple[Item, Downstream]]) -> None:
+    """Block the tasks whose held instances would end, in Dags whose instances the actor may not change.
+
+    :param effects: what is planned for tasks, with the effect that their instances get
+    """
+    may = cache(actor.permissions.may_change_instances)
+    asked = {
+        (item.dag_id, item.task_id): item
+        for item, effect in effects
+        if item.outcome is Outcome.APPLIED and effect is not Downstream.HOLD and not may(item.dag_id)
+    }
+    for pair in existing_instances.with_held(session, asked) if asked else ():
+        block(asked[pair], HOLDS_INSTANCES)
+
+
+def block(item: Item, reason: str) -> None:
+    """Do nothing with a target."""
+    item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, reason
+
+
+def _deletes_workflows(request: Request) -> bool:
+    return request.verb is Verb.DELETE and request.scope is Scope.WORKFLOW
+
+
+def _changeable(actor: Actor, request: Request, dag_ids: Collection[str]) -> set[str]:
+    may = actor.permissions
+    return may.deletable(dag_ids) if _deletes_workflows(request) else may.editable(dag_ids)
+
+
+def refuse_before_locks(session: Session, actor: Actor, request: Request, now: datetime) -> set[str]:
+    """Refuse what the actor may not do before anybody is kept waiting for it.
+
+    :return: the Dags of the request that may be locked for it: the actor may read them, and do all of it there
+    :raises BadInput: when the request cannot be
+    :raises ResourceNotFound: for a target in a Dag that may not be seen
+    :raises Forbidden: when the actor may do it with none of the targets
+    """
+    asked = {target.dag_id for target in request.targets}
+    readable = {dag_id for dag_id in asked if actor.may_read(dag_id)}
+    allowed = _may_change_instances(actor, request, _changeable(actor, request, readable)) if readable else set()
+    if not allowed or readable != asked:
+        # so that it is refused in the words that a plan has for it
+        refuse_without_permission(make_plan(session, actor, request, now).items)
+    return allowed
 
 
 def refuse_without_permission(items: Sequence[Item]) -> None:

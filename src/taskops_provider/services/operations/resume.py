@@ -11,8 +11,9 @@ from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import TaskState, Verb
 from taskops_provider.exceptions import GapRefused
 from taskops_provider.inputs.operation import Options, Request
-from taskops_provider.models import Operation, OperationItem, Task
+from taskops_provider.models import Task
 from taskops_provider.services.operations.apply import apply_operation
+from taskops_provider.services.operations.kept_wishes import fill_their_gap
 from taskops_provider.services.operations.plan import targets_of
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.task_keys import TaskKey
@@ -36,36 +37,14 @@ def resume_dag(session: Session, dag_id: str, now: datetime) -> bool:
     query = (
         select(Task.task_id, Task.state_operation_id).where(_is_due(now), Task.dag_id == dag_id).order_by(Task.task_id)
     )
-    due: dict[bool, list[TaskKey]] = {True: [], False: []}
-    for row in session.execute(query).all():
-        pair = (dag_id, row.task_id)
-        due[_fills_gap(session, pair, row.state_operation_id)].append(pair)
+    paused_by = {(dag_id, row.task_id): row.state_operation_id for row in session.execute(query)}
+    filling = fill_their_gap(session, paused_by)
+    due = {fills: [pair for pair in paused_by if (pair in filling) is fills] for fills in (True, False)}
     for fills, pairs in due.items():
         if pairs:
             _start(session, pairs, fills=fills)
             session.commit()  # an operation that is done again rolls back what was done before in its transaction
     return any(due.values())
-
-
-def _fills_gap(session: Session, pair: TaskKey, operation_id: int | None) -> bool:
-    """Whether the operation that paused a task asked for its gap to be filled.
-
-    An undo restores what another operation had asked for, which may have been an undo itself.
-    """
-    seen: set[int] = set()
-    while operation_id is not None and operation_id not in seen:
-        seen.add(operation_id)
-        operation = session.get(Operation, operation_id)
-        if operation is None or operation.verb != "undo":
-            return bool(operation and operation.options.get("fill_gap"))
-        query = select(OperationItem.restore).where(
-            OperationItem.operation_id == operation_id,
-            OperationItem.dag_id == pair[0],
-            OperationItem.task_id == pair[1],
-        )
-        restored = (session.scalars(query).first() or {}).get("to") or {}
-        operation_id = restored.get("operation_id")
-    return False
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

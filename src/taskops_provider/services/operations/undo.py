@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +37,7 @@ from taskops_provider.services.operations.apply import (
 )
 from taskops_provider.services.operations.plan import NOT_EDITABLE, refuse_without_permission, state_to_restore
 from taskops_provider.services.operations.records import visible
+from taskops_provider.services.operations.restored_states import judge_restored, overtaken
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.owners import owners_by_key
@@ -66,19 +67,14 @@ def undo(session: Session, actor: Actor, operation_id: int, *, now: datetime | N
     :raises Forbidden: when the actor may change nothing of it
     :raises Conflict: when it cannot be undone
     """
+    allowed = _refuse_before_locks(session, actor, operation_id, now or datetime.now(UTC))
     take_writer_lock(session, actor.name)
     operation = _undoable(session, actor, operation_id)
     if operation.verb != Verb.SET_OWNERS.value:
-        changed = session.scalars(
-            _recorded(operation).with_only_columns(OperationItem.dag_id).order_by(None).distinct()
-        )
-        dag_state.lock_runs_and_dags(session, set(changed))
+        dag_state.lock_runs_and_dags(session, allowed)
     now = now or datetime.now(UTC)
-    plan = Plan(verb="undo", scope=Scope(operation.scope), items=_items(session, actor, operation, now))
-    if not plan.items:
-        # it is seen for what it left alone: who may do nothing of an undo leaves no record of it either
-        raise Forbidden(f"nothing was undone: operation {operation_id} changed no Dag that you may read")
-    refuse_without_permission(list(plan.items))
+    plan = Plan(verb="undo", scope=Scope(operation.scope), items=_items(session, actor, operation, now, within=allowed))
+    _refuse(operation, plan.items)
     counts = plan.counts()
     record = Operation(
         verb="undo",
@@ -105,6 +101,27 @@ def undo(session: Session, actor: Actor, operation_id: int, *, now: datetime | N
     record_items(session, record.id, items)
     write_audit(session, actor, "undo", record, items, now)
     return replace(plan, items=items, dry_run=False, operation_id=record.id)
+
+
+def _refuse_before_locks(session: Session, actor: Actor, operation_id: int, now: datetime) -> set[str]:
+    """Refuse what the actor may not undo before anybody is kept waiting for it.
+
+    :return: the Dags that may be locked for it: the actor may read and change them
+    """
+    operation = _undoable(session, actor, operation_id)
+    query = _recorded(operation).with_only_columns(OperationItem.dag_id).order_by(None).distinct()
+    readable = {dag_id for dag_id in session.scalars(query) if actor.may_read(dag_id)}
+    allowed = actor.permissions.editable(readable) if readable else set()
+    if not allowed:
+        _refuse(operation, _items(session, actor, operation, now, within=allowed))
+    return allowed
+
+
+def _refuse(operation: Operation, items: Sequence[Item]) -> None:
+    if not items:
+        # it is seen for what it left alone: who may do nothing of an undo leaves no record of it either
+        raise Forbidden(f"nothing was undone: operation {operation.id} changed no Dag that you may read")
+    refuse_without_permission(items)
 
 
 def is_offered(session: Session, actor: Actor, record: OperationRecord) -> bool:
@@ -161,7 +178,13 @@ def _recorded(operation: Operation) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _items(session: Session, actor: Actor, operation: Operation, now: datetime) -> list[Item]:
+def _items(
+    session: Session, actor: Actor, operation: Operation, now: datetime, *, within: Collection[str] | None = None
+) -> list[Item]:
+    """What an undo would do with each target.
+
+    :param within: the Dags that are locked for it; targets in others are blocked. None: no matter
+    """
     recorded = session.execute(_recorded(operation)).all()
     current = _current(session, recorded)
     owners = (
@@ -171,6 +194,8 @@ def _items(session: Session, actor: Actor, operation: Operation, now: datetime) 
     )
     dag_ids = {row.dag_id for row in recorded}
     editable = actor.permissions.editable(dag_ids)
+    if within is not None:
+        editable &= set(within)
     items = []
     for row in recorded:
         if not actor.may_read(row.dag_id):
@@ -188,18 +213,11 @@ def _items(session: Session, actor: Actor, operation: Operation, now: datetime) 
             else:
                 item.outcome = Outcome(row.outcome)
                 item.after = row.before
-                item.reason = _overtaken(row.restore, now)
+                item.reason = overtaken(row.restore, now)
                 item.restore = _restore_of_undo(row, by, owners)
         items.append(item)
+    judge_restored(session, actor, items, now)
     return items
-
-
-def _overtaken(kept: Json, now: datetime) -> str | None:
-    """Say what of a state cannot be restored because its time is over."""
-    resume_at = kept.get("resume_at")
-    if resume_at is None or datetime.fromisoformat(resume_at) > now:
-        return None
-    return f"its planned end ({resume_at}) has passed: it stays {kept['state']} until somebody starts it"
 
 
 def _restore_of_undo(row: Any, by: _Current, owners: Mapping[TaskKey, list[str]]) -> Json:
@@ -263,7 +281,7 @@ def _restore(session: Session, operation: Operation, record: Operation, items: l
 def _state_of(kept: Json, now: datetime) -> writes.NewState:
     """Read what :func:`state_to_restore` wrote into a record."""
     downstream = kept.get("downstream")
-    resume_at = None if _overtaken(kept, now) else kept.get("resume_at")
+    resume_at = None if overtaken(kept, now) else kept.get("resume_at")
     return writes.NewState(
         TaskState(kept["state"]),
         Downstream(downstream) if downstream else None,
