@@ -127,10 +127,12 @@ def request(verb: str, *names: str, **options: Any) -> Request:
     return Request(Verb(verb), scope, targets, Options(**options))
 
 
-def operate(session: Session, verb: str, *names: str, actor: Actor = ALICE, **options: Any) -> Plan:
+def operate(
+    session: Session, verb: str, *names: str, actor: Actor = ALICE, now: datetime | None = None, **options: Any
+) -> Plan:
     """Apply an operation in a transaction of its own, and commit."""
     session.commit()
-    plan = apply_operation(session, actor, request(verb, *names, **options))
+    plan = apply_operation(session, actor, request(verb, *names, **options), now=now)
     session.commit()
     return plan
 
