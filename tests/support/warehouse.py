@@ -72,6 +72,12 @@ class Limited:
     def may_read_connections(self) -> bool:
         return False
 
+    def may_read_configuration(self) -> bool:
+        return False
+
+    def may_read_jobs(self) -> bool:
+        return False
+
     def may_change_instances(self, dag_id: str) -> bool:
         return dag_id in self._editable
 
