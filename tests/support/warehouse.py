@@ -72,6 +72,12 @@ class Limited:
     def may_read_connections(self) -> bool:
         return False
 
+    def may_read_configuration(self) -> bool:
+        return False
+
+    def may_read_jobs(self) -> bool:
+        return False
+
     def may_change_instances(self, dag_id: str) -> bool:
         return dag_id in self._editable
 
@@ -130,10 +136,12 @@ def request(verb: str, *names: str, **options: Any) -> Request:
     return Request(Verb(verb), scope, targets, Options(**options))
 
 
-def operate(session: Session, verb: str, *names: str, actor: Actor = ALICE, **options: Any) -> Plan:
+def operate(
+    session: Session, verb: str, *names: str, actor: Actor = ALICE, now: datetime | None = None, **options: Any
+) -> Plan:
     """Apply an operation in a transaction of its own, and commit."""
     session.commit()
-    plan = apply_operation(session, actor, request(verb, *names, **options))
+    plan = apply_operation(session, actor, request(verb, *names, **options), now=now)
     session.commit()
     return plan
 

@@ -7,7 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AccessView,
+    ConfigurationDetails,
+    DagAccessEntity,
+    DagDetails,
+)
 from airflow.models.dag import DagModel
 from airflow.models.team import Team
 
@@ -151,6 +156,13 @@ class UserPermissions:
 
     def may_read_connections(self) -> bool:
         return bool(self._manager.is_authorized_connection(method="GET", user=self._user))
+
+    def may_read_configuration(self) -> bool:
+        details = ConfigurationDetails(section="taskops")
+        return bool(self._manager.is_authorized_configuration(method="GET", details=details, user=self._user))
+
+    def may_read_jobs(self) -> bool:
+        return bool(self._manager.is_authorized_view(access_view=AccessView.JOBS, user=self._user))
 
     def may_change_instances(self, dag_id: str) -> bool:
         return self._may("PUT", dag_id, DagAccessEntity.TASK_INSTANCE)

@@ -172,7 +172,7 @@ def ended(session: Session, since: datetime, limit: int) -> list[WatchedInstance
         part.where(recent, at_first, History.state == State.FAILED, ended_since, _not_recorded(History.max_tries))
         for part in _watched(query, (Kind.FAILED,))
     ]
-    return [WatchedInstance._make(row) for row in session.execute(union_all(*parts).limit(limit))]
+    return _first_of_each(session, parts, "end_date", limit)
 
 
 def recorded_keys(session: Session, rule_ids: Collection[int], keys: Collection[str]) -> set[tuple[int, str]]:
@@ -189,7 +189,20 @@ def running(session: Session, limit: int) -> list[WatchedInstance]:
         part.where(TI.state.in_(_UNDER_WAY), TI.start_date.is_not(None), _not_recorded(TI.try_number))
         for part in _watched(select(*_columns(TI.try_number)).select_from(TI), (Kind.RUNNING_LONGER_THAN,))
     ]
-    return [WatchedInstance._make(row) for row in session.execute(union_all(*parts).limit(limit))]
+    return _first_of_each(session, parts, "start_date", limit)
+
+
+def _first_of_each(session: Session, parts: Collection[Select[Any]], by: str, limit: int) -> list[WatchedInstance]:
+    """Return the first row of each Dag, then the second of each, and so on, up to a limit: one query.
+
+    A Dag with very many rules and instances would else take all of the room, turn for turn.
+
+    :param by: the column with a time that tells which is first
+    """
+    found = union_all(*parts).subquery()
+    place = func.row_number().over(partition_by=found.c.dag_id, order_by=(found.c[by], found.c.rule_id))
+    query = select(found).order_by(place, found.c[by], found.c.rule_id).limit(limit)
+    return [WatchedInstance._make(row) for row in session.execute(query)]
 
 
 def last_durations(session: Session, condition: ColumnElement[bool], last: int) -> dict[tuple[str, str], list[float]]:

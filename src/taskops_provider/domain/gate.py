@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from taskops_provider.domain.states import Downstream
@@ -96,16 +97,33 @@ class Cause:
     reason: str | None = None
 
 
+#: what Markdown, its tables and struck-out text, HTML, and addresses that become links without any mark are made of
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#~|&@$]|//|\.(?=\S)")
+
+
+def quoted(text: str) -> str:
+    """Return what a person typed so that Markdown shows it as it is: as it is, or as code where it could be more.
+
+    Airflow's UI shows notes as Markdown: a reason could have everybody who looks at the instance load an image, or lead
+    them elsewhere. Escaping each character does not help, for addresses become links after escapes are gone.
+    """
+    line = " ".join(text.split())
+    return "`" + line.replace("`", "'") + "`" if _MARKUP.search(line) else line
+
+
 def gated_note(cause: Cause, effect: Downstream) -> str:
-    """Return what the note of a gated instance says, before and after it is settled."""
-    return _note(cause.state or "gated", cause, _EFFECT_IN_WORDS[effect])
+    """Return what the note of a gated instance says, before and after it is settled; Markdown."""
+    return f"TaskOps: {_told(cause.state or 'gated', cause, _EFFECT_IN_WORDS[effect], quoted)}"
+
+
+def gated_words(cause: Cause, effect: Downstream) -> str:
+    """Return the same as plain text, for surfaces that show text as it is."""
+    return _told(cause.state or "gated", cause, _EFFECT_IN_WORDS[effect], str)
 
 
 def unselected_note(replenishment_id: int, actor: str, effect: Downstream) -> str:
     """Return what the note of an instance says that is gated because a replenishment did not select its task."""
-    return f"TaskOps: not part of replenishment {replenishment_id} by {actor}; {_EFFECT_IN_WORDS[effect]}."[
-        :NOTE_LENGTH
-    ]
+    return f"TaskOps: not part of replenishment {replenishment_id} by {quoted(actor)}; {_EFFECT_IN_WORDS[effect]}."
 
 
 def foreign_note() -> str:
@@ -115,18 +133,20 @@ def foreign_note() -> str:
 
 def ended_note(cause: Cause, effect: Downstream) -> str:
     """Return what the note of an instance says that had started and was ended by an operation."""
-    return _note("terminated", cause, f"ended as {ENDED_STATE[effect]} because the task was {cause.state or 'gated'}")
+    outcome = f"ended as {ENDED_STATE[effect]} because the task was {cause.state or 'gated'}"
+    return f"TaskOps: {_told('terminated', cause, outcome, quoted)}"
 
 
-def _note(what: str, cause: Cause, outcome: str) -> str:
-    """``TaskOps: paused by alice (operation 7): reason; outcome.``, the reason cut so that the whole fits."""
-    who = cause.actor or "TaskOps"
+def _told(what: str, cause: Cause, outcome: str, form: Callable[[str], str]) -> str:
+    """``paused by alice (operation 7): reason; outcome.``, the reason cut so that a note has room for the whole."""
+    who = form(cause.actor) if cause.actor else "TaskOps"
     number = f" (operation {cause.operation_id})" if cause.operation_id is not None else ""
-    head, tail = f"TaskOps: {what} by {who}{number}", f"; {outcome}."
+    head, tail = f"{what} by {who}{number}", f"; {outcome}."
     reason = " ".join((cause.reason or "").split())
     if not reason:
         return head + tail
-    room = NOTE_LENGTH - len(head) - len(": ") - len(tail)
-    if len(reason) > room:
-        reason = reason[: max(room - 1, 0)] + "…"
-    return f"{head}: {reason}{tail}"[:NOTE_LENGTH]
+    room = NOTE_LENGTH - len("TaskOps: ") - len(head) - len(": ") - len(tail)
+    excess = len(form(reason)) - room
+    if excess > 0:
+        reason = reason[: -excess - 1] + "…"
+    return f"{head}: {form(reason)}{tail}"

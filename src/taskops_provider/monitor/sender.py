@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from datetime import UTC, datetime
 
 from airflow.utils.session import create_session
@@ -71,9 +72,10 @@ class Sender(LeasedLoop):
 
     def _drain(self, key: str, now: datetime | None) -> None:
         """Send what a channel has, one message after the other, until there is none or it does not work."""
+        line: deque[int] = deque()
         try:
             while self._holds:
-                outcome = deliver.send_next(key, self.holder, now)
+                outcome = deliver.send_next(key, self.holder, now, line)
                 if outcome is None:
                     return
                 if outcome.is_down:

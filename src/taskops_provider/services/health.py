@@ -84,11 +84,13 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
     readable = actor.permissions.readable() if actor else None
     # the text of an error may name what somebody may not read, and have hosts and addresses of connections
     with_errors = readable is None and (actor is None or actor.permissions.may_read_connections())
+    # hosts and process ids are what Airflow shows of its jobs
+    with_host = actor is None or actor.permissions.may_read_jobs()
     tables = _tables(session)
     checks = [tables, _gate()]
     if tables.level is CheckLevel.OK:
         signs = signs_of_life(session, now)
-        checks += [_pools(session), _index(signs), _monitor(signs, with_note=with_errors)]
+        checks += [_pools(session), _index(signs), _monitor(signs, with_note=with_errors, with_host=with_host)]
         checks.append(_drains(session, now, readable))
         checks.append(_alarms(session, now, reads_all=readable is None, with_errors=with_errors))
     return checks
@@ -181,7 +183,7 @@ def _index(signs: SignsOfLife) -> Check:
     return Check("index", CheckLevel.OK, told)
 
 
-def _monitor(signs: SignsOfLife, *, with_note: bool) -> Check:
+def _monitor(signs: SignsOfLife, *, with_note: bool, with_host: bool) -> Check:
     if signs.monitor_seen is None:
         return Check(
             "monitor",
@@ -190,13 +192,13 @@ def _monitor(signs: SignsOfLife, *, with_note: bool) -> Check:
         )
     seen = _ago(signs.monitor_seen)
     if not signs.monitor_runs:
-        return Check(
-            "monitor", CheckLevel.ERROR, f"none runs: gated instances wait. {signs.monitor} was last seen {seen}"
-        )
+        last = signs.monitor if with_host else "One"
+        return Check("monitor", CheckLevel.ERROR, f"none runs: gated instances wait. {last} was last seen {seen}")
     level = CheckLevel.WARNING if FAILING in signs.monitor_note else CheckLevel.OK
     # an error may name what somebody may not read
     note = signs.monitor_note if with_note else signs.monitor_note.partition(FAILING)[0].rstrip("; ")
-    return Check("monitor", level, "; ".join(filter(None, (f"{signs.monitor}, seen {seen}", note))))
+    runs = f"{signs.monitor}, seen {seen}" if with_host else f"runs, seen {seen}"
+    return Check("monitor", level, "; ".join(filter(None, (runs, note))))
 
 
 def _drains(session: Session, now: datetime, readable: frozenset[str] | None) -> Check:

@@ -174,6 +174,41 @@ def test_configuration_in_effect(web: WebApp, session: Session, monkeypatch: pyt
     assert all(option.name in words and option.description.replace("`", "") in whole for option in options())
 
 
+def test_who_may_not_read_the_configuration_of_airflow_does_not_see_ours(
+    web: WebApp, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__TASKOPS__EXPORTS_URL", "s3://bucket-of-ours/taskops")
+    monkeypatch.setenv("AIRFLOW__TASKOPS__OWNER_EMAIL_RESOLVER", "ours.people.address")
+    rows.write([rows.Flow(READERS_DAG)], session)
+    # Airflow's SimpleAuthManager lets everybody read it
+    shown = [get(web, name="viewer")]
+    with web_app("fab").active() as fab:
+        hidden = [get(fab, name=READER), get(fab, name="viewer")]
+        shown.append(get(fab, name="admin"))
+    for page in hidden:
+        assert "You may not read Airflow's configuration, so it is not shown." in plain(page)
+        assert not [text for text in ("bucket-of-ours", "ours.people", 'class="rows options"') if text in page]
+    for page in shown:
+        assert "bucket-of-ours" in plain(page)
+        assert "ours.people.address" in plain(page)
+
+
+@pytest.mark.parametrize("lasts", [timedelta(minutes=1), timedelta(minutes=-1)])
+def test_the_host_of_the_monitor_is_for_who_may_read_jobs(session: Session, lasts: timedelta) -> None:
+    rows.write([rows.Flow(READERS_DAG)], session)
+    now = datetime.now(UTC)
+    values = {"name": "monitor", "holder": "host-7.internal:4711", "renewed_at": now, "expires_at": now + lasts}
+    session.execute(insert(Lease).values(**values, note="last round took 1 s"))
+    session.commit()
+    with web_app("fab").active() as fab:
+        page = plain(get(fab, name=READER))
+        assert "host-7" not in page
+        assert "4711" not in page
+        assert ("runs, seen" if lasts > timedelta(0) else "One was last seen") in page
+        assert "host-7.internal:4711" in plain(get(fab, name="admin"))
+    assert "host-7.internal:4711" in {c.name: c.message for c in check_health(session, now)}["monitor"]
+
+
 def test_health_is_that_of_the_command_line(web: WebApp, warehouse: Session) -> None:
     page = get(web)
     table = plain(re.search(r'<table class="rows health">.*?</table>', page, re.S).group(0))  # type: ignore[union-attr]

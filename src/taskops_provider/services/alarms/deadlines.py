@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import chain, groupby
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import watch
@@ -85,7 +85,16 @@ def missed_deadlines(session: Session, now: datetime) -> tuple[list[NewAlarm], d
 
 def _due_rules(session: Session, now: datetime) -> Sequence[AlarmRule]:
     is_due = (AlarmRule.kind.in_([kind.value for kind in DEADLINES]), AlarmRule.next_due_at <= now)
-    query = select(AlarmRule).where(AlarmRule.enabled.is_(True), *is_due).order_by(AlarmRule.next_due_at).limit(AT_ONCE)
+    # the first of each Dag, or project, then the second of each: very many on one keep no other waiting
+    of_one = func.row_number().over(
+        partition_by=(AlarmRule.dag_id, AlarmRule.project), order_by=(AlarmRule.next_due_at, AlarmRule.id)
+    )
+    query = (
+        select(AlarmRule)
+        .where(AlarmRule.enabled.is_(True), *is_due)
+        .order_by(of_one, AlarmRule.next_due_at, AlarmRule.id)
+        .limit(AT_ONCE)
+    )
     return session.scalars(query).all()
 
 

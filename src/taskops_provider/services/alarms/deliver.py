@@ -1,5 +1,8 @@
 """Sending: one message at a time of each channel, each marked before it goes out.
 
+Those who have messages take turns (:func:`_line`): Dags whose alarms are told, people whose operations owners are told
+of. Whoever has very many delays the others by one message a round.
+
 That a message is being sent is committed before it is handed over, and what came of it after. A process that is
 killed in between leaves that one message marked: it becomes ``uncertain`` and is never sent again by itself; all
 others are either still waiting or done.
@@ -9,13 +12,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk.log import redact  # type: ignore[attr-defined] # of a private module
 from airflow.utils.session import create_session
-from sqlalchemy import select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import notifiers
@@ -24,7 +28,7 @@ from taskops_provider.domain.alarms.deliveries import DeliveryState, MessageCont
 from taskops_provider.domain.answers import Json
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.alarms.channel import Channel
-from taskops_provider.models import AlarmDelivery, AlarmRule
+from taskops_provider.models import AlarmDelivery, AlarmEvent, AlarmRule, Operation
 from taskops_provider.notifications.outcome import MaybeSent, Refused, Unsendable
 from taskops_provider.services.alarms.channels import released_channels
 from taskops_provider.services.alarms.stored_rules import rule_of
@@ -34,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: a message whose sender has not said what came of it for so long has lost its sender
 LOST_AFTER = timedelta(seconds=60)
+#: messages of a channel that are lined up at once, and how many there are if more than so many take turns
+_IN_LINE, _LONGEST_LINE = 20, 500
 #: seconds between tries to write down what came of a message, and how many there are
 _WRITE_WAIT, _WRITE_TRIES = 1.0, 30
 
@@ -94,15 +100,19 @@ def give_up_lost(session: Session, now: datetime) -> int:
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
-def send_next(channel_key: str, sender: str, now: datetime | None = None) -> DeliveryOutcome | None:
-    """Send the message of a channel that waits longest, in transactions of its own.
+def send_next(
+    channel_key: str, sender: str, now: datetime | None = None, line: deque[int] | None = None
+) -> DeliveryOutcome | None:
+    """Send the message of a channel whose turn it is, in transactions of its own.
 
     :param sender: who sends
     :param now: the time to go by; for tests
+    :param line: the messages that come next, for the next call; filled if it is empty
     :return: None where there is none that is due
     """
     with create_session(scoped=False) as session:
-        delivery = _claim(session, channel_key, sender, now or datetime.now(UTC))
+        line = deque() if line is None else line
+        delivery = _claim(session, channel_key, sender, now or datetime.now(UTC), line)
     return _deliver(delivery, sender, now) if delivery else None
 
 
@@ -116,18 +126,16 @@ def send_now(ids: Collection[int], sender: str) -> None:
             _deliver(delivery, sender, None)
 
 
-def _claim(session: Session, channel_key: str, sender: str, now: datetime) -> Delivery | None:
-    query = (
-        select(AlarmDelivery)
-        .where(
-            AlarmDelivery.channel_key == channel_key,
-            AlarmDelivery.state == _WAITING,
-            AlarmDelivery.next_attempt_at <= now,
-        )
-        .order_by(AlarmDelivery.next_attempt_at, AlarmDelivery.id)
-        .limit(1)
-    )
-    while (row := session.scalar(query)) is not None:
+def _claim(session: Session, channel_key: str, sender: str, now: datetime, line: deque[int]) -> Delivery | None:
+    while True:
+        if not line:
+            line.extend(_line(session, channel_key, now))
+        if not line:
+            return None
+        row = session.get(AlarmDelivery, line.popleft())
+        # another sender may have had it meanwhile
+        if row is None or row.state != _WAITING or row.next_attempt_at > now:
+            continue
         quiet_until = _quiet_until(session, row, now)
         if quiet_until is None:
             delivery = _mark(session, row, sender, now)
@@ -139,7 +147,34 @@ def _claim(session: Session, channel_key: str, sender: str, now: datetime) -> De
         row.next_attempt_at = quiet_until
         row.expires_at = max(row.expires_at, quiet_until + timedelta(hours=1))
         session.flush()
-    return None
+
+
+def _line(session: Session, channel_key: str, now: datetime) -> list[int]:
+    """Return the messages of a channel that are sent next: one query.
+
+    One of each who has any, then the second of each, and so on; in a round alarms come before notices and tests. The
+    first of each are there, so that nobody waits for more than one round; more only as far as there is room, for who
+    comes meanwhile waits for the whole line.
+    """
+    is_alarm = AlarmDelivery.event_id.is_not(None)
+    first_to_last = (AlarmDelivery.next_attempt_at, AlarmDelivery.id)
+    # a test has neither a Dag nor an operation: all of them take one turn
+    whose = (is_alarm, AlarmEvent.dag_id, Operation.actor)
+    place = func.row_number().over(partition_by=whose, order_by=first_to_last).label("place")
+    query = (
+        select(AlarmDelivery.id, place)
+        .outerjoin(AlarmEvent, AlarmEvent.id == AlarmDelivery.event_id)
+        .outerjoin(Operation, Operation.id == AlarmDelivery.operation_id)
+        .where(
+            AlarmDelivery.channel_key == channel_key,
+            AlarmDelivery.state == _WAITING,
+            AlarmDelivery.next_attempt_at <= now,
+        )
+        .order_by(place, case((is_alarm, 0), else_=1), *first_to_last)
+        .limit(_LONGEST_LINE)
+    )
+    rows = session.execute(query).all()
+    return [row.id for number, row in enumerate(rows) if number < _IN_LINE or row.place == 1]
 
 
 def _quiet_until(session: Session, row: AlarmDelivery, now: datetime) -> datetime | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.alarms.deliveries import DeliveryCause
+from taskops_provider.domain.turns import in_turn
 from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmDelivery, AlarmEvent
 from taskops_provider.services.alarms.facts import AlarmFacts
@@ -44,18 +46,37 @@ def follow_up(session: Session, now: datetime) -> bool:
             alarm.held_until = alarm.next_repeat_at = alarm.escalates_at = None
         elif alarm.held_until and alarm.held_until <= now:
             held[alarm.rule_id].append(alarm)
+    pieces = [_Piece(rules[rule_id], of_rule[0].dag_id, tuple(of_rule)) for rule_id, of_rule in held.items()]
+    pieces += [
+        _Piece(rule, one.dag_id, again=one) for one in alarms if (rule := rules.get(one.rule_id)) and rule.enabled
+    ]
     deliveries: list[AlarmDelivery] = []
-    for rule_id, of_rule in held.items():
-        if len(deliveries) < MESSAGES_AT_ONCE:
-            deliveries += _after_quiet_hours(rules[rule_id], of_rule, book, now)
-    for alarm in alarms:
-        rule = rules.get(alarm.rule_id)
+    # many alarms of one Dag leave room for those of others
+    for piece in in_turn(pieces, lambda one: one.dag_id):
         if len(deliveries) >= MESSAGES_AT_ONCE:
             break
-        if rule and rule.enabled and alarm.held_until is None and alarm.confirmed_at is None:
-            deliveries += _again(rule, alarm, book, now)
+        deliveries += piece.deliveries(book, now)
     insert_rows(session, deliveries)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is told in one go: alarms of a rule that were held, or one alarm again."""
+
+    rule: Rule
+    dag_id: str
+    held: tuple[AlarmEvent, ...] = ()
+    again: AlarmEvent | None = None
+
+    def deliveries(self, book: AddressBook, now: datetime) -> list[AlarmDelivery]:
+        """Return its deliveries, and note on the alarms that they were told."""
+        if self.held:
+            return _after_quiet_hours(self.rule, self.held, book, now)
+        # one that is held still is told for the first time in a later turn
+        if self.again is None or self.again.held_until is not None or self.again.confirmed_at is not None:
+            return []
+        return _again(self.rule, self.again, book, now)
 
 
 def _due_alarms(session: Session, now: datetime) -> Sequence[AlarmEvent]:
@@ -69,8 +90,12 @@ def _due_alarms(session: Session, now: datetime) -> Sequence[AlarmEvent]:
                 (AlarmEvent.escalates_at <= now) & is_open,
             )
         )
-        # who is due longest comes first: one whose alarms are always due keeps nobody else waiting
-        .order_by(_due_since(now), AlarmEvent.id)
+        # of each Dag the alarm that is due longest, then the next of each: one with very many keeps no other waiting
+        .order_by(
+            func.row_number().over(partition_by=AlarmEvent.dag_id, order_by=(_due_since(now), AlarmEvent.id)),
+            _due_since(now),
+            AlarmEvent.id,
+        )
         .limit(AT_ONCE)
     )
     return session.scalars(query).all()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
@@ -15,7 +16,7 @@ from taskops_provider.domain.operations.answers import Notified
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb
-from taskops_provider.exceptions import BadInput
+from taskops_provider.exceptions import BadInput, Conflict
 from taskops_provider.inputs.alarms.channel import Channel
 from taskops_provider.inputs.alarms.released import read_channels
 from taskops_provider.models import AlarmDelivery, Operation
@@ -27,6 +28,13 @@ from taskops_provider.services.alarms.recipients import AddressBook, People
 from taskops_provider.services.shared.bulk_inserts import insert_rows
 from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.task_keys import TaskKey
+
+#: who was told, kept with the options of an operation; shown to those alone who may read everything, for it names
+#: owners of all
+NOTIFIED = "notified"
+#: owners that one person's operations tell within a minute
+MAX_A_MINUTE = 200
+_MINUTE = timedelta(minutes=1)
 
 #: what was done, as people say it
 _DONE = {
@@ -62,6 +70,7 @@ def notify_owners(
     are told as well. Channels that know no persons get one message about everything.
 
     :raises BadInput: if the configured channels are not valid
+    :raises Conflict: if whoever operates has told, or would tell, too many within a minute
     """
     channels = notice_channels()
     owned = _owned(session, scope, applied)
@@ -71,7 +80,9 @@ def notify_owners(
     everybody = People()
     # only e-mail is for a person: without it nobody is told by name, and nobody lacks an address
     released = released_channels()
-    if any(map(released.tells_people, channels)):
+    has_emails = any(map(released.tells_people, channels))
+    _refuse_too_many(session, operation, len(owned) if has_emails else 1, now)
+    if has_emails:
         book = AddressBook(session, owned)
         names = sorted(owned)
         everybody = book.people(names)
@@ -102,6 +113,23 @@ def notify_owners(
     by = list(dict.fromkeys(row.channel["channel"] for row in rows))
     meant = [one.channel for one in channels if (names if released.tells_people(one) else everything)]
     return Notified(sorted(by_address), unreachable, by, names, list(dict.fromkeys(meant)))
+
+
+def _refuse_too_many(session: Session, operation: Operation, owners: int, now: datetime) -> None:
+    """Keep notices from filling the queues of their channels; the caller has the writer's lock.
+
+    Names count, and not messages: whether somebody has an address is not told.
+    """
+    told = select(Operation.options).where(
+        Operation.actor == operation.actor, Operation.at > now - _MINUTE, Operation.id != operation.id
+    )
+    notified = [options[NOTIFIED] for options in session.scalars(told) if NOTIFIED in options]
+    before = sum(max(len(one.get("names", ())), 1) for one in notified)
+    if before + owners > MAX_A_MINUTE:
+        raise Conflict(
+            f"owners told of your operations within a minute: {before:,}, and this one would tell {owners:,}; at most "
+            f"{MAX_A_MINUTE} are. Do not have the owners notified, try again in a minute, or take fewer targets"
+        )
 
 
 def _owned(session: Session, scope: Scope, applied: Collection[Item]) -> dict[str, list[TaskKey]]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter.watch import WatchedInstance, recorded_keys
 from taskops_provider.domain.alarms.deliveries import DeliveryCause
 from taskops_provider.domain.answers import to_plain_data
+from taskops_provider.domain.turns import in_turn
 from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmDelivery, AlarmEvent, Workflow
 from taskops_provider.services.alarms.channels import usable_channels
@@ -90,7 +91,8 @@ def record_alarms(session: Session, found: Sequence[NewAlarm], rules: Mapping[in
     session.add_all(rows)
     session.flush()
     deliveries: list[AlarmDelivery] = []
-    for row in rows:
+    # many alarms of one Dag leave room for those of others
+    for row in in_turn(rows, lambda row: row.dag_id):
         if row.held_until is not None:
             continue
         if len(deliveries) >= AT_ONCE:

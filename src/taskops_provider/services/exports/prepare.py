@@ -201,6 +201,12 @@ class _PermissionsAtRequest:
     def may_read_connections(self) -> bool:
         return False
 
+    def may_read_configuration(self) -> bool:
+        return False
+
+    def may_read_jobs(self) -> bool:
+        return False
+
     def may_change_instances(self, dag_id: str) -> bool:
         return False
 

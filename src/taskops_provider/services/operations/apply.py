@@ -18,7 +18,7 @@ from taskops_provider.domain.states import BECOMES, Downstream, TaskState, Verb
 from taskops_provider.exceptions import ChangedTarget, OperationPlanChanged
 from taskops_provider.inputs.operation import Request
 from taskops_provider.models import Operation, OperationItem, Task
-from taskops_provider.services.alarms.owner_notices import notify_owners
+from taskops_provider.services.alarms.owner_notices import NOTIFIED, notify_owners
 from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate.draining import sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, user_paused_dags
@@ -43,8 +43,6 @@ from taskops_provider.services.shared.task_keys import TaskKey
 PAUSED_BEFORE = "dags_paused_before"
 #: those of them that no person had paused
 PAUSED_BY_US_BEFORE = "dags_paused_by_taskops_before"
-#: who was told, kept with the options; shown to those alone who may read everything, for it names owners of all
-NOTIFIED = "notified"
 
 
 @retried

@@ -22,9 +22,10 @@ from taskops_provider.domain.operations.answers import (
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
 from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Export, Operation, OperationItem, Task, Workflow
+from taskops_provider.services.alarms.owner_notices import NOTIFIED
 from taskops_provider.services.catalog.filter_choices import FilterChoices, capped
 from taskops_provider.services.catalog.filters import check_choices, named
-from taskops_provider.services.operations.apply import NOTIFIED, PAUSED_BEFORE, PAUSED_BY_US_BEFORE
+from taskops_provider.services.operations.apply import PAUSED_BEFORE, PAUSED_BY_US_BEFORE
 from taskops_provider.services.operations.record_targets import all_targets
 from taskops_provider.services.replenishments.progress import VERB as REPLENISH
 from taskops_provider.services.replenishments.recorded import readable_inputs

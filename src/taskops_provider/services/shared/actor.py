@@ -47,6 +47,12 @@ class Permissions(Protocol):
     def may_read_connections(self) -> bool:
         """Whether the user may see Airflow's connections, and so the text of errors, which may have their hosts."""
 
+    def may_read_configuration(self) -> bool:
+        """Whether the user may see the section ``[taskops]`` of Airflow's configuration."""
+
+    def may_read_jobs(self) -> bool:
+        """Whether the user may see on which hosts Airflow's components run, and so the monitor."""
+
     def may_change_instances(self, dag_id: str) -> bool:
         """Whether the user may rerun and end task instances of a Dag, and set their state."""
 
@@ -107,6 +113,12 @@ class UnrestrictedPermissions:
         return True
 
     def may_read_connections(self) -> bool:
+        return True
+
+    def may_read_configuration(self) -> bool:
+        return True
+
+    def may_read_jobs(self) -> bool:
         return True
 
     def may_change_instances(self, dag_id: str) -> bool:

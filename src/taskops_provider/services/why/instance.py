@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import gate_state, waiting
 from taskops_provider.adapter.waiting import DagFacts
 from taskops_provider.domain.cells import FINISHED
-from taskops_provider.domain.gate import EFFECT_OF_POOL, gated_note
+from taskops_provider.domain.gate import EFFECT_OF_POOL, gated_words
 from taskops_provider.domain.states import Downstream, TaskStatus
 from taskops_provider.models import Task
 from taskops_provider.services.catalog.filters import join_for_tasks
@@ -88,7 +88,7 @@ def _gated(context: InstanceContext, ti: Any, state: str | None) -> Reason:
     effect = EFFECT_OF_POOL[ti.pool]
     moment = GateMoment(ti.dag_id, ti.task_id, ti.dag_run.created_at or ti.dag_run.run_after)
     cause = why_gated(context.session, [moment])[moment]
-    text = gated_note(cause, effect).removeprefix("TaskOps: ")
+    text = gated_words(cause, effect)
     is_held = effect is Downstream.HOLD and state not in FINISHED
     return Reason(
         "held" if is_held else "gated",

@@ -46,6 +46,7 @@ class SettingsPage:
     default: str
     projects: Sequence[ProjectRow]
     reads_all: bool
+    reads_configuration: bool
     options: Sequence[OptionRow]
     checks: Sequence[health.HealthLine]
     page: str = PAGE
@@ -65,14 +66,20 @@ class StrictModeDialog:
 
 
 def settings_page(asked: PageRequest) -> SettingsPage:
-    """Return strict mode of the projects, the configuration and the health of the installation."""
+    """Return strict mode of the projects, the configuration and the health of the installation.
+
+    The configuration is for those who may read it in Airflow: it has URLs and paths of the installation.
+    """
+    reads_configuration = asked.actor.permissions.may_read_configuration()
+    options = config.options() if reads_configuration else ()
     default = config.strict_mode()
     return SettingsPage(
         may_change=asked.actor.permissions.may_change_settings(),
         default="on" if default else "off",
         projects=[_project(mode, default=default) for mode in list_strict_mode(asked.session, asked.actor)],
         reads_all=asked.actor.permissions.readable() is None,
-        options=[OptionRow(option, text.with_code(option.description)) for option in config.options()],
+        reads_configuration=reads_configuration,
+        options=[OptionRow(option, text.with_code(option.description)) for option in options],
         checks=health.checks(asked),
     )
 
