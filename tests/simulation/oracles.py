@@ -212,7 +212,8 @@ def _waits_for_somebody(ledger: Ledger, number: int, cells: list[tuple[int, str,
     """Whether what is left of a replenishment waits for a person: something held, a pause, another backfill."""
     last = ledger.last
     dags = {cell[1] for cell in cells}
-    if any(dag_id in ledger.pauses.by_person for dag_id in dags):
+    # a task that depends on the past waits until somebody mends the run before, as without TaskOps
+    if any(dag_id in ledger.pauses.by_person or ledger.world.spec(dag_id).remembers for dag_id in dags):
         return True
     others = [n for n, d, _, _, _ in last.every_cell if n != number and d in dags and n not in last.over]
     if others:
