@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.answers import Json, copy_as, to_plain_data
@@ -20,6 +20,7 @@ from taskops_provider.domain.operations.answers import (
     OperationRecord,
 )
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
+from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Export, Operation, OperationItem, Task, Workflow
 from taskops_provider.services.alarms.owner_notices import NOTIFIED
@@ -31,6 +32,7 @@ from taskops_provider.services.replenishments.progress import VERB as REPLENISH
 from taskops_provider.services.replenishments.recorded import readable_inputs
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.filter_size import check_size
+from taskops_provider.services.shared.json_texts import json_texts
 from taskops_provider.services.shared.paging import Page, check_page, order
 
 #: from where operations come
@@ -39,6 +41,8 @@ SOURCES = ("ui", "cli", "api", "operator", "monitor")
 EXPORT = "export"
 #: how verbs on alarm rules begin
 OF_RULES = "alarm-"
+#: and those on strict mode
+OF_STRICT_MODE = "strict-mode-"
 NEWEST_FIRST = "-operation_id"
 ORDERS = {
     "operation_id": Operation.id,
@@ -76,7 +80,7 @@ def _matching(query: Select[*tuple[Any, ...]], where: RecordFilter, actor: Actor
         (Operation.verb, where.verbs),
         (Operation.actor, where.actors),
         (Operation.source, where.sources),
-        (Operation.outcome, where.outcomes),
+        (_outcome(actor.permissions.readable()), where.outcomes),
     ):
         if values:
             query = query.where(column.in_(values))
@@ -93,6 +97,44 @@ def _matching(query: Select[*tuple[Any, ...]], where: RecordFilter, actor: Actor
             touching.append(OperationItem.dag_id.in_(readable))
         query = query.where(Operation.id.in_(select(OperationItem.operation_id).where(*touching)))
     return visible(query, actor)
+
+
+#: what there is among the targets of an operation, as bits: those that may be read, and whether there are others
+_APPLIED, _REFUSED, _LEFT_ALONE, _HIDDEN = 1, 2, 4, 8
+#: what somebody is told of an operation with targets that they may not read: what came of the others
+_OUTCOME_OF_PART = {
+    _HIDDEN | seen: (
+        (OperationOutcome.PART_SUCCESS if seen & _REFUSED else OperationOutcome.SUCCESS)
+        # side effects alone are no refusal
+        if seen & _APPLIED or not seen
+        else OperationOutcome.REFUSED
+    ).value
+    for seen in range(_HIDDEN)
+}
+
+
+def _bit(readable: frozenset[str]) -> ColumnElement[int]:
+    """The bit of a target; those of an operation make the key of :data:`_OUTCOME_OF_PART`."""
+    outcome = OperationItem.outcome
+    # as a plan has it: tasks that the whole-workflow form leaves alone are not refused
+    is_asked_for = or_(Operation.scope == Scope.TASK.value, OperationItem.task_id == "")
+    is_refused = or_(outcome == Outcome.BLOCKED.value, and_(outcome == Outcome.LEFT_ALONE.value, is_asked_for))
+    return case(
+        (outcome == Outcome.SIDE_EFFECT.value, 0),
+        (OperationItem.dag_id.not_in(readable), _HIDDEN),
+        (outcome == Outcome.APPLIED.value, _APPLIED),
+        (is_refused, _REFUSED),
+        else_=_LEFT_ALONE,
+    )
+
+
+def _outcome(readable: frozenset[str] | None) -> ColumnElement[str]:
+    """What somebody is told that came of an operation."""
+    if readable is None:
+        return Operation.outcome.expression
+    of_operation = OperationItem.operation_id == Operation.id
+    bits = select(func.sum(_bit(readable).distinct())).select_from(OperationItem).where(of_operation)
+    return case(_OUTCOME_OF_PART, value=bits.correlate(Operation).scalar_subquery(), else_=Operation.outcome)
 
 
 def _touching(where: RecordFilter) -> list[ColumnElement[bool]]:
@@ -114,9 +156,8 @@ def _touching(where: RecordFilter) -> list[ColumnElement[bool]]:
 def visible(query: Select[*tuple[Any, ...]], actor: Actor) -> Select[*tuple[Any, ...]]:
     """Keep the operations that the actor may know of: those that touched a Dag they may read.
 
-    Operations without targets are of settings, which everyone may see who may read at all; of rules on projects, which
-    are seen with a workflow of the project; and downloads, whose filter may name anything: those are seen by who asked
-    for them, and by who may read everything.
+    Operations without targets are of settings and of rules on projects, which are seen with a workflow of the project;
+    and downloads, whose filter may name anything: those are seen by who asked for them, and by who may read everything.
     """
     readable = actor.permissions.readable()
     if readable is None:
@@ -125,9 +166,13 @@ def visible(query: Select[*tuple[Any, ...]], actor: Actor) -> Select[*tuple[Any,
     touched = any_item.where(OperationItem.dag_id.in_(readable))
     projects = select(Workflow.project).where(Workflow.dag_id.in_(readable))
     is_of_rule = Operation.verb.startswith(OF_RULES)
+    is_of_settings = Operation.verb.startswith(OF_STRICT_MODE)
+    # of other verbs it may be anything
+    named_projects = json_texts(case((is_of_settings, Operation.options["projects"]))).table_valued("value")
     others = or_(
         Operation.actor == actor.recorded_name,
-        and_(Operation.verb != EXPORT, ~is_of_rule),
+        and_(Operation.verb != EXPORT, ~is_of_rule, ~is_of_settings),
+        select(named_projects.c.value).where(named_projects.c.value.in_(projects)).exists(),
         and_(is_of_rule, Operation.options["projects"][0].as_string().in_(projects)),
     )
     return query.where(or_(touched, and_(~any_item, others)))
@@ -208,7 +253,7 @@ def _record(
         at=operation.at,
         actor=operation.actor,
         source=operation.source,
-        outcome=operation.outcome,
+        outcome=part.outcome if part else operation.outcome,
         counts=part.counts if part else counts,
         # not counted by Dag: those of Dags that the reader may not read are among them
         instances_ended=0 if part and part.is_cut else operation.instances_ended,
@@ -246,6 +291,7 @@ class _ReadablePart(NamedTuple):
     """What somebody who may not read every Dag sees of an operation."""
 
     counts: Counts
+    outcome: str
     options: Json
     is_cut: bool
 
@@ -254,7 +300,8 @@ def _readable_part(
     session: Session, actor: Actor, readable: frozenset[str], operations: Sequence[Operation]
 ) -> dict[int, _ReadablePart]:
     """Count only targets, and name only projects and targets, of Dags that may be read."""
-    counts = _readable_counts(session, readable, [operation.id for operation in operations])
+    numbers = [operation.id for operation in operations]
+    counts, outcomes = _readable_counts(session, readable, numbers)
     projects: set[str] = set()
     if any("projects" in operation.options for operation in operations):
         projects = set(session.scalars(select(Workflow.project).where(Workflow.dag_id.in_(readable)).distinct()))
@@ -270,19 +317,32 @@ def _readable_part(
         if "projects" in options:
             options["projects"] = [project for project in options["projects"] if project in projects]
             count = replace(count, applied=len(options["projects"]))
-        parts[operation.id] = _ReadablePart(count, options, is_cut)
+        parts[operation.id] = _ReadablePart(count, outcomes.get(operation.id, operation.outcome), options, is_cut)
     return parts
 
 
-def _readable_counts(session: Session, readable: frozenset[str], numbers: Sequence[int]) -> dict[int, Counts]:
-    """Count the targets that may be read of each operation that has any."""
-    query = select(OperationItem.operation_id, OperationItem.outcome, func.count()).where(
-        OperationItem.operation_id.in_(numbers), OperationItem.dag_id.in_(readable)
+def _readable_counts(
+    session: Session, readable: frozenset[str], numbers: Sequence[int]
+) -> tuple[dict[int, Counts], dict[int, str]]:
+    """Count the targets that may be read of each operation that has any; return what came of those that have others
+    too: one query.
+    """
+    query = (
+        select(
+            OperationItem.operation_id, OperationItem.outcome, _bit(readable).label("bit"), func.count().label("count")
+        )
+        .join(Operation, Operation.id == OperationItem.operation_id)
+        .where(OperationItem.operation_id.in_(numbers))
+        .group_by(OperationItem.operation_id, OperationItem.outcome, "bit")
     )
     found: dict[int, Counter[str]] = defaultdict(Counter)
-    for number, outcome, count in session.execute(query.group_by(OperationItem.operation_id, OperationItem.outcome)):
-        found[number][outcome] = count
-    return {
+    bits: Counter[int] = Counter()
+    for number, outcome, bit, count in session.execute(query):
+        bits[number] |= bit
+        if bit != _HIDDEN:
+            found[number][outcome] += count
+    counts = {
         number: Counts(of[Outcome.APPLIED.value], of[Outcome.LEFT_ALONE.value], of[Outcome.BLOCKED.value])
         for number, of in found.items()
     }
+    return counts, {number: _OUTCOME_OF_PART[seen] for number, seen in bits.items() if seen in _OUTCOME_OF_PART}
