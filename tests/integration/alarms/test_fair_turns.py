@@ -11,11 +11,13 @@ from sqlalchemy import update
 from taskops_provider.exceptions import Conflict
 from taskops_provider.models import AlarmDelivery, AlarmEvent
 from taskops_provider.services.alarms import deadlines, deliver, evaluate, follow_up, owner_notices, record
+from taskops_provider.services.shared.actor import Actor
 from tests.support.alarming import ago, alarms, became, deliveries, look, rule
 from tests.support.instances import write_runs
 from tests.support.queries import counted_queries
-from tests.support.warehouse import ALICE, BOB, chain, install, operate
+from tests.support.warehouse import BOB, Limited, chain, install, operate
 
+EDITOR, OTHER = (Actor(name, "api", Limited(["loud"], ["loud"])) for name in ("carol", "dave"))
 MANY = 12
 LOUD = {"addresses": [f"p{number}@example.com" for number in range(3)]}
 
@@ -172,20 +174,22 @@ def test_notices_of_one_person_are_bounded_by_the_minute(dags, monkeypatch):
     people = [f"o{number}@example.com" for number in range(3)]
     now = ago(minutes=5)
     operate(dags, "set-owners", "loud.a", owners=people, now=now)
-    operate(dags, "pause", "loud.a", notify_owners=True, now=now)
+    operate(dags, "pause", "loud.a", actor=EDITOR, notify_owners=True, now=now)
     with pytest.raises(Conflict, match="within a minute: 3, and this one would tell 3; at most 5"):
-        operate(dags, "start", "loud.a", notify_owners=True, now=now + timedelta(seconds=50))
+        operate(dags, "start", "loud.a", actor=EDITOR, notify_owners=True, now=now + timedelta(seconds=50))
     dags.rollback()
     assert len(deliveries(dags)) == 3
-    # without it, by somebody else, and later
-    operate(dags, "start", "loud.a", now=now + timedelta(seconds=51))
-    operate(dags, "pause", "loud.a", actor=BOB, notify_owners=True, now=now + timedelta(seconds=52))
-    operate(dags, "start", "loud.a", actor=ALICE, notify_owners=True, now=now + timedelta(seconds=61))
-    assert len(deliveries(dags)) == 9
+    # without it, by somebody else, by who may change everything, and later
+    operate(dags, "start", "loud.a", actor=EDITOR, now=now + timedelta(seconds=51))
+    operate(dags, "pause", "loud.a", actor=OTHER, notify_owners=True, now=now + timedelta(seconds=52))
+    operate(dags, "start", "loud.a", actor=BOB, notify_owners=True, now=now + timedelta(seconds=53))
+    operate(dags, "pause", "loud.a", actor=BOB, notify_owners=True, now=now + timedelta(seconds=54))
+    operate(dags, "start", "loud.a", actor=EDITOR, notify_owners=True, now=now + timedelta(seconds=61))
+    assert len(deliveries(dags)) == 15
 
 
 def test_whether_a_name_has_an_address_does_not_matter_for_the_bound(dags, monkeypatch):
     monkeypatch.setattr(owner_notices, "MAX_A_MINUTE", 2)
     operate(dags, "set-owners", "loud.a", owners=["nobody", "no one", "none"])
     with pytest.raises(Conflict, match="at most 2"):
-        operate(dags, "pause", "loud.a", notify_owners=True)
+        operate(dags, "pause", "loud.a", actor=EDITOR, notify_owners=True)

@@ -84,7 +84,7 @@ def apply_operation(
             others = _change_states(session, actor, request, applied, operation, now)
             done = replace(done, items=[*done.items, *others])
         if request.options.notify_owners:
-            notified = notify_owners(session, operation, request.verb, request.scope, applied, now)
+            notified = notify_owners(session, actor, operation, request.verb, request.scope, applied, now)
             operation.options = {**operation.options, NOTIFIED: notified.for_record()}
             reads = actor.permissions.may_read_addresses()
             done = replace(done, notified=notified if reads else notified.without_addresses())
