@@ -118,15 +118,17 @@ const walk = (menu, event) => {
 };
 
 /**
- * The box that is meant by what was typed: of that name, or the only one that is shown where names are not free.
+ * The box that is meant by what was typed: of that name, wherever it stands and whether the server has answered or not,
+ * or the only one that is shown where names are not free.
  *
  * @param {HTMLElement} menu
  * @param {HTMLInputElement} field
  */
 const meant = (menu, field) => {
   const wanted = field.value.trim().toLocaleLowerCase();
-  const shown = boxes(menu).filter((box) => box.checkVisibility() && !around(box, ".chosen") && !box.disabled);
-  const named = shown.find((box) => box.value.toLocaleLowerCase() === wanted);
+  const all = boxes(menu).filter((box) => !box.disabled);
+  const shown = all.filter((box) => box.checkVisibility() && !around(box, ".chosen"));
+  const named = all.find((box) => box.value.toLocaleLowerCase() === wanted);
   return named ?? (shown.length === 1 && !field.dataset.typed ? shown[0] : null);
 };
 

@@ -147,6 +147,19 @@ test("a name that nobody found can be typed where names are free", () => {
   assert.deepEqual(sent(form), [["owner", "carol"]]);
 });
 
+test("a name that is typed is ticked where it stands, whether the server has found it yet or not", () => {
+  const field = owner.querySelector("[type=search]");
+  type(field, "Ann");
+  press(field, "Enter");
+  assert.deepEqual(sent(form), [["owner", "ann"]]);
+  assert.deepEqual(texts(".owner .chosen .option"), []);
+  type(field, "carol");
+  press(field, "Enter");
+  type(field, "carol");
+  press(field, "Enter");
+  assert.deepEqual(texts(".owner .chosen .option"), ["carol"]);
+});
+
 test("Clear takes every tick", () => {
   tick($('[value="Paused"]'));
   tick($('[value="Offline"]'));
