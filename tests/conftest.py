@@ -21,7 +21,9 @@ hypothesis.settings.load_profile("patient")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--quick``, and what ``make golden`` says."""
-    quick = "leave out slow tests, and take the first parameters alone of each integration test"
+    quick = (
+        "leave out slow tests, and take the first parameters alone of each that asks a database or Airflow's timetables"
+    )
     parser.addoption("--quick", action="store_true", help=quick)
     parser.addoption("--update-golden", action="store_true", help="record the answers of tests/contract/golden anew")
 
@@ -44,7 +46,7 @@ def quick_ones(items: list[pytest.Item]) -> list[pytest.Item]:
     kept = []
     for item in items:
         name = item.nodeid.partition("[")[0]
-        is_repetition = name in seen and "tests/integration/" in name
+        is_repetition = name in seen and name.startswith(("tests/integration/", "tests/unit/adapter/"))
         seen.add(name)
         if not is_repetition and not item.get_closest_marker("slow"):
             kept.append(item)

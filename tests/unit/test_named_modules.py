@@ -40,6 +40,7 @@ def _exists(name: str) -> bool:
     return not is_dotted(dotted) or exists(dotted)
 
 
+@pytest.mark.slow
 def test_docstrings_and_comments_name_what_there_is() -> None:
     found = {path.relative_to(ROOT).as_posix(): missing(in_docstrings(path.read_text())) for path in SOURCES}
     assert {path: names for path, names in found.items() if names} == {}

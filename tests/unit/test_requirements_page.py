@@ -55,6 +55,7 @@ def references() -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_reference_has_a_target_on_the_page() -> None:
     there, named = targets(), references()
     assert len(there) > 70

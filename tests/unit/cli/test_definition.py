@@ -138,6 +138,7 @@ def test_an_unknown_word_is_a_usage_error(capsys):
     assert "invalid choice: 'vanish' (choose from 'skip', 'run', 'fail', 'hold')" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_definition_is_cheap_to_import():
     code = (
         "import sys, airflow.cli.cli_config; before = set(sys.modules)\n"

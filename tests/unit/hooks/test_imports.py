@@ -39,6 +39,7 @@ def test_imports_no_part_of_airflow_that_has_the_database(path: Path):
     assert not wrong
 
 
+@pytest.mark.slow
 def test_a_dag_file_loads_nothing_beyond_the_sdk():
     """Every parse of every Dag file that uses an operator pays for its imports."""
     done = subprocess.run([sys.executable, "-c", ADDED], capture_output=True, text=True, check=True)

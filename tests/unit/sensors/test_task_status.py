@@ -148,6 +148,7 @@ def test_does_not_defer_when_it_is_so_already(server):
     assert run(sensor(deferrable=True, status="paused")) == SHOWN
 
 
+@pytest.mark.slow
 def test_defers_by_default_where_airflow_does():
     code = (
         "from taskops_provider.sensors.task_status import TaskStatusSensor as S;"
