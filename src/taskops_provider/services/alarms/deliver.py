@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 #: a message whose sender has not said what came of it for so long has lost its sender
 LOST_AFTER = timedelta(seconds=60)
-#: messages of a channel that are lined up at once, and how many there are if more than so many take turns
+#: how many messages of a channel are lined up at once: the first number, or up to the second if more Dags take turns
 _IN_LINE, _LONGEST_LINE = 20, 500
 #: seconds between tries to write down what came of a message, and how many there are
 _WRITE_WAIT, _WRITE_TRIES = 1.0, 30

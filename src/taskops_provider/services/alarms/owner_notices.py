@@ -30,10 +30,9 @@ from taskops_provider.services.shared.bulk_inserts import insert_rows
 from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.task_keys import TaskKey
 
-#: who was told, kept with the options of an operation; shown to those alone who may read everything, for it names
-#: owners of all
+#: the key, among the options of an operation, of who was told; only people who may read every Dag see it
 NOTIFIED = "notified"
-#: owners that the operations tell within a minute of one person who may not change everything
+#: how many owners one person's operations notify in a minute, unless they may edit every Dag
 MAX_A_MINUTE = 200
 _MINUTE = timedelta(minutes=1)
 

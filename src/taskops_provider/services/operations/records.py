@@ -101,7 +101,7 @@ def _matching(query: Select[*tuple[Any, ...]], where: RecordFilter, actor: Actor
 
 #: what there is among the targets of an operation, as bits: those that may be read, and whether there are others
 _APPLIED, _REFUSED, _LEFT_ALONE, _HIDDEN = 1, 2, 4, 8
-#: what somebody is told of an operation with targets that they may not read: what came of the others
+#: the outcome that a reader sees of an operation with hidden targets: that of the targets they may read
 _OUTCOME_OF_PART = {
     _HIDDEN | seen: (
         (OperationOutcome.PART_SUCCESS if seen & _REFUSED else OperationOutcome.SUCCESS)

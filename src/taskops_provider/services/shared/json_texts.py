@@ -24,3 +24,8 @@ def _as_elements(element: json_texts, compiler: SQLCompiler, **given: Any) -> st
 @compiles(json_texts, "sqlite")
 def _as_each(element: json_texts, compiler: SQLCompiler, **given: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **given)})"
+
+
+@compiles(json_texts, "mysql", "mariadb")
+def _as_table(element: json_texts, compiler: SQLCompiler, **given: Any) -> str:
+    return f"JSON_TABLE({compiler.process(element.clauses, **given)}, '$[*]' COLUMNS (value TEXT PATH '$'))"
