@@ -17,8 +17,3 @@ def name_of_deleted(dag_id: str, at: datetime) -> str:
     """
     suffix = f" (deleted {at.astimezone(UTC):%Y-%m-%d %H:%M:%S})"
     return f"{dag_id[: _LENGTH - len(suffix)]}{suffix}"
-
-
-def is_deleted_name(dag_id: str) -> bool:
-    """Tell whether a name is one of :func:`name_of_deleted`: nothing but records has it."""
-    return " (deleted " in dag_id

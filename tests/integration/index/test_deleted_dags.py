@@ -19,7 +19,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dags as airflow_dags
-from taskops_provider.domain.deleted_dags import is_deleted_name, name_of_deleted
+from taskops_provider.domain.deleted_dags import name_of_deleted
 from taskops_provider.models import (
     AlarmEvent,
     AlarmRule,
@@ -41,6 +41,7 @@ from taskops_provider.services.index.deleted import VERB
 from taskops_provider.services.index.refresh import refresh
 from taskops_provider.services.operations.records import RecordFilter, list_operations
 from taskops_provider.services.operations.undo import undo
+from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
 from taskops_provider.services.replenishments.create import show_replenishment
 from taskops_provider.services.replenishments.listing import list_replenishments
 from taskops_provider.services.shared.actor import Actor
@@ -52,6 +53,10 @@ from tests.support.warehouse import ALICE, Limited, chain, install, operate, out
 
 READER = Actor("reader", "api", Limited(["d"], ["d"]))
 BOTH = Actor("both", "api", Limited(["d", "other"], ["d", "other"]))
+
+
+def is_deleted_name(dag_id: str) -> bool:
+    return dag_id.endswith(")") and " (deleted 20" in dag_id
 
 
 def dags() -> list[Any]:
@@ -215,6 +220,10 @@ class TestDeleted:
         assert (shown.state, shown.counts.by_state["failed"]) == ("failed", 2)
         assert session.scalar(select(func.count()).select_from(DagRun)) == 0
         assert session.scalars(select(ReplenishmentRun.backfill_id)).all() == [None, None]
+        control_replenishment(session, ALICE, number, ControlVerb.RETRY, datetime.now(UTC))
+        session.commit()
+        assert world.play(number, 5).state == "failed"
+        assert session.scalar(select(func.count()).select_from(DagRun)) == 0
 
     def test_runs_that_were_made_before_it_was_seen_go_on(self, session):
         furnish(session)
