@@ -2,8 +2,8 @@
 
 Rows of ``dag``, ``dag_version`` and ``serialized_dag`` in, plain values out. The latest version of a Dag is the one
 with the highest number. A version that has no instances yet is updated in place by the dag-processor, so its
-number alone does not tell that nothing changed: the mark of a version is its number, the hash of its content and its id.
-The id tells a Dag from another one of its name that was made after it was deleted.
+number alone does not tell that nothing changed: the mark of a version is its number, the hash of its content and its
+id. The id tells a Dag from another one of its name that was made after it was deleted.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def _latest_mark() -> ColumnElement[str]:
     A subquery in place of a join: PostgreSQL would hash every version there is.
     """
     # databases that know UUIDs write them with hyphens
-    version_id = func.replace(cast(DagVersion.id, String(36)), "-", "")
+    version_id = func.replace(cast(DagVersion.id, String(36)), "-", "", type_=String)
     return (
         select(cast(DagVersion.version_number, String(20)) + ":" + SerializedDagModel.dag_hash + ":" + version_id)
         .select_from(DagVersion)

@@ -35,8 +35,8 @@ def delete_old_records(session: Session, now: datetime) -> bool:
 
     The caller commits; of replenishments, which have many rows, each chunk is committed.
 
-    A record stays while a task's present state, an open gate interval or a replenishment names it; an interval stays while a run
-    that was made in it is unfinished, for its mapped tasks may still be expanded.
+    A record stays while a task's present state, an open gate interval or a replenishment that goes on names it; an
+    interval stays while a run that was made in it is unfinished, for its mapped tasks may still be expanded.
     """
     before = now - timedelta(days=config.records_retention_days())
     deleted = _delete_operations(session, before)

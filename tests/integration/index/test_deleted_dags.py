@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,15 +20,11 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import dags as airflow_dags
 from taskops_provider.domain.deleted_dags import name_of_deleted
 from taskops_provider.models import (
-    AlarmEvent,
     AlarmRule,
-    GateInterval,
     Operation,
     OperationItem,
     Owner,
-    Replenishment,
     ReplenishmentRun,
-    Task,
     Workflow,
     metadata,
 )
@@ -46,7 +41,7 @@ from taskops_provider.services.replenishments.create import show_replenishment
 from taskops_provider.services.replenishments.listing import list_replenishments
 from taskops_provider.services.shared.actor import Actor
 from tests.support.airflow_db import write_dags
-from tests.support.alarming import alarms, became, look, rule
+from tests.support.alarming import alarms, look, rule
 from tests.support.replenishing import World, days, make_runs
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import ALICE, Limited, chain, install, operate, outcomes, stored
@@ -358,9 +353,7 @@ class TestKept:
     @pytest.mark.parametrize(
         "teams", [{"dags-folder": "north", "elsewhere": "south"}, {"elsewhere": "south"}, {"dags-folder": "north"}]
     )
-    def test_one_of_another_team_stops_what_the_old_one_had_queued_and_was_told(
-        self, session, before, numbers, teams
-    ):
+    def test_one_of_another_team_stops_what_the_old_one_had_queued_and_was_told(self, session, before, numbers, teams):
         give_teams(session, teams)
         come_again(session, "elsewhere")
         assert stored(session, "d")["a"] == "paused"

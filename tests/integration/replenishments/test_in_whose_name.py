@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter.users_by_name import can_look_up_users
 from taskops_provider.models import Operation, Replenishment
 from taskops_provider.services import retention
-from taskops_provider.services.replenishments import make_runs as making
 from taskops_provider.services.operations.resume import due_dags, resume_dag
+from taskops_provider.services.replenishments import make_runs as making
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions

@@ -3,8 +3,8 @@
 ``services.index.watermark`` knows what the last refresh saw, ``adapter.dags`` which Dags differ from our rows since.
 Of these Dags ``services.index.stored`` reads our rows and ``services.index.found`` Airflow's definitions;
 ``services.index.merge`` works out what to write so that the rows match the definitions, and ``services.index.write``
-writes it. ``services.index.deleted`` forgets Dags that were deleted in Airflow, ``services.index.moved`` sees to those that
-another team has got.
+writes it. ``services.index.deleted`` forgets Dags that were deleted in Airflow, ``services.index.moved`` sees to those
+that another team has got.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def due_dags(session: Session, now: datetime) -> list[str]:
 
 
 def resume_dag(session: Session, dag_id: str, now: datetime) -> bool:
-    """Start the tasks of a Dag whose time has come, as one operation, or more where some fill their gap and some do not.
+    """Start the tasks of a Dag whose time has come, as one operation, or more where some fill their gap and others not.
 
     Each Dag is done alone, so that what is wrong with one, or a gap that is too large, keeps no other waiting. Each is
     committed.

@@ -67,7 +67,7 @@ def find_targets(session: Session, actor: Actor, request: ReplenishmentRequest) 
 
 
 def may_be_planned(actor: Actor, request: ReplenishmentRequest) -> bool:
-    """Whether :func:`find_targets` would find the actor allowed to replenish what is named; of a selection, any of it."""
+    """Whether the actor may replenish all that is named; of a selection, any of it."""
     named = {*request.workflows, *(target.dag_id for target in request.tasks)}
     readable = {dag_id for dag_id in named if actor.may_read(dag_id)}
     allowed = replenishable(actor, readable) if readable else set()
