@@ -53,18 +53,8 @@ ROUND_SECONDS = 3.0
 #: waiting runs that are looked at together
 _WINDOW = 60
 
-
-class _OfThread(local):
-    """What each thread keeps from one replenishment to the next."""
-
-    def __init__(self) -> None:
-        #: the replenishment that had the last turn
-        self.last = 0
-        #: of this round
-        self.askers = Askers()
-
-
-_of_thread = _OfThread()
+#: the replenishment that had the last turn, and who was looked up in this round
+_of_thread = local()
 
 
 def advance_replenishments(session: Session, now: datetime) -> bool:
@@ -77,7 +67,7 @@ def advance_replenishments(session: Session, now: datetime) -> bool:
     _of_thread.askers = Askers()
     until = monotonic() + ROUND_SECONDS
     # who had no turn in the last round comes first in this one
-    last = _of_thread.last
+    last = getattr(_of_thread, "last", 0)
     turns = deque([*(number for number in numbers if number > last), *(number for number in numbers if number <= last)])
     looked_at: set[int] = set()
     while turns and monotonic() < until:
