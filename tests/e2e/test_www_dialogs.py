@@ -24,6 +24,12 @@ TASKS = "plugin/taskops/pluginsv2/taskops/tasks"
 WORKFLOWS = "plugin/taskops/pluginsv2/taskops/workflows"
 
 
+@pytest.fixture(scope="module")
+def in_airflow() -> bool:
+    """Our pages alone: what they do inside Airflow's UI is asked in ``test_www_browser``."""
+    return False
+
+
 @pytest.fixture
 def session() -> Iterator[Any]:
     with new_session() as opened:
