@@ -207,7 +207,7 @@ def test_columns_are_hidden_and_moved_and_survive_a_reload_for_one_person(
     menu.get_by_label("Expires", exact=True).press("Space")
     menu.get_by_role("button", name="Apply").press("Enter")
     expect(person.frame.locator("th.effective_to")).to_be_visible()
-    expected = ["Task", "Status", "Type", "Owners", "Schedule", "Resource group", "Last submission"]
+    expected = ["Task", "Status", "Type", "Owners", "Schedule", "Pool", "Last submission"]
     assert heads.all_inner_texts()[:7] == expected
     person.page.reload()
     expect(person.heading()).to_be_visible()
