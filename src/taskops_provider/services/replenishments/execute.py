@@ -191,7 +191,8 @@ def _right_lost(session: Session, replenishment: Replenishment, dag_id: str) -> 
     """Return why nothing more may start in the name of who asked for it. What Airflow has goes on, as backfills do."""
     if replenishment.state == ReplenishmentState.CANCELLED:
         return None
-    return _of_thread.askers.why_not_replenish(session, replenishment.operation_id, dag_id)
+    askers: Askers = _of_thread.askers
+    return askers.why_not_replenish(session, replenishment.operation_id, dag_id)
 
 
 def _taken_by_others(session: Session, dag_id: str, active: Sequence[ReplenishmentRun]) -> str | None:
