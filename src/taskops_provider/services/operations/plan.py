@@ -28,6 +28,7 @@ from taskops_provider.domain.states import (
     TaskStatus,
     Verb,
     WorkflowStatus,
+    tasks_wanted,
     why_not,
     workflow_status,
     workflow_why_not,
@@ -108,11 +109,16 @@ def _make_plan(
         project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
         strict = Blocking(session, actor, links, snapshot.tasks).apply(request, items, project_of)
     _keep_for_undo(request, items, snapshot)
-    fingerprint = ""
-    if not is_draft:
-        newest = session.scalar(select(func.max(Operation.id))) or 0
-        fingerprint = plan_hash(request.asked(), items, newest_operation=newest)
+    fingerprint = "" if is_draft else fingerprint_of(session, request.asked(), items)
     return Plan(request.verb.value, request.scope, items, fingerprint, strict_projects=strict)
+
+
+def fingerprint_of(session: Session, asked: Sequence[object], items: Sequence[Item]) -> str:
+    """Return the hash of a plan that is made now.
+
+    :param asked: what was asked for, as JSON
+    """
+    return plan_hash(asked, items, newest_operation=session.scalar(select(func.max(Operation.id))) or 0)
 
 
 def preview_operation(
@@ -203,7 +209,8 @@ def _workflow_items(request: Request, snapshot: Snapshot) -> list[Item]:
     items: list[Item] = []
     for target in request.targets:
         rows = tasks_of[target.dag_id]
-        status = _status_of(row for row in rows if row.is_present)
+        is_deleted = snapshot.workflows[target.dag_id].default_state == TaskState.DELETED.value
+        status = _status_of((row for row in rows if row.is_present), is_deleted=is_deleted)
         reason = workflow_why_not(request.verb, status)
         whole = Item(target.dag_id, "", Outcome.LEFT_ALONE, before=status.value, after=status.value, reason=reason)
         if reason is not None:
@@ -214,15 +221,15 @@ def _workflow_items(request: Request, snapshot: Snapshot) -> list[Item]:
         else:
             found = [_task_item(request, row) for row in rows]
             if not any(item.outcome is Outcome.APPLIED for item in found):
-                whole.reason = f"has no task to {request.verb.value}"
+                whole.reason = f"none of its tasks is {tasks_wanted(request.verb)}" if found else "has no tasks"
                 items.append(whole)
             items += found
     return items
 
 
-def _status_of(rows: Iterable[TaskSnapshot]) -> WorkflowStatus:
+def _status_of(rows: Iterable[TaskSnapshot], *, is_deleted: bool) -> WorkflowStatus:
     counts = Counter(row.status for row in rows)
-    return workflow_status({TaskStatus(status): count for status, count in counts.items()})
+    return workflow_status({TaskStatus(status): count for status, count in counts.items()}, is_deleted=is_deleted)
 
 
 def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Collection[str] | None) -> None:
