@@ -244,6 +244,9 @@ def _alarms(session: Session, now: datetime, *, reads_all: bool, with_errors: bo
         )
     if found.broken:
         told.append(f"{plural(found.broken, 'enabled rule')} not valid any more, and set aside")
+    if found.silent:
+        reach = "reaches" if found.silent == 1 else "reach"
+        told.append(f"{plural(found.silent, 'enabled rule')} {reach} nobody: none of the recipients has an address")
     if found.uncertain:
         told.append(f"{plural(found.uncertain, 'message')} may or may not have gone out in the last day")
     if found.failed:

@@ -115,6 +115,7 @@ def test_a_viewer_is_offered_no_operation(web: WebApp, path: str) -> None:
     assert 'id="selection"' not in page
     assert targets(page) == []
     assert "/change/" not in page
+    assert "you need the permission to edit their Dags" in page
     assert links(row(page, "customer_dim" if path == WORKFLOWS else "step_00"))
     assert "Columns" in page
     assert "as CSV" in page  # what may be read may be downloaded

@@ -38,6 +38,7 @@ from taskops_provider.inputs.operation import Request, check_options
 from taskops_provider.models import Operation, Task
 from taskops_provider.services.catalog.lineage import DownstreamLinks, everything_downstream
 from taskops_provider.services.gate import existing_instances
+from taskops_provider.services.gate.draining import left_without_scheduling
 from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
 from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
@@ -50,6 +51,8 @@ NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or cr
 HOLDS_INSTANCES = "instances wait in it that would end, and you may not change task instances of this Dag"
 FILLS_GAP = f"its pause fills the gap at its end, and you may not do that: {NEEDS}"
 _FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES, FILLS_GAP})
+#: workflows that a preview names
+NAMED = 20
 GONE = "is no longer in the latest version of its Dag"
 
 
@@ -130,6 +133,9 @@ def preview_operation(
     plan = _make_plan(session, actor, request, now, links, is_draft=is_draft)
     pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
     affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
+    if request.verb in STRICT_VERBS:
+        stopping = Counter(item.dag_id for item in plan.applied() if item.before == TaskStatus.SCHEDULING.value)
+        affects = replace(affects, drains=left_without_scheduling(session, stopping, now)[:NAMED])
     missed = plan_gap(session, actor, plan, request, now)
     held = existing_instances.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
     return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None)
@@ -143,7 +149,8 @@ def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], l
         return Affects(instances)
     # those that the actor may not see are not counted either
     below = {node for node in everything_downstream(links, pairs) if actor.may_read(node[0])}
-    return Affects(instances, len(below), len({dag_id for dag_id, _ in below}))
+    workflows = sorted({dag_id for dag_id, _ in below})
+    return Affects(instances, len(below), len(workflows), workflows[:NAMED])
 
 
 def _seen(actor: Actor, pairs: list[TaskKey]) -> list[TaskKey]:
