@@ -24,6 +24,8 @@ def _on(*actions: str) -> tuple[tuple[str, str], ...]:
 
 
 _EDITS = _on("can_read", "can_edit")
+#: reads everything, and changes one group of Dags
+OF_MANY = "north_editor_of_many"
 #: people of FabAuthManager who have permissions on one group of Dags only, who may do most of all first
 FAB_ONLY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "north_of_both": (*_EDITS, *_INSTANCES, *_RUNS),
@@ -35,8 +37,7 @@ FAB_ONLY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "north_of_instances": (*_EDITS, *_INSTANCES),
     "north_of_runs": (*_EDITS, *_RUNS, READS_TASKS),
     "north_of_run_states": (*_EDITS, ("can_edit", "DAG Runs"), READS_TASKS),
-    # read everything, and change one group of Dags
-    "north_editor_of_many": (("can_read", "DAGs"), *_EDITS, *_INSTANCES, *_RUNS),
+    OF_MANY: (("can_read", "DAGs"), *_EDITS, *_INSTANCES, *_RUNS),
 }
 #: a role of FabAuthManager that people who are signed in may have too
 PUBLIC = "public"
@@ -96,6 +97,11 @@ def rights_of(client: TestClient, world: World, name: str, side: Side) -> frozen
     if _may_list(client):
         found.add(rights.LIST)
     return frozenset({*found, rights.SIGNED_IN})
+
+
+def may_read_addresses(client: TestClient, has: frozenset[str], *, is_fab: bool) -> bool:
+    """Whether Airflow shows somebody the users; without FabAuthManager it has none, and who edits all may know."""
+    return client.get("/auth/fab/v1/users").status_code == 200 if is_fab else rights.EDIT_ALL in has
 
 
 def _may_list(client: TestClient) -> bool:
