@@ -150,7 +150,7 @@ def _preview(
     plan = _make_plan(session, actor, request, now, _Means(links, slot), is_draft=is_draft)
     pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
     affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
-    missed = plan_gap(session, actor, plan, request, now)
+    missed = plan_gap(session, actor, plan, request, now, slot)
     held = existing_instances.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
     return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None)
 
