@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -39,7 +40,9 @@ VAULT_BUNDLE = "vault-bundle"
 #: in every name and text of the second group but those of its Dags
 HIDDEN = "zq-hidden"
 #: somebody with an account, who is told of alarms and of operations; the address is for who may read users
-TOLD, ADDRESS = "viewer", "viewer@example.com"
+TOLD = "viewer"
+#: tells of addresses: one, who has none, the number of a message
+OF_ADDRESSES = re.compile(rf'{TOLD}@example\.com|"delivery_id":\s*\d|"unreachable":\s*\["|[Nn]o address')
 #: what is compared to tell whether anything was done; records of what was refused, and leases, are not
 _NOT_COMPARED = frozenset({"log", "taskops_operation", "taskops_operation_item", "taskops_lease", "taskops_export"})
 
@@ -157,7 +160,7 @@ def _furnish(session: Session, dag_id: str, owner: str, folder: str, bundle: str
     numbers["operation"] = (
         operate(session, "set-owners", f"{dag_id}.load", owners=[owner, TOLD], notify_owners=True).operation_id or 0
     )
-    recipients = {"users": [TOLD], "addresses": ["ops@example.com"]}
+    recipients = {"users": [TOLD, "eve"], "addresses": ["ops@example.com"]}
     numbers["rule"] = rule(session, f"{dag_id}.extract", name=f"{hidden} rule", recipients=recipients)
     became(session, f"{dag_id}.extract", "failed", 2)
     look(session)
