@@ -15,10 +15,12 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from starlette.routing import Mount
 
+from taskops_provider.adapter.permissions import UserPermissions
 from taskops_provider.www import csrf
 from tests.contract.walk import rights_table as rights
 from tests.contract.walk.page_requests import in_part, page_requests
 from tests.contract.walk.people import AIRFLOW_ACTS, OF_MANY, PUBLIC, may_read_addresses, people_of, rights_of
+from tests.contract.walk.plant import Holes
 from tests.contract.walk.requests import ACKNOWLEDGE, ALARM, Ask, filled
 from tests.contract.walk.rest_requests import rest_requests
 from tests.contract.walk.rights_table import documented_acts, documented_rights
@@ -28,6 +30,10 @@ from tests.support.apps import NOBODY, TEAMS, WebApp, web_app
 from tests.support.dialogs import ROOT, token_of
 
 DONE, DENIED, ABSENT, SIGN_IN = "done", "denied", "does not exist", "sign in"
+
+
+def _everything(_name: str, _ask: Ask) -> bool:
+    return True
 
 
 @dataclass
@@ -45,7 +51,7 @@ class Walk:
     is_fab: bool
     hashes: dict[tuple[str, str], str] = field(default_factory=dict)
     #: told of each request before it is sent: who, what; it is left out where that says so
-    wants: Callable[[str, Ask], bool] = lambda _name, _ask: True
+    wants: Callable[[str, Ask], bool] = _everything
 
     def client(self, name: str) -> TestClient:
         """A browser of somebody, of nobody signed in without a name."""
@@ -105,6 +111,38 @@ def test_the_table_has_every_route_there_is(walk: Walk) -> None:
 def test_everybody_gets_what_the_table_says(walk: Walk) -> None:
     """Nothing else is changed, and nobody is told of Dags that they may not read."""
     assert list(differences(walk)) == []
+
+
+def _planted(walk: Walk, *routes: str) -> str | None:
+    """The first thing that is answered otherwise by some routes."""
+    walk.wants = lambda _name, ask: ask.route in routes
+    try:
+        return next(differences(walk), None)
+    finally:
+        walk.wants = _everything
+
+
+@pytest.mark.parametrize(
+    ("place", "route"),
+    [
+        ("services/alarms/listing.py alarm_answers may_read_addresses", "GET /v1/alarms/events"),
+        ("services/alarms/acknowledge.py unacknowledged_ids editable", "POST /alarms/confirm"),
+    ],
+)
+def test_a_hole_that_is_planted_is_seen(walk: Walk, place: str, route: str) -> None:
+    """``python -m tests.contract.walk`` plants them all."""
+    if not walk.is_fab:
+        pytest.skip("others have people with fewer differences")
+    holes = Holes()
+    with holes.watched(), holes.opened(place):
+        assert _planted(walk, route)
+
+
+def test_deleting_needs_to_edit_too(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not walk.is_fab:
+        pytest.skip("others have nobody who may delete and not edit")
+    monkeypatch.setattr(UserPermissions, "deletable", lambda may, dag_ids: may._allowed("DELETE", dag_ids))
+    assert "north_remover" in (_planted(walk, "POST /v1/workflows/{verb}") or "")
 
 
 def differences(walk: Walk) -> Iterator[str]:
