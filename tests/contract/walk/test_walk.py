@@ -4,15 +4,9 @@ and from what Airflow's own API lets that person do, under FabAuthManager, Simpl
 from __future__ import annotations
 
 import re
-<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-=======
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
->>>>>>> main
 from typing import Any
 
 import pytest
@@ -21,11 +15,8 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from starlette.routing import Mount
 
-<<<<<<< HEAD
 from taskops_provider.adapter.permissions import UserPermissions
-=======
 from taskops_provider.services.shared.locks import take_writer_lock
->>>>>>> main
 from taskops_provider.www import csrf
 from tests.contract.walk import rights_table as rights
 from tests.contract.walk.page_requests import in_part, page_requests
@@ -187,7 +178,7 @@ def test_who_may_not_do_something_never_waits_for_the_lock(walk: Walk) -> None:
     wrong, asked = [], 0
     with _writer_lock_elsewhere() as statements:
         for has, name in names.items():
-            asker = Asker(walk, name, tells_hidden=True)
+            asker = Asker(walk, name, tells_hidden=True, tells_addresses=True)
             for ask in writes:
                 if ask.changes is not False and not acts[ask.act].needs <= has:
                     answer = asker.ask(filled(ask, side, name))
@@ -249,13 +240,9 @@ class Asker:
         of_side = [ask for ask in (*rest_requests(), *page_requests()) if ask.of_side or side is self._world.sides[0]]
         for ask in _once_each_route(of_side) if thin else of_side:
             asked = filled(ask, side, self._name)
-<<<<<<< HEAD
             if not self._wants(self._name, asked):
                 continue
-            answer = self._ask(asked)
-=======
             answer = self.ask(asked)
->>>>>>> main
             found, expected = self._outcome(answer, ask), _expected(ask.act, acts[ask.act].needs, has)
             where = f"{self._name or 'anonymous'}: {ask.route} {asked.path} {asked.body or ''}"
             if found != expected:
@@ -272,7 +259,7 @@ class Asker:
             asked = filled(ask, replace(first, numbers={**first.numbers, "other_event": second.numbers["event"]}), "")
             if not self._wants(self._name, asked):
                 continue
-            answer = self._ask(asked)
+            answer = self.ask(asked)
             found = self._world.changed_dags()
             if answer.status_code >= 300 or found != {first.dag}:
                 yield f"{self._name}: {ask.route} {asked.body}: {answer.status_code}, did it to {sorted(found)}"
