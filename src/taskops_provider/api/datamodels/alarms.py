@@ -49,8 +49,8 @@ class Rule(BaseModel):
         description="Why it is not valid any more: it is set aside until somebody corrects it. Null if all is well."
     )
     unreachable: list[str] = Field(
-        description="Its users, and the owners of the task that it is on, without an e-mail address, if a channel needs "
-        "one. Empty unless you may read users."
+        description="Its users, and the owners of its task, without an e-mail address, if a channel needs one. "
+        "Empty unless you may read users."
     )
     reaches_nobody: bool = Field(description="Nobody would get its alarms. False unless you may read users.")
 
@@ -92,7 +92,7 @@ class RulesQuery(PageQuery):
 class Delivery(BaseModel):
     """One message."""
 
-    delivery_id: int
+    delivery_id: int | None = Field(description="Null if you may not see which addresses names have.")
     why: DeliveryCause
     channel: str
     connection: str | None = Field(description="Always null: which connections there are is not told.")
