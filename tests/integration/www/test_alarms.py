@@ -450,7 +450,7 @@ def test_a_rule_that_reaches_nobody_says_so(web: WebApp, warehouse: Session) -> 
     """In the dialog, on the rule, in `check`; not if somebody else is told."""
     warehouse.add(Owner(dag_id="orders", task_id="clean", owner="nora"))
     warehouse.commit()
-    done = Dialogs(web).post(NEW, **PLAIN, **ON_CLEAN)
+    done = Dialogs(web).post(NEW, **PLAIN, **ON_CLEAN, enabled="on")
     assert "no address is known for" in done.words
     assert "Reaches nobody" in done.words
     page = get(web, RULES, "admin")
@@ -459,7 +459,7 @@ def test_a_rule_that_reaches_nobody_says_so(web: WebApp, warehouse: Session) -> 
     assert "nora" in state
     [found] = [one for one in health.check_health(warehouse, datetime.now(UTC)) if one.name == "alarms"]
     assert found.message == "1 enabled rule reaches nobody: none of the recipients has an address"
-    other = Dialogs(web).post(NEW, **PLAIN, **ON_CLEAN, people="ops@example.com")
+    other = Dialogs(web).post(NEW, **PLAIN, **ON_CLEAN, enabled="on", people="ops@example.com")
     assert "Reaches nobody" not in other.words
     assert "No address is known for" in other.words
 

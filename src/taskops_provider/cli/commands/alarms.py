@@ -179,6 +179,8 @@ def _print_rule(rule: RuleAnswer, output: str) -> None:
     if output in STRUCTURED:
         print_object(details, output)
         return
+    if not rule.reaches_nobody:
+        del details["reaches_nobody"]
     details["recipients"] = rule.recipients.words
     details["channels"] = [one.channel for one in rule.channels]
     if escalation := rule.escalation:
