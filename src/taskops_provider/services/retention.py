@@ -16,6 +16,7 @@ from taskops_provider.models import (
     AlarmDelivery,
     AlarmEvent,
     GateInterval,
+    InstanceOrder,
     Operation,
     OperationItem,
     Replenishment,
@@ -65,9 +66,11 @@ def _delete_operations(session: Session, before: datetime) -> bool:
     of_gates = select(GateInterval.operation_id).where(
         GateInterval.to_at.is_(None), GateInterval.operation_id.is_not(None)
     )
+    of_orders = select(InstanceOrder.operation_id).where(InstanceOrder.operation_id.is_not(None))
+    in_force = (of_states, of_gates, of_orders)
     query = (
         select(Operation.id)
-        .where(Operation.at < before, Operation.id.not_in(of_states), Operation.id.not_in(of_gates))
+        .where(Operation.at < before, *(Operation.id.not_in(each) for each in in_force))
         .order_by(Operation.id)
     )
     deleted = False

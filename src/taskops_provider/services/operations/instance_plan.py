@@ -15,6 +15,7 @@ from taskops_provider.adapter.rerun_reach import Following
 from taskops_provider.domain.gate import effect_of, waits_in_gate
 from taskops_provider.domain.instances import InstanceVerb, Reach, has_begun, why_not
 from taskops_provider.domain.operations.fingerprint import plan_hash
+from taskops_provider.domain.operations.limits import MAX_INSTANCES
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.operations.targets import Scope
@@ -23,7 +24,7 @@ from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
 from taskops_provider.models import Operation
 from taskops_provider.services.catalog.tasks import get_task
 from taskops_provider.services.gate.instance_orders import HeldBy, InstanceKey, holds_of
-from taskops_provider.services.operations.instance_request import MAX_INSTANCES, InstancePlan, InstanceRequest
+from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
 from taskops_provider.services.operations.plan import GONE
 from taskops_provider.services.operations.rerun_reach import Reached, reach_of
 from taskops_provider.services.shared.actor import Actor

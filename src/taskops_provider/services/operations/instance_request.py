@@ -13,11 +13,6 @@ from taskops_provider.domain.operations.outcomes import OperationOutcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.inputs.operation import ReasonAndTicket
 
-#: clearing takes some milliseconds an instance
-MAX_INSTANCES = 1000
-#: with what follows them
-MAX_RERUN = 5000
-
 
 @dataclass(frozen=True, slots=True)
 class InstanceRequest:

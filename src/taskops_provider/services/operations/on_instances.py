@@ -28,7 +28,7 @@ from taskops_provider.services.operations.instance_plan import (
     make_plan,
     name_of,
 )
-from taskops_provider.services.operations.instance_request import MAX_INSTANCES, InstancePlan, InstanceRequest
+from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
 from taskops_provider.services.operations.plan import GONE
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -36,7 +36,6 @@ from taskops_provider.services.shared.recording import record_items
 from taskops_provider.services.shared.retries import retried
 
 __all__ = [
-    "MAX_INSTANCES",
     "InstancePlan",
     "InstanceRequest",
     "InstanceVerb",

@@ -15,6 +15,7 @@ from taskops_provider.adapter.instance_orders import RunFacts
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.instances import RunVerb
 from taskops_provider.domain.operations.fingerprint import plan_hash
+from taskops_provider.domain.operations.limits import MAX_RUNS
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.operations.targets import Scope
@@ -32,8 +33,6 @@ from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items, write_audit
 from taskops_provider.services.shared.retries import retried
 
-#: runs that one request may name
-MAX_RUNS = 500
 NOT_CHANGEABLE = "you may not change the runs of this Dag"
 _ENDED = frozenset({"success", "failed"})
 

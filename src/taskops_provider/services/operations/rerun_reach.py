@@ -18,9 +18,9 @@ from taskops_provider.adapter.instance_operations import Ref
 from taskops_provider.adapter.rerun_reach import Following, RunOfDag
 from taskops_provider.domain.instances import Reach
 from taskops_provider.domain.operations.answers import Follower
+from taskops_provider.domain.operations.limits import MAX_RERUN
 from taskops_provider.exceptions import BadInput
 from taskops_provider.services.catalog.lineage import LineageLink, links_around
-from taskops_provider.services.operations.instance_request import MAX_RERUN
 from taskops_provider.services.shared.actor import Actor
 
 #: a run with the tasks that execute in it

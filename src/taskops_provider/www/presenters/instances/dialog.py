@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from taskops_provider.domain.instances import InstanceVerb
 from taskops_provider.domain.operations.answers import Counts
-from taskops_provider.domain.operations.limits import MAX_REASON_LENGTH, MAX_TICKET_LENGTH
+from taskops_provider.domain.operations.limits import MAX_INSTANCES, MAX_REASON_LENGTH, MAX_TICKET_LENGTH
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput, TaskOpsError
 from taskops_provider.services.operations.on_instances import (
-    MAX_INSTANCES,
     InstancePlan,
     InstanceRequest,
     Ref,
