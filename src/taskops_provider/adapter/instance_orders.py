@@ -116,6 +116,12 @@ def held_by_order() -> ColumnElement[bool]:
     return exists(found)
 
 
+def run_is_held() -> ColumnElement[bool]:
+    """The condition that people hold a whole run, of a query on ``DagRun``."""
+    of_run = (Order.kind == HOLD, Order.dag_id == DagRun.dag_id, Order.run_id == DagRun.run_id, Order.task_id == "")
+    return exists(select(Order.id).where(*of_run, created_with_run()).correlate(DagRun))
+
+
 def marked_held() -> ColumnElement[bool]:
     """The condition that an instance waits because people hold it."""
     return and_(TI.retry_reason.is_not(None), TI.retry_reason.like(f"{HELD_MARK}%"))

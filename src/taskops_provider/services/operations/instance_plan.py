@@ -25,11 +25,10 @@ from taskops_provider.models import Operation
 from taskops_provider.services.catalog.tasks import get_task
 from taskops_provider.services.gate.instance_orders import HeldBy, InstanceKey, holds_of
 from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
-from taskops_provider.services.operations.plan import GONE
+from taskops_provider.services.operations.plan import CHANGES_NO_INSTANCES, GONE
 from taskops_provider.services.operations.rerun_reach import Reached, reach_of
 from taskops_provider.services.shared.actor import Actor
 
-NOT_CHANGEABLE = "you may not change the task instances of this Dag"
 HELD = "held"
 ALREADY_HELD = "is held already"
 
@@ -74,7 +73,7 @@ def make_plan(
     _check(request, wanted)
     task = get_task(session, actor, dag_id, task_id, now)
     if not actor.permissions.may_change_instances(dag_id):
-        raise Forbidden(NOT_CHANGEABLE)
+        raise Forbidden(CHANGES_NO_INSTANCES)
     found = Found(adapter.find(session, dag_id, task_id, wanted, lock=lock))
     _refuse_unknown(task_id, [ref for ref in wanted if ref not in found.chosen])
     reached = reach_of(session, actor, dag_id, task_id, wanted, request.downstream)
@@ -190,7 +189,7 @@ def _say_what_else(session: Session, request: InstanceRequest, refs: Sequence[Re
 
 def _following_item(one: Following, found: Found, allowed: Collection[str]) -> Item | None:
     if one.dag_id not in allowed:
-        return Item(one.dag_id, one.task_id, Outcome.BLOCKED, reason=NOT_CHANGEABLE)
+        return Item(one.dag_id, one.task_id, Outcome.BLOCKED, reason=CHANGES_NO_INSTANCES)
     live = found.following.get(one)
     if live is None:
         return None

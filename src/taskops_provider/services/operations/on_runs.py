@@ -28,12 +28,12 @@ from taskops_provider.services.gate.instance_orders import HeldBy, InstanceKey
 from taskops_provider.services.operations.instance_plan import ALREADY_HELD, HELD
 from taskops_provider.services.operations.instance_request import InstancePlan
 from taskops_provider.services.operations.on_instances import check_plan_hash, recorded
+from taskops_provider.services.operations.plan import CHANGES_NO_RUNS
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items, write_audit
 from taskops_provider.services.shared.retries import retried
 
-NOT_CHANGEABLE = "you may not change the runs of this Dag"
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -76,7 +76,7 @@ def apply_on_runs(
     :raises OperationPlanChanged: when the plan is not the one that was looked at
     """
     request.explanation.check_lengths()
-    if not (actor.may_read(request.dag_id) and _may_change(actor, request.dag_id)):
+    if not (actor.may_read(request.dag_id) and may_change_runs(actor, request.dag_id)):
         # refused before anybody waits for it
         _plan(session, actor, request, now or datetime.now(UTC), lock=False)
     take_writer_lock(session, actor.name)
@@ -97,7 +97,8 @@ def apply_on_runs(
     return replace(plan, plan=replace(plan.plan, dry_run=False, operation_id=operation.id))
 
 
-def _may_change(actor: Actor, dag_id: str) -> bool:
+def may_change_runs(actor: Actor, dag_id: str) -> bool:
+    """Whether the actor may hold and release runs of a Dag."""
     return actor.permissions.may_change_runs(dag_id) and dag_id in actor.permissions.editable([dag_id])
 
 
@@ -110,8 +111,8 @@ def _plan(
     if len(wanted) > MAX_RUNS:
         raise BadInput(f"{len(wanted)} runs are selected; at most {MAX_RUNS} are changed at once")
     get_workflow(session, actor, request.dag_id, now)
-    if not _may_change(actor, request.dag_id):
-        raise Forbidden(NOT_CHANGEABLE)
+    if not may_change_runs(actor, request.dag_id):
+        raise Forbidden(CHANGES_NO_RUNS)
     runs = {run.run_id: run for run in adapter.facts_of_runs(session, request.dag_id, wanted, lock=lock)}
     unknown = [run_id for run_id in wanted if run_id not in runs]
     if unknown:
