@@ -32,7 +32,7 @@ class InstancesInput(_Explained):
     """A change of single instances of a task."""
 
     instances: Annotated[list[InstanceTarget], Field(min_length=1, max_length=MAX_INSTANCES)]
-    downstream: Reach = Field(
+    with_downstream: Reach = Field(
         Reach.NONE,
         description="rerun: what is rerun with them. `none`; `workflow`: what is downstream in their runs; `everywhere`: "
         "also what follows in other workflows.",

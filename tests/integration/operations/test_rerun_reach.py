@@ -77,7 +77,7 @@ def test_downstream_in_the_workflow_is_rerun_with_it(session, played):
     plan = apply_on_instances(session, ANN, request(Reach.WORKFLOW))
     session.commit()
     assert named(plan) == ["up.load run_1", "up.check run_1"]
-    assert session.get_one(Operation, plan.plan.operation_id).options == {"downstream": "workflow"}
+    assert session.get_one(Operation, plan.plan.operation_id).options == {"with_downstream": "workflow"}
     played.start_queued("up")
     assert played.run_to_end("up") == "success"
     assert played.executed_tasks() == ["load", "check"]
@@ -171,5 +171,5 @@ def test_the_number_of_queries_does_not_grow_with_the_runs(session, played):
 
 def test_a_reach_goes_with_a_rerun_alone(session, played):
     asked = InstanceRequest("up", "load", InstanceVerb.TERMINATE, [Ref("run_1")], ReasonAndTicket(), Reach.WORKFLOW)
-    with pytest.raises(BadInput, match="downstream goes with rerun, not with terminate"):
+    with pytest.raises(BadInput, match="with_downstream goes with rerun, not with terminate"):
         preview_on_instances(session, ANN, asked)

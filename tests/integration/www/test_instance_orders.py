@@ -44,23 +44,23 @@ def test_a_rerun_may_take_what_is_downstream_with_it_and_shows_it(web: WebApp, s
     html = unescape(post(web, "instances/rerun", "-1 run_0000").text)
     assert "Rerun: 1 instance" in html
     assert all(one in html for one in ('value="none" checked', 'value="workflow"', 'value="everywhere"'))
-    answer = post(web, "instances/rerun", "-1 run_0000", step="preview", part="plan", downstream="workflow")
+    answer = post(web, "instances/rerun", "-1 run_0000", step="preview", part="plan", with_downstream="workflow")
     shown = unescape(answer.text)
     assert '<span id="instances-action" hx-swap-oob="innerHTML">Rerun: 2 instances</span>' in shown
     assert "<form" not in shown
     done = post(
-        web, "instances/rerun", "-1 run_0000", step="apply", downstream="workflow", plan_hash=hash_of(answer.text)
+        web, "instances/rerun", "-1 run_0000", step="apply", with_downstream="workflow", plan_hash=hash_of(answer.text)
     )
     assert "2 instances cleared to run again" in done.text
-    assert post(web, "instances/rerun", "-1 run_0000", downstream="sideways").status_code == 422
+    assert post(web, "instances/rerun", "-1 run_0000", with_downstream="sideways").status_code == 422
 
 
 def test_another_plan_than_the_one_that_was_seen_is_shown_and_not_done(web: WebApp, session: Session) -> None:
     write_runs(session, "orders", ["extract", "clean", "load"], range(2), "success")
-    seen = hash_of(post(web, "instances/rerun", "-1 run_0000", downstream="workflow").text)
+    seen = hash_of(post(web, "instances/rerun", "-1 run_0000", with_downstream="workflow").text)
     post(web, "instances/set-failed", "-1 run_0000", step="apply")
     answer = post(
-        web, "instances/rerun", "-1 run_0000", step="apply", part="plan", downstream="workflow", plan_hash=seen
+        web, "instances/rerun", "-1 run_0000", step="apply", part="plan", with_downstream="workflow", plan_hash=seen
     )
     assert answer.status_code == 409
     assert "the plan has changed since the preview" in answer.text.lower()

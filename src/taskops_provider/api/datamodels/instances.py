@@ -138,7 +138,7 @@ class InstanceChange(InstancesInput):
             "examples": [
                 {
                     "instances": [{"run_id": "scheduled__2026-01-01T00:00:00+00:00", "map_index": -1}],
-                    "downstream": "workflow",
+                    "with_downstream": "workflow",
                     "reason": "late data",
                     "dry_run": True,
                 }

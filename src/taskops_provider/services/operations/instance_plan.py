@@ -99,7 +99,7 @@ def _check(request: InstanceRequest, wanted: Sequence[Ref]) -> None:
     if len(wanted) > MAX_INSTANCES:
         raise BadInput(f"{len(wanted)} instances are selected; at most {MAX_INSTANCES} are changed at once")
     if request.downstream is not Reach.NONE and request.verb is not InstanceVerb.RERUN:
-        raise BadInput(f"downstream goes with rerun, not with {request.verb}")
+        raise BadInput(f"with_downstream goes with rerun, not with {request.verb}")
 
 
 def _may_change(actor: Actor, dag_id: str) -> bool:

@@ -18,7 +18,7 @@ from taskops_provider.inputs.operation import ReasonAndTicket
 class InstanceRequest:
     """One operation on instances of a task as it was asked for.
 
-    :param downstream: what is rerun with them
+    :param downstream: what is rerun with them (``with_downstream`` on every surface)
     """
 
     dag_id: str

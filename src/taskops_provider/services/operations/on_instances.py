@@ -176,7 +176,7 @@ def record_operation(
         at=now,
         actor=actor.recorded_name,
         source=actor.source,
-        options={"downstream": request.downstream.value} if request.downstream is not Reach.NONE else {},
+        options={"with_downstream": request.downstream.value} if request.downstream is not Reach.NONE else {},
         reason=request.explanation.reason,
         ticket=request.explanation.ticket,
         outcome=plan.outcome().value,

@@ -218,9 +218,9 @@ def _targets(asked: PageRequest) -> list[tuple[str, str]]:
 
 
 def _reach_of(asked: PageRequest) -> Reach:
-    given = asked.one("downstream") or Reach.NONE.value
+    given = asked.one("with_downstream") or Reach.NONE.value
     if given not in list(Reach):
-        raise BadInput(f"downstream is {given[:60]!r}; allowed are {', '.join(Reach)}")
+        raise BadInput(f"with_downstream is {given[:60]!r}; allowed are {', '.join(Reach)}")
     return Reach(given)
 
 
