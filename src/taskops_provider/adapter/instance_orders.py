@@ -7,7 +7,7 @@ one bulk statement that repeats its condition. Their runs are locked first, in t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,7 +19,7 @@ from airflow.models.taskreschedule import TaskReschedule
 from airflow.ti_deps.dependencies_states import EXECUTION_STATES
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import State, TaskInstanceState
-from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, literal, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.chunks import chunks
@@ -171,12 +171,16 @@ def lock_runs(session: Session, runs: Collection[tuple[str, str]]) -> None:
         facts_of_runs(session, dag_id, by_dag[dag_id], lock=True)
 
 
+def has_orders(session: Session) -> bool:
+    """Tell whether people ordered anything at all. One query."""
+    return session.scalar(select(Order.id).limit(1)) is not None
+
+
 def runs_out_of_line(session: Session) -> set[tuple[str, str]]:
-    """Return the runs with an instance that should wait and does not, or the other way round. Three queries."""
-    found = {(row.dag_id, row.run_id) for row in session.execute(_to_hold(select(TI.dag_id, TI.run_id)).distinct())}
-    for query in _to_free(select(TI.dag_id, TI.run_id)):
-        found.update((row.dag_id, row.run_id) for row in session.execute(query.distinct()))
-    return found
+    """Return the runs with an instance that should wait and does not, or the other way round. One query."""
+    run = select(TI.dag_id, TI.run_id)
+    found = session.execute(union(_to_hold(run), *_to_free(run)))
+    return {(row.dag_id, row.run_id) for row in found}
 
 
 def _to_hold(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -200,7 +204,9 @@ def _to_hold(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 def _to_free(query: Select[*tuple[Any, ...]]) -> list[Select[*tuple[Any, ...]]]:
     """What waits for an order that is no more; and what has begun and kept the pool of one."""
-    kept = and_(TI.retry_reason.is_(None), TI.state.in_([one for one in State.unfinished if one and one != "scheduled"]))
+    kept = and_(
+        TI.retry_reason.is_(None), TI.state.in_([one for one in State.unfinished if one and one != "scheduled"])
+    )
     return [query.where(TI.pool == HOLD_POOL, which, ~held_by_order()) for which in (_waits_marked(), kept)]
 
 
@@ -230,7 +236,8 @@ def hold_unstarted(session: Session, runs: Sequence[tuple[str, str]], now: datet
             if row.id not in seen:  # the run and the instance may both be held
                 seen.add(row.id)
                 state = None if row.state is None else str(row.state)
-                found.append(Unstarted(*row[:5], state, _mark_of(row, state)))
+                key = (row.dag_id, row.run_id, row.task_id, row.map_index)
+                found.append(Unstarted(row.id, *key, state, _mark_of(row, state)))
     by_kind: dict[tuple[str, str | None], list[UUID]] = defaultdict(list)
     for one in found:
         by_kind[one.mark, one.state].append(one.id)
@@ -318,9 +325,9 @@ def ended_forces(session: Session) -> list[int]:
     return list(session.scalars(select(Order.id).where(Order.kind == FORCE, ~goes_on)))
 
 
-def force_orders(session: Session, keys: Collection[tuple[str, str, str, int]]) -> list[int]:
+def force_orders(session: Session, keys: Iterable[tuple[str, str, str, int]]) -> list[int]:
     """Return the orders to force instances, by (dag_id, run_id, task_id, map_index)."""
-    wanted = {tuple(key) for key in keys}
+    wanted = {(dag_id, run_id, task_id, map_index) for dag_id, run_id, task_id, map_index in keys}
     found: list[int] = []
     for dag_id in {key[0] for key in wanted}:
         for some in chunks(sorted({key[1] for key in wanted if key[0] == dag_id})):
@@ -341,7 +348,9 @@ def mark_forced(session: Session, ids: Sequence[UUID], max_tries: int, own_pool:
         again = update(TI).where(TI.id.in_(chunk), waits).values(state=None, pool=own_pool)
         _execute(session, again)
         statement = update(TI).where(TI.id.in_(chunk), TI.state.is_(None))
-        _execute(session, statement.values(retry_reason=force_mark(max_tries), retry_delay_override=None, updated_at=now))
+        _execute(
+            session, statement.values(retry_reason=force_mark(max_tries), retry_delay_override=None, updated_at=now)
+        )
 
 
 def forced_without_room(session: Session) -> list[NeedsRoom]:
@@ -425,5 +434,5 @@ def begun_by_run(session: Session, dag_id: str, run_ids: Collection[str]) -> dic
     found: dict[str, int] = {}
     for chunk in chunks(sorted(run_ids)):
         query = select(TI.run_id, func.count()).where(TI.dag_id == dag_id, TI.run_id.in_(chunk), TI.state.in_(begun))
-        found.update({run_id: number for run_id, number in session.execute(query.group_by(TI.run_id))})
+        found |= {row[0]: row[1] for row in session.execute(query.group_by(TI.run_id))}
     return found

@@ -37,9 +37,7 @@ class Following(NamedTuple):
     map_index: int
 
 
-def below_in_runs(
-    session: Session, dag_id: str, tasks: Mapping[str, Collection[str]]
-) -> dict[str, frozenset[str]]:
+def below_in_runs(session: Session, dag_id: str, tasks: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
     """Return what is downstream of tasks in each run, setups and teardowns as Airflow's clearing adds them.
 
     A run whose Dag cannot be read has nothing there. Each version of the Dag is loaded once.

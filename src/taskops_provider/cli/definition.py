@@ -176,6 +176,7 @@ TASKS = (
     *(_change("tasks", verb) for verb in _VERBS),
 )
 
+
 def _on_instances(verb: str, help_: str, *more_args: Arg, example: str, more: str = "") -> ActionCommand:
     """The command of one verb on single instances."""
     return _command(

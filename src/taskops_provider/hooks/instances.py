@@ -9,9 +9,8 @@ from urllib.parse import quote
 from taskops_provider.domain.answers import Json
 from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from taskops_provider.hooks.answers import ChangeJson, PageJson
-from taskops_provider.hooks.calls import Call, Calls
+from taskops_provider.hooks.calls import Call, Calls, RepeatRequest
 from taskops_provider.hooks.errors import RequestRefused
-from taskops_provider.hooks.calls import RepeatRequest
 
 #: run ids, ``(run_id, map_index)`` pairs, or dicts with these keys
 Instances: TypeAlias = "Iterable[str | Sequence[Any] | Mapping[str, Any]]"

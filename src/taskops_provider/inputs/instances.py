@@ -34,11 +34,11 @@ class InstancesInput(_Explained):
     instances: Annotated[list[InstanceTarget], Field(min_length=1, max_length=MAX_INSTANCES)]
     with_downstream: Reach = Field(
         Reach.NONE,
-        description="rerun: what is rerun with them. `none`; `workflow`: what is downstream in their runs; `everywhere`: "
-        "also what follows in other workflows.",
+        description="rerun: what is rerun with them. `none`; `workflow`: what is downstream in their runs; "
+        "`everywhere`: also what follows in other workflows.",
     )
 
-    def keys(self) -> list[tuple[str, int]]:
+    def pairs(self) -> list[tuple[str, int]]:
         """The instances, as run id and map index."""
         return [(one.run_id, one.map_index) for one in self.instances]
 

@@ -169,7 +169,8 @@ class _OfInstances(ChangeInstancesOperator):
     def _done_before(self, reason: str) -> ChangeJson | None:
         verb = f"instances-{self.verb}"
         found: Any = self.hook.find_operation(verb, self.external_dag_id, self.external_task_id, reason)
-        return None if found is None else {**found, "dry_run": False}
+        done: ChangeJson | None = found and {**found, "dry_run": False}
+        return done
 
 
 class RerunTaskInstancesOperator(_OfInstances):

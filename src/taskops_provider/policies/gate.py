@@ -215,9 +215,8 @@ def _in_force_at_creation(
     # when it is asked for a task that a later Dag version brings, the run has instances already
     is_old = exists().where(TI.dag_id == dag_run.dag_id, TI.run_id == dag_run.run_id)
     covered = and_(Gate.from_at <= created, or_(Gate.to_at.is_(None), Gate.to_at > created))
-    query = (
-        select(Gate.task_id, Gate.downstream, literal(-1).label("map_index"), Gate.from_at, Gate.id)
-        .where(Gate.dag_id == dag_run.dag_id, or_(and_(~is_old, Gate.to_at.is_(None)), and_(is_old, covered)))
+    query = select(Gate.task_id, Gate.downstream, literal(-1).label("map_index"), Gate.from_at, Gate.id).where(
+        Gate.dag_id == dag_run.dag_id, or_(and_(~is_old, Gate.to_at.is_(None)), and_(is_old, covered))
     )
     if _planned_ends_seen:
         query = query.where(or_(Gate.resume_at.is_(None), Gate.resume_at > created))

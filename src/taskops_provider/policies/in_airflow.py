@@ -121,7 +121,7 @@ def is_forced(ti: Any, session: Any) -> bool:
     memo: dict[tuple[str, int], int] | None = run.__dict__.get(_MEMO)
     if memo is None:
         memo = run.__dict__[_MEMO] = _forced(run, session)
-    return memo.get((ti.task_id, ti.map_index)) == ti.max_tries
+    return bool(memo.get((ti.task_id, ti.map_index), -1) == ti.max_tries)
 
 
 def _forced(run: Any, session: Any) -> dict[tuple[str, int], int]:

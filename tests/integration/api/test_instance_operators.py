@@ -41,11 +41,8 @@ def api(session, monkeypatch):
                 call = next(asked)
                 while True:
                     path = call.path.lstrip("/")
-                    if call.method == "GET":
-                        answer = api.get(path, **call.params)
-                    else:
-                        answer = api.post(path, **call.body)
-                    call = asked.send(answer)
+                    reads = call.method == "GET"
+                    call = asked.send(api.get(path, **call.params) if reads else api.post(path, **call.body))
             except StopIteration as end:
                 return end.value
 
@@ -118,7 +115,9 @@ def test_holds_and_releases_whole_runs_of_a_template(api, session):
 def test_what_does_not_apply_fails_the_task_and_changes_nothing(api, session):
     write_runs(session, "orders", ["clean"], range(1))
     Scheduler(session).create_run("orders", "run_new")
-    with pytest.raises(TargetsRefused, match="hold does not apply to 1 of 2 targets, nothing was changed: orders.clean"):
+    with pytest.raises(
+        TargetsRefused, match=r"hold does not apply to 1 of 2 targets, nothing was changed: orders\.clean"
+    ):
         run(on(HoldTaskInstancesOperator, "run_new", "run_0000"))
     assert state(session, run_id="run_new") is None
     answer = run(on(HoldTaskInstancesOperator, "run_new", "run_0000", fail_on_refused=False))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 

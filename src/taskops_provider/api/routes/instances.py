@@ -92,7 +92,8 @@ def change_instances(
     """Rerun, force, hold, release or terminate single instances, or set them success or failed.
 
     - `rerun` clears exactly these: each runs again, and its run with it. What waits because its task was stopped runs.
-      With `with_downstream` also what is downstream of them, in their runs (`workflow`) or in all workflows (`everywhere`).
+      With `with_downstream` also what is downstream of them: in their runs (`workflow`), or in all workflows
+      (`everywhere`).
     - `force` runs them now, whatever is upstream of them, earlier runs (`depends_on_past`) or a full `max_active_tasks`
       say. Pools count, and so does a Dag that is paused.
     - `hold` keeps them from starting until somebody says `release`, also if they are cleared or tried again.
@@ -102,7 +103,7 @@ def change_instances(
     It needs the permission to edit the Dag's task instances; a rerun everywhere leaves out what you may not edit.
     """
     request = InstanceRequest(
-        dag_id, task_id, verb, [Ref(*key) for key in body.keys()], body.explanation(), body.with_downstream
+        dag_id, task_id, verb, [Ref(*key) for key in body.pairs()], body.explanation(), body.with_downstream
     )
     if body.dry_run:
         refuse_hash_of_preview(body.plan_hash)

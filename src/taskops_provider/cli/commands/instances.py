@@ -110,7 +110,7 @@ def _change_instances(args: Namespace, verb: InstanceVerb) -> int:
         args.dag_id,
         args.task_id,
         verb,
-        [Ref(*key) for key in wanted.keys()],
+        [Ref(*key) for key in wanted.pairs()],
         wanted.explanation(),
         wanted.with_downstream,
     )

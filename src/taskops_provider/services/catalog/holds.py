@@ -33,9 +33,7 @@ class HoldRow:
     operation_id: int | None
 
 
-def list_holds(
-    session: Session, actor: Actor, *, dag_id: str = "", limit: int, offset: int = 0
-) -> Page[HoldRow]:
+def list_holds(session: Session, actor: Actor, *, dag_id: str = "", limit: int, offset: int = 0) -> Page[HoldRow]:
     """Return one page of what is held, the newest first: two queries. Of Dags whose instances the actor may see.
 
     :param dag_id: of this workflow alone
@@ -46,9 +44,8 @@ def list_holds(
     if dag_id and not actor.may_read(dag_id):
         raise ResourceNotFound(f"Dag {dag_id!r} does not exist")
     where = [InstanceOrder.kind == "hold"]
-    for readable in (actor.permissions.readable(), actor.permissions.instances_readable()):
-        if readable is not None:
-            where.append(InstanceOrder.dag_id.in_(readable))
+    limits = (actor.permissions.readable(), actor.permissions.instances_readable())
+    where += [InstanceOrder.dag_id.in_(readable) for readable in limits if readable is not None]
     if dag_id:
         where.append(InstanceOrder.dag_id == dag_id)
     query = (

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import instance_orders as adapter
 from taskops_provider.adapter import notes, pools
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.gate import Cause, held_note
-from taskops_provider.models import InstanceOrder, Operation
+from taskops_provider.models import InstanceOrder
 from taskops_provider.services.gate.whose_pause import own_pools
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -47,9 +47,7 @@ def holds_of(session: Session, keys: Collection[InstanceKey]) -> dict[InstanceKe
     orders = _orders(session, {(key.dag_id, key.run_id) for key in keys})
     found: dict[InstanceKey, HeldBy] = {}
     for key in keys:
-        wanted = dict.fromkeys(
-            (key, key._replace(map_index=-1), InstanceKey(key.dag_id, key.run_id))
-        )
+        wanted = dict.fromkeys((key, key._replace(map_index=-1), InstanceKey(key.dag_id, key.run_id)))
         for one in wanted:
             if one in orders:
                 found[key] = orders[one]
@@ -95,7 +93,7 @@ def _free(session: Session, runs: Sequence[Run], now: datetime) -> int:
 
 
 def runs_out_of_line(session: Session, now: datetime) -> list[Run]:
-    """Return the runs in which an instance is not as its orders say. Three queries. Changes nothing."""
+    """Return the runs in which an instance is not as its orders say. One query. Changes nothing."""
     return sorted(Run(*one) for one in adapter.runs_out_of_line(session))
 
 
@@ -108,8 +106,10 @@ def repair_run(session: Session, run: Run, now: datetime) -> int:
 def tend_orders(session: Session, now: datetime) -> bool:
     """End orders whose run or try is over, and make room for what is forced; tell whether there was anything.
 
-    Four queries when there is nothing to do. The caller commits.
+    One query where there are no orders. The caller commits.
     """
+    if not adapter.has_orders(session):
+        return False
     over = adapter.orders_without_run(session) + adapter.ended_forces(session)
     started = adapter.raised_and_started(session)
     without_room = adapter.forced_without_room(session)

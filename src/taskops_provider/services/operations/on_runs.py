@@ -84,9 +84,7 @@ def apply_on_runs(
     plan, runs, holds = _plan(session, actor, request, now, lock=True)
     check_plan_hash(plan, expected_hash)
     operation = _record(session, actor, plan, request, now)
-    keys = [
-        InstanceKey(request.dag_id, ref.run_id) for item, ref in plan.pairs() if item.outcome is Outcome.APPLIED
-    ]
+    keys = [InstanceKey(request.dag_id, ref.run_id) for item, ref in plan.pairs() if item.outcome is Outcome.APPLIED]
     if keys:
         if request.verb is RunVerb.HOLD:
             created = {Run(request.dag_id, run.run_id): run.created_at for run in runs.values()}

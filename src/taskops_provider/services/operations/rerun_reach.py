@@ -1,8 +1,8 @@
 """What is rerun with instances: what is downstream of them in their run, and what follows in other workflows.
 
-Other workflows follow in two ways. A sensor (or a marker) looks at the run of the same data time: its instance there is
-rerun with what is downstream of it, and waits again for what it watches. What a trigger or an asset starts is a new run,
-which Airflow creates when the instance has run again: nothing is cleared for it.
+Other workflows follow in two ways. A sensor (or a marker) looks at the run of the same data time: its instance there
+is rerun with what is downstream of it, and waits again for what it watches. What a trigger or an asset starts is a new
+run, which Airflow creates when the instance has run again: nothing is cleared for it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ class Reached:
     followers: list[Follower] = field(default_factory=list)
 
 
-def reach_of(
-    session: Session, actor: Actor, dag_id: str, task_id: str, refs: Sequence[Ref], reach: Reach
-) -> Reached:
+def reach_of(session: Session, actor: Actor, dag_id: str, task_id: str, refs: Sequence[Ref], reach: Reach) -> Reached:
     """Return what is rerun with instances of a task; what the actor may not read is left out.
 
     A few queries for each step from workflow to workflow, however many instances there are.

@@ -29,8 +29,8 @@ VERBS: Mapping[InstanceVerb, InstanceWords] = {
     InstanceVerb.FORCE: InstanceWords(
         "Force",
         "forced to run",
-        "Runs them now, whatever is upstream of them, earlier runs or a full max_active_tasks say. Pools still count, and "
-        "so does a paused Dag.",
+        "Runs them now, whatever is upstream of them, earlier runs or a full max_active_tasks say. Pools still count, "
+        "and so does a paused Dag.",
     ),
     InstanceVerb.HOLD: InstanceWords(
         "Hold",
@@ -59,8 +59,8 @@ RUN_VERBS: Mapping[RunVerb, InstanceWords] = {
     RunVerb.HOLD: InstanceWords(
         "Hold",
         "held",
-        "Nothing starts in these runs until you release them, also if something is cleared or tried again. What is under "
-        "way goes on.",
+        "Nothing starts in these runs until you release them, also if something is cleared or tried again. What is "
+        "under way goes on.",
     ),
     RunVerb.RELEASE: InstanceWords(
         "Release", "released", "These runs go on. Instances that are held one by one stay held."
