@@ -46,6 +46,9 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "gate/test_disorder.py::test_an_operator_that_changes_in_mid_run_is_gated_all_the_same",
     ),
     "depends_on_past, wait_for_downstream": ("gate/test_runs.py::test_depends_on_past",),
+    "Instance that people hold": (
+        "gate/test_instance_orders.py::test_a_gated_instance_that_is_held_goes_back_into_the_gate",
+    ),
     "Cleared instance": (
         "gate/test_runs.py::test_a_cleared_instance_runs",
         "gate/test_settle.py::test_a_cleared_instance_loses_our_note_and_keeps_a_persons",

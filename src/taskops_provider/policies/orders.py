@@ -12,7 +12,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import object_session
 from sqlalchemy.orm.attributes import instance_state
 
-from taskops_provider.domain.gate import GATE_POOLS, WAITING_STATE, WAITS_FOR, held_mark
+from taskops_provider.domain.gate import GATE_POOLS, WAITING_STATE, WAITS_FOR, force_mark, held_mark
 from taskops_provider.domain.states import Downstream
 
 if TYPE_CHECKING:
@@ -81,7 +81,10 @@ def keep_when_cleared(ti: Any, dag_run: Any) -> None:
 def _hold_cleared(session: Session, *_: object) -> None:
     found: list[Any] = session.info[_CLEARED]
     for ti in found:
-        if ti.state is None and instance_state(ti).session is session:
+        # what a rollback took back is not loaded: nothing is asked for here
+        loaded = ti.__dict__
+        was_cleared = "state" in loaded and loaded["state"] is None and instance_state(ti).session is session
+        if was_cleared and loaded.get("retry_reason") != force_mark(loaded.get("max_tries", "")):
             have_wait(ti)
             ti.end_date = None
     found.clear()

@@ -452,3 +452,42 @@ def sweep_all(session) -> None:
     for dag_id in sweep.dags_to_sweep(session, now):
         sweep.sweep_dag(session, dag_id, now)
     session.commit()
+
+
+@pytest.mark.parametrize("effect", ["skip", "run", "fail"])
+def test_a_held_instance_of_a_task_whose_instances_are_ended_is_gated_once_it_is_released(session, effect):
+    scheduler = start(session, chain("a", "b"))
+    do(session, "hold", "b")
+    operate(session, "pause", "d.b", downstream=effect, terminate_instances=True)
+    assert scheduler.run_to_end("d") == "running"
+    assert scheduler.states("d")["b"] == "up_for_retry"
+    do(session, "release", "b")
+    scheduler.run_to_end("d")
+    assert scheduler.states("d")["b"] == {"skip": "skipped", "run": "success", "fail": "failed"}[effect]
+    assert scheduler.executed_tasks() == ["a"]
+
+
+def test_a_forced_instance_of_a_held_run_stays_forced_when_a_new_version_comes(session):
+    scheduler = start(session, chain("a", "b"), monitored=False)
+    do_run(session, "hold")
+    do(session, "force", "b")
+    write_dags([chain("a", "b", "new")], session)
+    dag = scheduler._runner.scheduler_dag_bag.get_latest_version_of_dag("d", session=session)
+    run = session.scalars(select(DagRun)).one()
+    run.dag = dag
+    run.verify_integrity(session=session, dag_version_id=run.created_dag_version_id)
+    session.commit()
+    scheduler.run_to_end("d")
+    assert scheduler.executed_tasks() == ["b"]
+
+
+def test_a_clear_that_is_rolled_back_leaves_nothing_behind(session):
+    scheduler = start(session, chain("a", "b"), monitored=False)
+    do(session, "hold", "b")
+    scheduler.run_to_end("d")
+    tis = list(session.scalars(select(TI).where(TI.task_id == "b")))
+    clear_task_instances(tis, session)
+    session.rollback()
+    assert scheduler.states("d")["b"] == "up_for_retry"
+    session.delete(session.scalars(select(DagRun)).one())
+    session.commit()

@@ -76,7 +76,7 @@ def refs_of(asked: PageRequest) -> list[Ref]:
 class InstanceTargetRow:
     """One instance, or one run.
 
-    :param of_task: the task, where that goes without saying no more
+    :param of_task: the task, where there are several
     """
 
     name: text.Name
@@ -278,20 +278,27 @@ def _shown(asked: PageRequest, plan: InstancePlan) -> ShownInstances:
     groups: dict[tuple[Outcome, str], list[tuple[Item, Ref]]] = defaultdict(list)
     for item, ref in plan.pairs():
         groups[item.outcome, item.reason or ""].append((item, ref))
+    several = len({(item.dag_id, item.task_id) for item in plan.plan.items}) > 1
     return ShownInstances(
         counts=plan.plan.counts(),
-        applied=[_group(asked, why, found) for (what, why), found in groups.items() if what is Outcome.APPLIED],
-        left_alone=[_group(asked, why, found) for (what, why), found in groups.items() if what is not Outcome.APPLIED],
+        applied=[
+            _group(asked, why, found, names_tasks=several)
+            for (what, why), found in groups.items()
+            if what is Outcome.APPLIED
+        ],
+        left_alone=[
+            _group(asked, why, found, names_tasks=several)
+            for (what, why), found in groups.items()
+            if what is not Outcome.APPLIED
+        ],
     )
 
 
-def _group(asked: PageRequest, reason: str, found: Sequence[tuple[Item, Ref]]) -> InstanceGroup:
-    # in other places than the first ones, tasks are named too
-    several = len({(item.dag_id, item.task_id) for item, _ in found}) > 1 or reason != ""
+def _group(asked: PageRequest, reason: str, found: Sequence[tuple[Item, Ref]], *, names_tasks: bool) -> InstanceGroup:
     rows = [
         InstanceTargetRow(
             name=text.name(name_of(ref.run_id, ref.map_index)),
-            of_task=f"{item.dag_id}.{item.task_id}" if several and item.task_id else "",
+            of_task=f"{item.dag_id}.{item.task_id}" if names_tasks and item.task_id else "",
             url=_url(asked, item, ref),
             before=state_badge(item.before),
             after=_after(item) if item.outcome is Outcome.APPLIED else None,
