@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
+
 
 @dataclass(frozen=True)
 class Look:

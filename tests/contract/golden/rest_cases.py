@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from tests.support.api import tasks, workflows
 
 

@@ -279,18 +279,11 @@ def _shown(asked: PageRequest, plan: InstancePlan) -> ShownInstances:
     for item, ref in plan.pairs():
         groups[item.outcome, item.reason or ""].append((item, ref))
     several = len({(item.dag_id, item.task_id) for item in plan.plan.items}) > 1
+    every = [(what, _group(asked, why, found, names_tasks=several)) for (what, why), found in groups.items()]
     return ShownInstances(
         counts=plan.plan.counts(),
-        applied=[
-            _group(asked, why, found, names_tasks=several)
-            for (what, why), found in groups.items()
-            if what is Outcome.APPLIED
-        ],
-        left_alone=[
-            _group(asked, why, found, names_tasks=several)
-            for (what, why), found in groups.items()
-            if what is not Outcome.APPLIED
-        ],
+        applied=[group for what, group in every if what is Outcome.APPLIED],
+        left_alone=[group for what, group in every if what is not Outcome.APPLIED],
     )
 
 
