@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from airflow.sdk import BaseOperator
 
@@ -169,8 +169,7 @@ class _OfInstances(ChangeInstancesOperator):
     def _done_before(self, reason: str) -> ChangeJson | None:
         verb = f"instances-{self.verb}"
         found: Any = self.hook.find_operation(verb, self.external_dag_id, self.external_task_id, reason)
-        done: ChangeJson | None = found and {**found, "dry_run": False}
-        return done
+        return cast("ChangeJson | None", found and {**found, "dry_run": False})
 
 
 class RerunTaskInstancesOperator(_OfInstances):
