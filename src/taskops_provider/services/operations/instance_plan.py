@@ -103,7 +103,7 @@ def _check(request: InstanceRequest, wanted: Sequence[Ref]) -> None:
 
 
 def _may_change(actor: Actor, dag_id: str) -> bool:
-    return actor.permissions.may_read_instances(dag_id) and actor.permissions.may_change_instances(dag_id)
+    return actor.may_read_instances(dag_id) and actor.permissions.may_change_instances(dag_id)
 
 
 def _refuse_unknown(task_id: str, unknown: Sequence[Ref]) -> None:

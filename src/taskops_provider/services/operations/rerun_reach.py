@@ -99,7 +99,8 @@ class _Steps:
         if new:
             self._links.update({dag_id: [] for dag_id in new})
             for link in links_around(self._session, new, downwards=True):
-                if link.down[0] != link.up[0] and self._actor.may_read(link.down[0]):
+                goes_on = link.down[0] != link.up[0] and self._actor.may_read(link.down[0])
+                if goes_on and self._actor.may_follow(link.up[0], link.down[0]):
                     self._links[link.up[0]].append(link)
         return [link for dag_id in dag_ids for link in self._links[dag_id]]
 
