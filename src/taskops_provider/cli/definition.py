@@ -359,10 +359,11 @@ COMMANDS: tuple[CLICommand, ...] = (
     ),
     _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, pools, index, monitor, draining workflows, alarm messages",
+        "Check the installation: tables, gate, schedulers, pools, index, monitor, draining workflows, alarm messages",
         args.OUTPUT,
         "check",
-        more="It sees the gate of its own process only. Exit codes: 0 no errors (warnings do not count); 1 errors.",
+        more="It sees the gate of its own process, of all live schedulers, and runs that a process without the gate\n"
+        "created in the last day. Exit codes: 0 no errors (warnings do not count); 1 errors.",
     ),
 )
 

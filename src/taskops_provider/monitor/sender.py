@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 
 from airflow.utils.session import create_session
 
+from taskops_provider import metrics
+from taskops_provider.domain.alarms.deliveries import DeliveryState
+from taskops_provider.domain.metrics import MESSAGE_OUTCOMES, MESSAGES
 from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import LeasedLoop
 from taskops_provider.services.alarms import deliver
@@ -43,6 +46,7 @@ class Sender(LeasedLoop):
             lost = deliver.give_up_lost(session, moment)
             due = deliver.due_channels(session, moment)
         if lost:
+            metrics.count(MESSAGES, MESSAGE_OUTCOMES[DeliveryState.UNCERTAIN.value], lost)
             log.warning("TaskOps: %d messages may or may not have gone out: their sender ended", lost)
         for key in due:
             self._start(key, now)
