@@ -12,7 +12,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.utils.state import TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ScalarSelect, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.missed_instances import is_nobodys_replenishment
@@ -57,9 +57,14 @@ def known_jobs(session: Session, ids: Collection[int]) -> set[int]:
     return set(session.scalars(select(Job.id).where(Job.id.in_(ids))))
 
 
+def newest_run() -> ScalarSelect[Any]:
+    """The number (``dag_run.id``) of the newest run, NULL if there is none, as a part of a query."""
+    return select(func.max(DagRun.id)).scalar_subquery()
+
+
 def newest_run_id(session: Session) -> int:
-    """Return the number (``dag_run.id``) of the newest run; 0 if there is none."""
-    return session.scalar(select(func.max(DagRun.id))) or 0
+    """Return the number of the newest run; 0 if there is none."""
+    return session.scalar(select(newest_run())) or 0
 
 
 def note_newest_runs(session: Session) -> None:

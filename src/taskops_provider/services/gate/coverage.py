@@ -22,7 +22,7 @@ from taskops_provider.adapter import coverage, dag_state
 from taskops_provider.adapter.coverage import Escaped, LiveScheduler
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.metrics import ESCAPED
-from taskops_provider.models import CoveredScheduler, EscapedRun
+from taskops_provider.models import CoveredScheduler, EscapedRun, Setting
 from taskops_provider.services.gate.existing_instances import gate_before_execution
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -96,13 +96,16 @@ def escaped_runs(
 
 
 def dags_to_cover(session: Session, now: datetime) -> list[str]:
-    """Return the Dags with something that escaped, and go on with watching. Two queries while no run is new. The caller
+    """Return the Dags with something that escaped, and go on with watching. One query while no run is new. The caller
     commits."""
-    mark, newest = _read_mark(session), coverage.newest_run_id(session)
-    if mark is None:
+    query = select(Setting.value, coverage.newest_run()).where(Setting.project == "", Setting.name == _MARK)
+    row = session.execute(query).first()
+    if row is None:
+        newest = coverage.newest_run_id(session)
         _write_mark(session, _Mark(newest, newest, now), now)
         coverage.note_newest_runs(session)
         return []
+    mark, newest = _mark(row[0]), row[1] or 0
     if newest <= mark.looked_at:
         return []
     found = coverage.dags_with_escaped(session, mark.looked_at)
@@ -203,8 +206,10 @@ class _Mark:
 
 def _read_mark(session: Session) -> _Mark | None:
     value = read_watermark(session, _MARK)
-    if value is None:
-        return None
+    return None if value is None else _mark(value)
+
+
+def _mark(value: str) -> _Mark:
     looked_at, newest, at = json.loads(value)
     return _Mark(looked_at, newest, datetime.fromisoformat(at))
 
