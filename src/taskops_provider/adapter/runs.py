@@ -255,6 +255,12 @@ def release_to_scheduler(session: Session, ids: Iterable[UUID], pool: str, now: 
     return _update_unstarted(session, ids, {"pool": pool, "state": None, "updated_at": now, **_NOT_WAITING})
 
 
+def end_waiting(session: Session, ids: Iterable[UUID], state: str, now: datetime) -> int:
+    """End waiting instances, whether their turn has come or not; return how many."""
+    values = {"state": state, "start_date": now, "end_date": now, "duration": 0, "updated_at": now, **_NOT_WAITING}
+    return _update_unstarted(session, ids, values)
+
+
 def hold_for_dag(session: Session, ids: Iterable[UUID], now: datetime) -> int:
     """Have instances that are held wait for their Dag to be unpaused, and no more for their task; return how many."""
     return _update_unstarted(session, ids, {"retry_reason": FOREIGN_MARK, "updated_at": now})

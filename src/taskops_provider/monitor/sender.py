@@ -18,6 +18,7 @@ from taskops_provider.domain.metrics import MESSAGE_OUTCOMES, MESSAGES
 from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import LeasedLoop
 from taskops_provider.services.alarms import deliver
+from taskops_provider.services.shared.monitor_life import SENDER_LEASE
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Sender(LeasedLoop):
     """The loop that sends: each channel has a thread of its own, so that a slow one delays no other."""
 
     title = "The sender of TaskOps' messages"
-    lease_name = "alarm sender"
+    lease_name = SENDER_LEASE
 
     def __init__(self, interval: float | None = None, holder: str | None = None):
         super().__init__(interval, holder)

@@ -23,7 +23,7 @@ from taskops_provider.services.gate.coverage import escaped_runs, scheduler_cove
 from taskops_provider.services.index.watermark import REFRESHED_AT
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.durations import span
-from taskops_provider.services.shared.monitor_life import monitor_life
+from taskops_provider.services.shared.monitor_life import UNINSTALLED, monitor_life
 from taskops_provider.services.shared.watermarks import read_watermark
 
 MIGRATE = "TaskOps' tables are missing or old: run `airflow db migrate`"
@@ -128,7 +128,8 @@ def signs_of_life(session: Session, now: datetime) -> SignsOfLife:
     monitor = monitor_life(session, now)
     if monitor is None:
         return SignsOfLife("", None, False, "", refreshed)
-    return SignsOfLife(monitor.holder, now - monitor.renewed_at, monitor.runs, monitor.note, refreshed)
+    runs = monitor.runs and monitor.holder != UNINSTALLED
+    return SignsOfLife(monitor.holder, now - monitor.renewed_at, runs, monitor.note, refreshed)
 
 
 def _tables(session: Session) -> Check:
@@ -213,6 +214,8 @@ def _monitor(signs: SignsOfLife, *, with_note: bool, with_host: bool) -> Check:
             CheckLevel.ERROR,
             "none runs: gated instances wait. It runs in the API server, or by `airflow taskops monitor`",
         )
+    if signs.monitor == UNINSTALLED:
+        return Check("monitor", CheckLevel.ERROR, "TaskOps is being uninstalled: `airflow taskops uninstall --stay`")
     seen = _ago(signs.monitor_seen)
     if not signs.monitor_runs:
         last = signs.monitor if with_host else "One"
