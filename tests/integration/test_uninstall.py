@@ -22,7 +22,7 @@ from airflow.models.taskinstance import TaskInstance as TI
 from airflow.sdk import DAG
 from sqlalchemy import inspect, select, text, update
 
-from taskops_provider.domain.leaving import Stopped, WaitingInstances
+from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.exceptions import Conflict
 from taskops_provider.models import CoveredScheduler, GateInterval, Replenishment, Task, Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
@@ -186,7 +186,7 @@ def test_airflow_without_the_package_runs_its_dags_to_the_end(session, tmp_path)
 
 def test_what_waits_may_execute_instead(session, tmp_path):
     populate(session)
-    choices = UninstallChoices(Stopped.EXECUTE, WaitingInstances.EXECUTE, drop_tables=True)
+    choices = UninstallChoices(StoppedTasks.EXECUTE, WaitingInstances.EXECUTE, drop_tables=True)
     with tables_come_back():
         plan = uninstall(session, ADMIN, choices, datetime.now(UTC))
         assert (plan.pause, plan.unpause, plan.stay_paused) == ((), ("drained",), ())

@@ -7,7 +7,7 @@ from enum import StrEnum
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, Arg
 
 from taskops_provider.cli.deprecated import hidden
-from taskops_provider.domain.leaving import Stopped, WaitingInstances
+from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.progress import CellState, ReplenishmentState
@@ -386,8 +386,8 @@ UNINSTALL: tuple[Arg, ...] = (
         ("--stopped",),
         help="Dags with paused, offline or deleted tasks: pause-dags (default) pauses them in Airflow;\n"
         "execute leaves them, and unpauses those that TaskOps paused: their tasks execute in new runs",
-        choices=tuple(one.value for one in Stopped),
-        default=Stopped.PAUSE_DAGS.value,
+        choices=tuple(one.value for one in StoppedTasks),
+        default=StoppedTasks.PAUSE_DAGS.value,
     ),
     Arg(
         ("--waiting",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Stopped(StrEnum):
+class StoppedTasks(StrEnum):
     """What becomes of Dags with tasks that are paused, offline or deleted: without TaskOps these tasks execute."""
 
     PAUSE_DAGS = "pause-dags"

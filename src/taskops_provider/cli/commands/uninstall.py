@@ -12,7 +12,7 @@ from taskops_provider.cli.confirm import ask_whether, is_asked
 from taskops_provider.cli.output import STRUCTURED, Columns, print_list, print_object
 from taskops_provider.cli.run import UsageError, changes, opened
 from taskops_provider.cli.text import say
-from taskops_provider.domain.leaving import Stopped, WaitingInstances
+from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.services.uninstall.apply import stay, uninstall
 from taskops_provider.services.uninstall.plan import UninstallChoices, UninstallPlan, plan_uninstall
 
@@ -27,7 +27,7 @@ def taskops_uninstall(args: Namespace) -> None:
     if args.stay:
         _stay(args)
         return
-    choices = UninstallChoices(Stopped(args.stopped), WaitingInstances(args.waiting), args.drop_tables)
+    choices = UninstallChoices(StoppedTasks(args.stopped), WaitingInstances(args.waiting), args.drop_tables)
     with opened() as work:
         if args.dry_run or is_asked(args):
             plan = plan_uninstall(work.session, choices, work.now)
@@ -68,7 +68,7 @@ def _print(plan: UninstallPlan, output: str) -> None:
 
 
 def _rows(plan: UninstallPlan) -> list[tuple[str, str, str]]:
-    executes = plan.choices.stopped is Stopped.EXECUTE
+    executes = plan.choices.stopped is StoppedTasks.EXECUTE
     settles = plan.choices.waiting is WaitingInstances.SETTLE
     drops = plan.choices.drop_tables
     waiting = ", ".join(f"{number} by {effect}" for effect, number in plan.waiting.items())

@@ -12,7 +12,7 @@ from taskops_provider.adapter import dag_state, leaving
 from taskops_provider.adapter.coverage import live_schedulers
 from taskops_provider.domain.alarms.deliveries import DeliveryState
 from taskops_provider.domain.gate import EFFECT_OF_POOL
-from taskops_provider.domain.leaving import Stopped, WaitingInstances
+from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import AlarmDelivery, Replenishment, Task, Workflow, metadata
 from taskops_provider.models.db_manager import TaskOpsDBManager
@@ -23,7 +23,7 @@ from taskops_provider.services.replenishments.control import ControlVerb, applie
 class UninstallChoices:
     """What somebody chose."""
 
-    stopped: Stopped = Stopped.PAUSE_DAGS
+    stopped: StoppedTasks = StoppedTasks.PAUSE_DAGS
     waiting: WaitingInstances = WaitingInstances.SETTLE
     drop_tables: bool = False
 
@@ -72,10 +72,10 @@ def plan_uninstall(session: Session, choices: UninstallChoices, now: datetime) -
     woken = {row.dag_id for row in workflows if row.woken_at is not None}
     draining = {row.dag_id for row in workflows if row.draining_since is not None}
     to_pause = set(woken)
-    if choices.stopped is Stopped.PAUSE_DAGS:
+    if choices.stopped is StoppedTasks.PAUSE_DAGS:
         to_pause |= draining | {row.dag_id for row in stopped}
     paused = dag_state.paused_dags(session, to_pause | ours)
-    unpauses = ours & paused if choices.stopped is Stopped.EXECUTE else set()
+    unpauses = ours & paused if choices.stopped is StoppedTasks.EXECUTE else set()
     waiting = leaving.count_waiting(session)
     messages = select(func.count()).where(AlarmDelivery.state == DeliveryState.WAITING.value)
     schedulers = [one for one in live_schedulers(session, now) if one.version is not None]
