@@ -1,6 +1,6 @@
 """Write what follows from the list of metrics: the table in docs/metrics.md and the Grafana board.
 
-``python scripts/metrics_docs.py`` after a change of ``taskops_provider.domain.metrics``; a test tells when it is needed.
+Run ``python scripts/metrics_docs.py`` after a change of ``taskops_provider.domain.metrics``; a test tells when.
 """
 
 from __future__ import annotations
@@ -57,7 +57,11 @@ def board() -> dict[str, Any]:
         _panel("Schedulers without the gate (must be 0)", "short", _each(metrics.UNCOVERED)),
         _panel("Instances of runs that were created without the gate (must be 0)", "short", _rates(metrics.ESCAPED)),
         _panel("Round of the monitor, slowest of a hundred", "s", _quantiles(metrics.ROUNDS)),
-        _panel("Rounds of the monitor per second", "short", [(f"rate({in_prometheus(metrics.ROUNDS)}_count[5m])", "rounds")]),
+        _panel(
+            "Rounds of the monitor per second",
+            "short",
+            [(f"rate({in_prometheus(metrics.ROUNDS)}_count[5m])", "rounds")],
+        ),
         _panel("Lag of the monitor's steps", "s", _each(metrics.LAG, steps)),
         _panel("Duration of the monitor's steps, slowest of a hundred", "s", _quantiles(metrics.STEP, steps)),
         _panel("Failures of the monitor's steps per second", "short", _rates(metrics.STEP_FAILED, steps)),
@@ -83,7 +87,9 @@ def board() -> dict[str, Any]:
         "editable": True,
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
-        "templating": {"list": [{"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Source"}]},
+        "templating": {
+            "list": [{"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Source"}]
+        },
         "panels": panels,
     }
 

@@ -24,7 +24,8 @@ def is_on() -> bool:
         from airflow.configuration import conf
 
         return any(
-            conf.getboolean("metrics", name, fallback=False) for name in ("statsd_on", "statsd_datadog_enabled", "otel_on")
+            conf.getboolean("metrics", name, fallback=False)
+            for name in ("statsd_on", "statsd_datadog_enabled", "otel_on")
         )
     except Exception as error:
         _tell(error)

@@ -72,9 +72,7 @@ def note_newest_runs(session: Session) -> None:
     newest = select(func.coalesce(func.max(DagRun.id), 0)).where(DagRun.dag_id == GateInterval.dag_id).scalar_subquery()
     session.execute(
         update(GateInterval)
-        .where(
-            GateInterval.to_at.is_(None), GateInterval.after_run_id.is_(None), GateInterval.seen_run_id.is_(None)
-        )
+        .where(GateInterval.to_at.is_(None), GateInterval.after_run_id.is_(None), GateInterval.seen_run_id.is_(None))
         .values(after_run_id=newest)
         .execution_options(synchronize_session=False)
     )

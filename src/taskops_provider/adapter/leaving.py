@@ -31,7 +31,7 @@ def waiting(session: Session) -> list[Waiting]:
     """Return all unfinished instances in the gate's pools. One query."""
     columns = (TI.id, TI.dag_id, TI.task_id, TI.pool, TI.retry_reason)
     query = select(*columns).where(TI.pool.in_(GATED_POOLS), unfinished_instance()).order_by(TI.id)
-    return [Waiting(*row, reason == FOREIGN_MARK) for *row, reason in session.execute(query)]
+    return [Waiting(row[0], row[1], row[2], row[3], row[4] == FOREIGN_MARK) for row in session.execute(query)]
 
 
 def count_waiting(session: Session) -> dict[str, int]:

@@ -365,8 +365,8 @@ COMMANDS: tuple[CLICommand, ...] = (
         "uninstall",
         "uninstall --drop-tables",
         "uninstall --stay",
-        more="It stops the monitors, cancels replenishments, ends or releases waiting instances, pauses Dags with stopped\n"
-        "tasks, and deletes the gate pools; --drop-tables removes the tables, when nothing asks them any more.\n"
+        more="It stops the monitors, cancels replenishments, ends or releases waiting instances, pauses Dags with\n"
+        "stopped tasks, and deletes the gate pools; --drop-tables removes the tables, when nothing asks them.\n"
         "docs/install.md says in which order to leave. It can be repeated. Exit codes: 0 done or shown; 1 error.",
     ),
     _command(

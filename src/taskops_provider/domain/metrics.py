@@ -1,4 +1,4 @@
-"""The metrics: their names, units and meanings. ``docs/metrics.md`` and the Grafana board are checked against this list.
+"""The metrics: names, units, meanings. ``docs/metrics.md`` and the Grafana board are checked against this list.
 
 What varies is a part of the name and no tag, because plain StatsD has no tags. No part is the name of a Dag, task or
 person, so the number of metrics is bounded.
@@ -95,8 +95,12 @@ ESCAPED = _metric(
     "Instances of stopped tasks in runs that a process without the gate created: gated in time, or executed",
     ("gated", "executed"),
 )
-UNCOVERED = _metric("schedulers_without_gate", _GAUGE, "schedulers", "Live schedulers that are not known to have the gate")
-ROUNDS = _metric("monitor.round", _TIMER, "milliseconds", "Duration of a round of the monitor; its count is the number of rounds")
+UNCOVERED = _metric(
+    "schedulers_without_gate", _GAUGE, "schedulers", "Live schedulers that are not known to have the gate"
+)
+ROUNDS = _metric(
+    "monitor.round", _TIMER, "milliseconds", "Duration of a round of the monitor; its count is the number of rounds"
+)
 STEP = _metric("monitor.step.{step}", _TIMER, "milliseconds", "Duration of a step of the monitor")
 LAG = _metric("monitor.lag.{step}", _GAUGE, "seconds", "How long after its time a step of the monitor began")
 STEP_FAILED = _metric("monitor.failed.{step}", _COUNTER, "failures", "Failures of a step of the monitor")

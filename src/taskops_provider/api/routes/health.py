@@ -24,7 +24,9 @@ checks_router = APIRouter(tags=["Health"])
 @router.get(
     "/health",
     response_model_exclude_none=True,
-    responses={503: {"model": Health, "description": "The database does not answer, or the tables are missing or old."}},
+    responses={
+        503: {"model": Health, "description": "The database does not answer, or the tables are missing or old."}
+    },
 )
 def health(session: SessionDep, response: Response) -> Health:
     """Tell whether this API server can serve TaskOps: the database answers, and has the tables of this version.

@@ -249,9 +249,7 @@ def _one_line(error: Exception | str) -> str:
     return " ".join(str(redact(str(error))).split())[:500]
 
 
-def _write(
-    session: Session, delivery: Delivery, sender: str, outcome: DeliveryOutcome, now: datetime
-) -> DeliveryState:
+def _write(session: Session, delivery: Delivery, sender: str, outcome: DeliveryOutcome, now: datetime) -> DeliveryState:
     """Write down what came of a message; return what it is now."""
     state = outcome.state
     if state is DeliveryState.WAITING and now >= delivery.expires_at:

@@ -84,9 +84,7 @@ class EscapedRuns:
     newest: tuple[EscapedRun, ...]
 
 
-def escaped_runs(
-    session: Session, now: datetime, readable: Collection[str] | None, limit: int = 5
-) -> EscapedRuns:
+def escaped_runs(session: Session, now: datetime, readable: Collection[str] | None, limit: int = 5) -> EscapedRuns:
     """Return the escaped runs of the last day, of Dags that may be read. One query: there are few, or all escape."""
     query = select(EscapedRun).where(EscapedRun.found_at > now - TOLD_FOR).order_by(EscapedRun.found_at.desc())
     found = [run for run in session.scalars(query) if readable is None or run.dag_id in readable]
@@ -178,7 +176,7 @@ def _note(session: Session, run: Run, created_by: str, gated: int, executed: int
         .values(gated=row.gated + gated, executed=max(row.executed, executed))
         .execution_options(synchronize_session=False)
     )
-    return row.executed
+    return int(row.executed)
 
 
 def _report(run: Run, created_by: str, gated: int, executed: int) -> None:

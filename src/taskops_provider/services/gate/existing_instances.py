@@ -136,7 +136,9 @@ def gate_unstarted(session: Session, instances: Collection[Instance], downstream
     return changed
 
 
-def gate_before_execution(session: Session, instances: Collection[Instance], downstream: Downstream, now: datetime) -> int:
+def gate_before_execution(
+    session: Session, instances: Collection[Instance], downstream: Downstream, now: datetime
+) -> int:
     """Have instances wait that no worker has begun, queued ones too; return how many. Their runs are locked."""
     changed = runs.gate_unexecuted(session, [ti.id for ti in instances], downstream, now)
     _put_gated_notes(session, instances, downstream, now)

@@ -153,9 +153,7 @@ def _set_dags_right(session: Session, plan: UninstallPlan, now: datetime) -> Non
 
 def _forget_states(session: Session, now: datetime) -> None:
     for statement in (
-        update(GateInterval)
-        .where(GateInterval.to_at.is_(None))
-        .values(to_at=now, held="run", seen_run_id=None),
+        update(GateInterval).where(GateInterval.to_at.is_(None)).values(to_at=now, held="run", seen_run_id=None),
         update(Task)
         .where(Task.state != TaskState.SCHEDULING.value)
         .values(state=TaskState.SCHEDULING.value, downstream=None, resume_at=None, reason=None, ticket=None),
