@@ -1,7 +1,7 @@
 """Schedulers that have the gate, and runs that a process without it created.
 
 Revision ID: 0017
-Revises: 0009
+Revises: 0011
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from airflow.utils.sqlalchemy import UtcDateTime
 from alembic import op
 
 revision = "0017"
-down_revision = "0009"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
