@@ -54,6 +54,7 @@ def _reads() -> Iterator[Ask]:
         "alarms/events",
         "holds",
         "settings/strict-mode",
+        "health/checks",
     ):
         yield get(LISTS, f"/v1/{path}", of_side=False)
     yield get(ABOUT, "/v1/workflows/{dag_id}", "/v1/workflows/{dag}")
