@@ -20,7 +20,7 @@ from taskops_provider.domain.gate import EFFECT_OF_POOL, SETTLED_STATE
 from taskops_provider.domain.leaving import WaitingInstances
 from taskops_provider.domain.states import Downstream, TaskState
 from taskops_provider.exceptions import Conflict
-from taskops_provider.models import GateInterval, Lease, Task, Workflow
+from taskops_provider.models import GateInterval, InstanceOrder, Lease, Task, Workflow
 from taskops_provider.models.db_manager import TaskOpsDBManager
 from taskops_provider.services.gate.draining import stop_draining
 from taskops_provider.services.gate.existing_instances import regate_held
@@ -158,6 +158,8 @@ def _forget_states(session: Session, now: datetime) -> None:
         .where(Task.state != TaskState.SCHEDULING.value)
         .values(state=TaskState.SCHEDULING.value, downstream=None, resume_at=None, reason=None, ticket=None),
         update(Workflow).values(default_state=TaskState.SCHEDULING.value, paused_by_us=False),
+        # what people hold has been let go with the rest
+        delete(InstanceOrder),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
 
