@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tests.simulation.pauses import Pauses
+from tests.simulation.product import effects_of_terminating
 from tests.simulation.script import Event
 from tests.simulation.seen import Seen, deeds, overlaps
 from tests.simulation.snapshot import BEGUN, FINISHED, Claim, Key, RunKey, Snapshot, read
@@ -120,8 +121,8 @@ class Ledger:
             return Expect(new.effect, new.sure)
         if not new.effect and old.effect == "hold" and new.sure:
             return Expect(None, released=True)
-        if new.effect and not old.effect and _terminates(event, dag_id, task_id):
-            return Expect(new.effect)
+        if new.effect and not old.effect and (ended := self._terminated(event, pair)):
+            return Expect(ended)
         return Expect(new.effect, sure=False)
 
     def _in_force(self, claim: Claim) -> Expect:
@@ -177,12 +178,20 @@ class Ledger:
             elif after.effect != "hold":
                 expect.effect = after.effect
                 expect.sure = expect.sure and after.state in ("offline", "deleted")
-        elif after.is_gated and not before.is_gated and _terminates(event, run[0], task_id) and expect.effect is None:
+        elif after.is_gated and not before.is_gated and expect.effect is None:
+            ended = self._terminated(event, (run[0], task_id))
             mine = [ti for key, ti in seen.before.of(run, task_id)]
-            if any(ti.state not in FINISHED for ti in mine):
+            if ended and any(ti.state not in FINISHED for ti in mine):
                 if any(ti.state in BEGUN for ti in mine):
                     self._touch_task(run, task_id)
-                expect.effect, expect.sure, expect.released = after.effect, True, False
+                expect.effect, expect.sure, expect.released = ended, True, False
+
+    def _terminated(self, event: Event, pair: tuple[str, str]) -> str | None:
+        """The effect with which an operation of the event ended the instances of a task, as its record says."""
+        if not _terminates(event, *pair):
+            return None
+        with self.world.session() as session:
+            return effects_of_terminating(session, self.last.operation).get(pair)
 
     def _note_clears(self, event: Event, seen: Seen) -> None:
         kinds = {deed["do"] for deed in deeds(event)}

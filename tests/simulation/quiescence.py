@@ -79,4 +79,5 @@ def release_everything(world: World, ledger: Ledger, step: Callable[[Event], boo
         is_held = claim.is_gated and claim.effect == "hold"
         if is_held and not step({"do": "operate", "verb": "start", "dag": dag_id, "tasks": [task_id]}):
             return False
-    return all(step({"do": "unpause_dag", "dag": dag_id}) for dag_id in sorted(ledger.pauses.by_person))
+    paused = {*ledger.pauses.by_person, *ledger.pauses.waiting(ledger.last)}
+    return all(step({"do": "unpause_dag", "dag": dag_id}) for dag_id in sorted(paused))

@@ -97,6 +97,10 @@ class Snapshot:
     cells: dict[tuple[RunKey, str], Cell] = field(default_factory=dict)
     #: every cell: (replenishment, dag, run or None, task, state)
     every_cell: list[tuple[int, str, str | None, str, str]] = field(default_factory=list)
+    #: number of the newest operation
+    operation: int = 0
+    #: Dags that are unpaused for a while only: their workflow drains, or a replenishment has them awake
+    unpaused_for_now: set[str] = field(default_factory=set)
     #: runs that a replenishment made
     made_by: dict[RunKey, int] = field(default_factory=dict)
 
@@ -156,6 +160,9 @@ def read(world: World) -> Snapshot:
                 },
                 {row[0] for row in raw("SELECT id, is_paused FROM backfill") if row[1]},
             )
+            snapshot.operation = raw("SELECT max(id) FROM taskops_operation").scalar() or 0
+            query = "SELECT dag_id FROM taskops_workflow WHERE draining_since IS NOT NULL OR woken_at IS NOT NULL"
+            snapshot.unpaused_for_now = {row[0] for row in raw(query)}
             _read_replenishments(raw, snapshot)
             return snapshot
     finally:
@@ -208,6 +215,8 @@ def told(before: Snapshot, after: Snapshot) -> str:
     ]
     states = _changed(before.replenishments, after.replenishments)
     found += [f"replenishment {number}={state}" for number, state in states]
+    said = [(number, after.problems.get(number)) for number in after.replenishments]
+    found += [f"replenishment {number}: {text}" for number, text in said if text != before.problems.get(number)]
     return "".join(f"\n        {each}" for each in found)
 
 

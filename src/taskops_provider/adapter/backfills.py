@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from airflow._shared.timezones.timezone import coerce_datetime
@@ -223,6 +223,43 @@ def cell_facts_in_runs(
         for run_id, task_id, state, pool in session.execute(query):
             if task_id in wanted:
                 found.setdefault((run_id, task_id), []).append(CellFacts(state, pool in GATED_POOLS))
+    return found
+
+
+class Begins(NamedTuple):
+    """When the instances of a task in a run began.
+
+    :param first: None if one of them never did
+    :param last: None if none did
+    """
+
+    first: datetime | None
+    last: datetime | None
+
+
+def begins_in_runs(
+    session: Session, dag_id: str, run_ids: Collection[str], task_ids: Collection[str]
+) -> dict[tuple[str, str], Begins]:
+    """Return when the instances of tasks in some runs began, by (run_id, task_id). One query for each 500 runs."""
+    found: dict[tuple[str, str], Begins] = {}
+    wanted = set(task_ids)
+    for chunk in chunks(run_ids):
+        query = (
+            select(
+                TI.run_id,
+                TI.task_id,
+                func.min(TI.start_date),
+                func.max(TI.start_date),
+                func.count() == func.count(TI.start_date),
+            )
+            .where(TI.dag_id == dag_id, TI.run_id.in_(chunk), TI.state != TaskInstanceState.REMOVED)
+            .group_by(TI.run_id, TI.task_id)
+        )
+        if len(wanted) <= MANY_TASKS:
+            query = query.where(TI.task_id.in_(wanted))
+        for run_id, task_id, first, last, all_have in session.execute(query):
+            if task_id in wanted:
+                found[run_id, task_id] = Begins(first if all_have else None, last)
     return found
 
 

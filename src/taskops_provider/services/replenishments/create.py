@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills
 from taskops_provider.domain.answers import Json, copy_as, to_plain_data
-from taskops_provider.domain.cells import roles, waves
+from taskops_provider.domain.cells import CellClass, roles, waves
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.progress import CellState, ReplenishmentState
@@ -214,6 +214,7 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
             )
         )
     }
+    began = _when_done_began(session, grid)
     orders: dict[frozenset[str], dict[str, int]] = {}
     cells: list[Json] = []
     for ordinal, i in enumerate(indexes):
@@ -231,10 +232,31 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
                 "was": CLASSES[row.classes[i]].value,
                 "wave": order[row.task_id],
                 "state": CellState.WAITING.value,
+                "began_at": began.get(((run := grid.runs[i]) and run.run_id, row.task_id)),
             }
             for row in rows
         ]
     session.execute(insert(ReplenishmentCell), cells)
+
+
+def _when_done_began(session: Session, grid: Grid) -> dict[tuple[str | None, str], datetime | None]:
+    """Return when the cells that are done, and are to execute all the same, last began, by (run id, task id).
+
+    Who executes one before its turn has done what was asked for.
+    """
+    done = [
+        (run.run_id, row.task_id)
+        for i in grid.old_runs()
+        if (run := grid.runs[i]) is not None
+        for row in grid.rows
+        if row.executes[i] and CLASSES[row.classes[i]] is CellClass.DONE
+    ]
+    if not done:
+        return {}
+    found = backfills.begins_in_runs(
+        session, grid.dag_id, sorted({run_id for run_id, _ in done}), {task_id for _, task_id in done}
+    )
+    return {key: found[key].last for key in done if key in found}
 
 
 def show_replenishment(session: Session, actor: Actor, replenishment_id: int, now: datetime) -> ReplenishmentDetails:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Select, and_, func, or_, select, update
@@ -24,13 +25,17 @@ _GOING_ON = (ReplenishmentState.QUEUED.value, ReplenishmentState.RUNNING.value, 
 
 
 class DueCell(NamedTuple):
-    """A cell: its own key and its run's, its task, what it was when it was planned, when in its run it is due."""
+    """A cell: its own key and its run's, its task, what it was when it was planned, when in its run it is due.
+
+    :param began_at: of one that was done: when the last of its instances had begun
+    """
 
     key: int
     of_run_id: int
     task_id: str
     was: str
     wave: int
+    began_at: datetime | None
 
 
 def open_replenishments() -> Select[Replenishment]:
@@ -54,7 +59,7 @@ def cells_of(session: Session, run_ids: Iterable[int], state: CellState) -> Mapp
     found: dict[int, list[DueCell]] = defaultdict(list)
     cell = ReplenishmentCell
     for chunk in chunks(run_ids):
-        query = select(cell.id, cell.of_run_id, cell.task_id, cell.was, cell.wave).where(
+        query = select(cell.id, cell.of_run_id, cell.task_id, cell.was, cell.wave, cell.began_at).where(
             cell.of_run_id.in_(chunk), cell.state == state.value
         )
         for row in session.execute(query):
