@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.simulation.dags import WAITING_RULES
 from tests.simulation.ledger import Expect, Ledger
 from tests.simulation.reference import differences
 from tests.simulation.script import Event
@@ -13,19 +14,6 @@ from tests.simulation.tally import Violation
 from tests.simulation.world import World
 
 _STATE_OF = {"skip": "skipped", "run": "success", "fail": "failed"}
-#: rules that wait for all of what is upstream
-_WAITING = frozenset(
-    {
-        "all_success",
-        "all_done",
-        "all_failed",
-        "all_skipped",
-        "none_failed",
-        "none_failed_min_one_success",
-        "none_skipped",
-        "all_done_min_one_success",
-    }
-)
 _SCHEDULED_KINDS = frozenset({"scheduled", "asset_triggered"})
 
 
@@ -85,7 +73,7 @@ def _executions(world: World, ledger: Ledger, event: Event, seen: Seen) -> Itera
 
 def _waits_for_all(world: World, run: RunKey, task_id: str) -> bool:
     task = world.task(run[0], task_id)
-    return task is not None and task.rule in _WAITING and task.kind != "teardown"
+    return task is not None and task.rule in WAITING_RULES and task.kind != "teardown"
 
 
 def _effects(world: World, ledger: Ledger, event: Event, seen: Seen) -> Iterator[tuple[str, str]]:
