@@ -155,6 +155,8 @@ def _replenishments(world: World, ledger: Ledger) -> Iterator[tuple[str, str]]:
         if number not in last.over:
             if state == "running" and not _waits_for_somebody(ledger, number, cells):
                 yield "never ends", f"replenishment {number} neither goes on nor ends, and waits for nobody"
+            if state in ("queued", "running") and not _says_why(ledger, number, cells):
+                yield "reports", f"replenishment {number} does not say what it waits for"
             continue
         if number in ledger.controlled:
             continue
@@ -224,6 +226,11 @@ def _waits_for_somebody(ledger: Ledger, number: int, cells: list[tuple[int, str,
         run[1] is not None and (_is_held(ledger, (run[0], run[1])) or _is_behind_held(ledger, (run[0], run[1]), number))
         for run in left
     )
+
+
+def _says_why(ledger: Ledger, number: int, cells: list[tuple[int, str, str | None, str, str]]) -> bool:
+    """Whether a replenishment that stands still says so; of what Airflow has of it people see the run."""
+    return any(cell[4] == "active" for cell in cells) or number in ledger.last.problems
 
 
 def _is_behind_held(ledger: Ledger, run: RunKey, number: int) -> bool:

@@ -226,28 +226,32 @@ def cell_facts_in_runs(
     return found
 
 
-class Begins(NamedTuple):
-    """When the instances of a task in a run began.
+class Executions(NamedTuple):
+    """The tries of the instances of a task in a run, and when they began.
 
-    :param first: None if one of them never did
-    :param last: None if none did
+    :param first_begin: None if one of them never did
+    :param last_begin: None if none did
     """
 
-    first: datetime | None
-    last: datetime | None
+    first_try: int
+    last_try: int
+    first_begin: datetime | None
+    last_begin: datetime | None
 
 
-def begins_in_runs(
+def executions_in_runs(
     session: Session, dag_id: str, run_ids: Collection[str], task_ids: Collection[str]
-) -> dict[tuple[str, str], Begins]:
-    """Return when the instances of tasks in some runs began, by (run_id, task_id). One query for each 500 runs."""
-    found: dict[tuple[str, str], Begins] = {}
+) -> dict[tuple[str, str], Executions]:
+    """Return what has executed of tasks in some runs by (run_id, task_id). One query for each 500 runs."""
+    found: dict[tuple[str, str], Executions] = {}
     wanted = set(task_ids)
     for chunk in chunks(run_ids):
         query = (
             select(
                 TI.run_id,
                 TI.task_id,
+                func.min(TI.try_number),
+                func.max(TI.try_number),
                 func.min(TI.start_date),
                 func.max(TI.start_date),
                 func.count() == func.count(TI.start_date),
@@ -257,9 +261,9 @@ def begins_in_runs(
         )
         if len(wanted) <= MANY_TASKS:
             query = query.where(TI.task_id.in_(wanted))
-        for run_id, task_id, first, last, all_have in session.execute(query):
+        for run_id, task_id, low, high, first, last, all_have in session.execute(query):
             if task_id in wanted:
-                found[run_id, task_id] = Begins(first if all_have else None, last)
+                found[run_id, task_id] = Executions(low, high, first if all_have else None, last)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Cells of replenishments tell when what had succeeded began, so that it is seen when it has executed since.
+"""Cells of replenishments tell how often and when what was done had begun, so that it is seen when it executes again.
 
 Revision ID: 0012
 Revises: 0009
@@ -20,9 +20,11 @@ TABLE = "taskops_replenishment_cell"
 
 def upgrade() -> None:
     with op.batch_alter_table(TABLE) as batch_op:
+        batch_op.add_column(sa.Column("tries", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("began_at", UtcDateTime(), nullable=True))
 
 
 def downgrade() -> None:
     with op.batch_alter_table(TABLE) as batch_op:
         batch_op.drop_column("began_at")
+        batch_op.drop_column("tries")

@@ -80,7 +80,7 @@ def _chosen(
     gone = out_of_service(session, run.dag_id)
     run_id = run.run_id or ""
     were_done = {cell.task_id for cell in due if cell.was == CellClass.DONE}
-    begins = backfills.begins_in_runs(session, run.dag_id, [run_id], were_done) if were_done else {}
+    executions = backfills.executions_in_runs(session, run.dag_id, [run_id], were_done) if were_done else {}
     chosen = []
     for cell in due:
         found = classes.get(cell.task_id, CellClass.NO_INSTANCE)
@@ -91,7 +91,7 @@ def _chosen(
             found if cell.task_id in graph.downstream else CellClass.NO_INSTANCE,
             out_of_service=cell.task_id in gone,
             all_skipped=all(one.state == "skipped" for one in facts.get(cell.task_id, ())),
-            executed_since=_has_begun_since(cell, begins.get((run_id, cell.task_id))),
+            executed_since=_has_begun_since(cell, executions.get((run_id, cell.task_id))),
         )
         if outcome is None:
             chosen.append(cell)
@@ -100,11 +100,14 @@ def _chosen(
     return chosen
 
 
-def _has_begun_since(cell: DueCell, begins: backfills.Begins | None) -> bool:
+def _has_begun_since(cell: DueCell, seen: backfills.Executions | None) -> bool:
     """Whether all instances of a cell have begun after what there was of it when the replenishment was planned.
 
-    Times of the same instances are compared, not with the clock of who planned it.
+    Its own tries and times are compared, not a time with the clock of who planned it. In a run that was deleted and
+    created again the tries begin anew.
     """
-    if begins is None or begins.first is None:
+    if seen is None or cell.tries is None:
         return False
-    return cell.began_at is None or begins.first > cell.began_at
+    if seen.first_try > cell.tries:
+        return True
+    return seen.first_begin is not None and (cell.began_at is None or seen.first_begin > cell.began_at)

@@ -32,6 +32,7 @@ from taskops_provider.services.replenishments.clear_runs import clear_next
 from taskops_provider.services.replenishments.make_runs import make_next
 from taskops_provider.services.replenishments.progress import cell_counts
 from taskops_provider.services.replenishments.run_rows import (
+    TURN,
     WAITS,
     note_wait,
     open_replenishments,
@@ -168,7 +169,11 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
     if made and (paused := _paused_by_people(session, replenishment, made, now)):
         waits.append(f"backfill {paused[0]} of {dag_id} was paused in Airflow; unpause it to go on")
         return False
-    if replenishment.state == ReplenishmentState.CANCELLED or _older_at_work(session, replenishment, dag_id):
+    if replenishment.state == ReplenishmentState.CANCELLED:
+        return False
+    older = _older_at_work(session, replenishment, dag_id)
+    if older is not None:
+        waits.append(f"{TURN}replenishment {older} has {dag_id} first")
         return False
     did, waits_for = _start(session, replenishment, dag_id, active, now)
     if not did and waits_for is None:
@@ -203,10 +208,11 @@ def _paused_by_people(session: Session, replenishment: Replenishment, made: Sequ
     return backfills.paused_backfills(session, made)
 
 
-def _older_at_work(session: Session, replenishment: Replenishment, dag_id: str) -> bool:
-    """Whether an older replenishment has the workflow; one that waits for somebody does not."""
+def _older_at_work(session: Session, replenishment: Replenishment, dag_id: str) -> int | None:
+    """Return the older replenishment that has the workflow, None if none has; one that waits for somebody does not."""
     query = (
         open_replenishments()
+        .with_only_columns(Replenishment.id)
         .where(
             Replenishment.id < replenishment.id,
             exists().where(
@@ -222,7 +228,7 @@ def _older_at_work(session: Session, replenishment: Replenishment, dag_id: str) 
         )
         .limit(1)
     )
-    return session.scalar(query) is not None
+    return session.scalar(query)
 
 
 def _start(
@@ -237,7 +243,7 @@ def _start(
     ready = _ready(session, replenishment.id, dag_id)
     first = next(ready, None)
     if first is None:
-        return False, None
+        return False, None if active else _unended(session, replenishment.id, dag_id)
     if first.run_id is not None:
         made = min(len(busy) - cleared, replenishment.max_active_runs)
         return clear_next(session, replenishment, first, now) if room - made > 0 else (False, None)
@@ -247,6 +253,21 @@ def _start(
             break
         chunk.append(run)
     return make_next(session, replenishment, chunk, room, now)
+
+
+def _unended(session: Session, number: int, dag_id: str) -> str | None:
+    """Return what a workflow waits for of which all waiting runs go on: it may be for ever, if something is held."""
+    query = (
+        select(ReplenishmentRun.run_id)
+        .where(
+            ReplenishmentRun.replenishment_id == number,
+            ReplenishmentRun.dag_id == dag_id,
+            ReplenishmentRun.state == RunState.WAITING,
+        )
+        .order_by(ReplenishmentRun.ordinal)
+    )
+    run_id = session.scalar(query.limit(1))
+    return f"{dag_id} {run_id} has not ended" if run_id is not None else None
 
 
 def _ready(session: Session, number: int, dag_id: str) -> Iterator[ReplenishmentRun]:
