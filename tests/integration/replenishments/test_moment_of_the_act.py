@@ -195,6 +195,37 @@ class TestOneRunThatDoesNotEnd:
         shown = world.play(number)
         assert (shown.state, shown.problem) == ("success", None)
 
+    @pytest.mark.parametrize("way", ["ended while it was paused", "cancelled in Airflow"])
+    def test_one_of_a_backfill_that_is_over_but_paused_starts(self, session, way):
+        install(session, [chain("d", "a", "b")])
+        world = World(session, outcomes={"b": "failed"})
+        number = world.create("d", ranges=[days(1, 1)])
+        world.monitor()
+        if way == "ended while it was paused":
+            world.scheduler.start_queued_runs()
+            do(world, number, "pause")
+            session.execute(update(Backfill).values(is_paused=True))
+            assert world.play(number).state == "part_success"
+        else:
+            assert world.play(number).state == "part_success"
+            session.execute(update(Backfill).values(is_paused=True))
+        world.scheduler.outcomes.clear()
+        shown = world.play(world.create("d.b", ranges=[days(1, 1)]))
+        assert (shown.state, world.executed["01-01", "b"]) == ("success", 2)
+        assert not session.scalars(select(Backfill.id).where(Backfill.is_paused.is_(True))).all()
+
+    def test_one_of_a_backfill_that_somebody_paused_says_so(self, session):
+        install(session, [chain("d", "a", "b")])
+        world = World(session, outcomes={"b": "failed"})
+        assert world.play(world.create("d", ranges=[days(1, 1)])).state == "part_success"
+        number = world.create("d.b", ranges=[days(1, 1)])
+        session.execute(update(Backfill).values(is_paused=True, completed_at=None))
+        session.commit()
+        for _ in range(3):
+            world.round()
+        backfill = session.scalars(select(Backfill.id)).one()
+        assert world.show(number).problem == f"waits: backfill {backfill} of d is paused in Airflow; unpause it to go on"
+
     def test_who_comes_after_another_replenishment_says_so(self, session):
         install(session, [chain("d", "a", "b")])
         world = World(session)

@@ -187,10 +187,16 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
 
 
 def _taken_by_others(session: Session, dag_id: str, active: Sequence[ReplenishmentRun]) -> str | None:
-    """Return what keeps runs queued in which cells were cleared: as many others as Airflow allows are running."""
+    """Return what keeps runs queued in which cells were cleared.
+
+    Their backfill is paused, or as many others as Airflow allows are running.
+    """
     cleared = [Run(dag_id, run.run_id) for run in active if run.backfill_id is None and run.run_id is not None]
     if "queued" not in backfills.run_states(session, cleared).values():
         return None
+    paused = backfills.paused_backfill_of(session, cleared)
+    if paused is not None:
+        return f"backfill {paused} of {dag_id} is paused in Airflow; unpause it to go on"
     dag, running = waiting.dag_facts(session, dag_id), waiting.running_runs(session, dag_id)
     if dag is None or running < dag.max_active_runs:
         return None
