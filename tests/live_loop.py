@@ -133,7 +133,9 @@ class Loop:
         self.await_("the Dag to be paused again", lambda: self.airflow.is_paused("paused"))
         marks = self.airflow.marks.read_text().splitlines()
         executed = Counter(line.split()[2] for line in marks if line.startswith("paused "))
-        self.check(sum(executed.values()) == self._cycles, f"{sum(executed.values())} executed, right is {self._cycles}")
+        self.check(
+            sum(executed.values()) == self._cycles, f"{sum(executed.values())} executed, right is {self._cycles}"
+        )
         others = sorted(run_id for run_id in executed if not run_id.startswith("backfill__"))
         self.check(not others, f"executed although a person paused the Dag: {others}")
         return AT_ONCE
@@ -150,7 +152,8 @@ class Loop:
     def trigger(self, dag_id: str, number: int) -> list[str]:
         """Create runs; return their ids."""
         return [
-            str(self.post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]) for _ in range(number)
+            str(self.post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
+            for _ in range(number)
         ]
 
     def await_ends(self, dag_id: str, run_ids: list[str]) -> None:
@@ -232,15 +235,19 @@ def main() -> int:
     """Install, play, tell; return the exit code: 1 if anything was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.live_loop", description=__doc__)
     parser.add_argument("--runs", type=int, default=200, help="runs at least (default 200)")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9), help="of the pauses between")
+    parser.add_argument(
+        "--seed", type=int, default=random.SystemRandom().randrange(10**9), help="of the pauses between"
+    )
     given = parser.parse_args()
     say(f"seed {given.seed}")
-    with tempfile.TemporaryDirectory(prefix="taskops-live-", ignore_cleanup_errors=True) as home:
-        with installed(Path(home)) as airflow:
-            loop = Loop(airflow, given.seed)
-            loop.pause_in_airflow("paused")
-            airflow.start("scheduler", "second scheduler", "dag-processor", "monitor")
-            loop.play(given.runs)
+    with (
+        tempfile.TemporaryDirectory(prefix="taskops-live-", ignore_cleanup_errors=True) as home,
+        installed(Path(home)) as airflow,
+    ):
+        loop = Loop(airflow, given.seed)
+        loop.pause_in_airflow("paused")
+        airflow.start("scheduler", "second scheduler", "dag-processor", "monitor")
+        loop.play(given.runs)
     say(f"{loop.played.total()} runs, {len(loop.wrong)} wrong")
     return 1 if loop.wrong else 0
 

@@ -113,7 +113,7 @@ class Ledger:
                 of_run[task.id].sure = False  # who clears it while it is made lets it execute
 
     def _by_claims(self, before: Claim | None, after: Claim | None, event: Event, pair: tuple[str, str]) -> Expect:
-        dag_id, task_id = pair
+        dag_id = pair[0]
         if after is None:
             return Expect(sure=not any(claim.is_gated for (d, _), claim in self.last.claims.items() if d == dag_id))
         old, new = self._in_force(before or after), self._in_force(after)

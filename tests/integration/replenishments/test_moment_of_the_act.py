@@ -224,7 +224,9 @@ class TestOneRunThatDoesNotEnd:
         for _ in range(3):
             world.round()
         backfill = session.scalars(select(Backfill.id)).one()
-        assert world.show(number).problem == f"waits: backfill {backfill} of d is paused in Airflow; unpause it to go on"
+        assert (
+            world.show(number).problem == f"waits: backfill {backfill} of d is paused in Airflow; unpause it to go on"
+        )
 
     def test_who_comes_after_another_replenishment_says_so(self, session):
         install(session, [chain("d", "a", "b")])

@@ -63,9 +63,9 @@ def cells_of(session: Session, run_ids: Iterable[int], state: CellState) -> Mapp
     found: dict[int, list[DueCell]] = defaultdict(list)
     cell = ReplenishmentCell
     for chunk in chunks(run_ids):
-        query = select(
-            cell.id, cell.of_run_id, cell.task_id, cell.was, cell.wave, cell.tries, cell.began_at
-        ).where(cell.of_run_id.in_(chunk), cell.state == state.value)
+        query = select(cell.id, cell.of_run_id, cell.task_id, cell.was, cell.wave, cell.tries, cell.began_at).where(
+            cell.of_run_id.in_(chunk), cell.state == state.value
+        )
         for row in session.execute(query):
             found[row.of_run_id].append(DueCell(*row))
     return found
