@@ -209,8 +209,7 @@ def _waits_for_somebody(ledger: Ledger, number: int, cells: list[tuple[int, str,
     last = ledger.last
     dags = {cell[1] for cell in cells}
     if not dags.isdisjoint(ledger.world.unreadable):
-        # until somebody mends the Dag, or where the monitor runs; people have to be told
-        return "cannot be read" in last.problems.get(number, "")
+        return True  # until somebody mends the Dag, or where the monitor runs; whether it says so is asked beside this
     # a task that depends on the past waits until somebody mends the run before, as without TaskOps
     if any(dag_id in ledger.pauses.by_person or ledger.world.spec(dag_id).remembers for dag_id in dags):
         return True
