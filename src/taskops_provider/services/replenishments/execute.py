@@ -273,7 +273,10 @@ def _unended(session: Session, number: int, dag_id: str) -> str | None:
         .order_by(ReplenishmentRun.ordinal)
     )
     run_id = session.scalar(query.limit(1))
-    return f"{dag_id} {run_id} has not ended" if run_id is not None else None
+    if run_id is None:
+        return None
+    paused = ", and its Dag is paused" if dag_state.paused_dags(session, [dag_id]) else ""
+    return f"{dag_id} {run_id} has not ended{paused}"
 
 
 def _ready(session: Session, number: int, dag_id: str) -> Iterator[ReplenishmentRun]:
