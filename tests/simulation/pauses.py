@@ -28,7 +28,8 @@ class Pauses:
         :param number: of the event
         """
         self.foreign |= _foreign(seen)
-        for dag_id in _newly_paused(seen):
+        # one that was awake stays paused for people: its runs stand still again
+        for dag_id in (dag_id for dag_id in _newly_paused(seen) if dag_id not in seen.before.awake):
             self.frozen[dag_id] = {run for run in _unfinished(seen.before, dag_id) if run not in self.foreign}
         for deed in sorted(deeds(event), key=lambda each: each["do"] == "pause_dag"):
             if deed["do"] == "pause_dag":

@@ -101,6 +101,8 @@ class Snapshot:
     operation: int = 0
     #: Dags that are unpaused for a while only: their workflow drains, or a replenishment has them awake
     unpaused_for_now: set[str] = field(default_factory=set)
+    #: those of them that a replenishment has awake
+    awake: set[str] = field(default_factory=set)
     #: runs that a replenishment made
     made_by: dict[RunKey, int] = field(default_factory=dict)
 
@@ -161,8 +163,12 @@ def read(world: World) -> Snapshot:
                 {row[0] for row in raw("SELECT id, is_paused FROM backfill") if row[1]},
             )
             snapshot.operation = raw("SELECT max(id) FROM taskops_operation").scalar() or 0
-            query = "SELECT dag_id FROM taskops_workflow WHERE draining_since IS NOT NULL OR woken_at IS NOT NULL"
-            snapshot.unpaused_for_now = {row[0] for row in raw(query)}
+            query = (
+                "SELECT dag_id, woken_at FROM taskops_workflow WHERE draining_since IS NOT NULL OR woken_at IS NOT NULL"
+            )
+            rows = raw(query).all()
+            snapshot.unpaused_for_now = {row[0] for row in rows}
+            snapshot.awake = {row[0] for row in rows if row[1] is not None}
             _read_replenishments(raw, snapshot)
             return snapshot
     finally:

@@ -263,7 +263,7 @@ def _start(
     ready = _ready(session, replenishment.id, dag_id)
     first = next(ready, None)
     if first is None:
-        return False, None if active else _unended(session, replenishment.id, dag_id)
+        return False, None if busy else _unended(session, replenishment.id, dag_id)
     if first.run_id is not None:
         made = min(len(busy) - cleared, replenishment.max_active_runs)
         return clear_next(session, replenishment, first, now) if room - made > 0 else (False, None)
@@ -276,13 +276,16 @@ def _start(
 
 
 def _unended(session: Session, number: int, dag_id: str) -> str | None:
-    """Return what a workflow waits for of which all waiting runs go on: it may be for ever, if something is held."""
+    """Return what a workflow waits for of which Airflow has no cell, while the runs that are left go on.
+
+    It may be for ever: something else is held in one, or cannot be settled.
+    """
     query = (
         select(ReplenishmentRun.run_id)
         .where(
             ReplenishmentRun.replenishment_id == number,
             ReplenishmentRun.dag_id == dag_id,
-            ReplenishmentRun.state == RunState.WAITING,
+            ReplenishmentRun.state.in_((RunState.WAITING, RunState.ACTIVE)),
         )
         .order_by(ReplenishmentRun.ordinal)
     )
