@@ -254,6 +254,10 @@ class Ledger:
             # what a person clears while something else has not ended yet, that may write over
             if deed["do"] in ("change", "spoil") or (overlaps(event) and deed["do"] in ("clear", "mark", "instance")):
                 self.loose.update(run for run in seen.after.runs if run[0] == deed["dag"])
+            if deed["do"] == "cancel_backfill":  # it fails its queued runs as they are
+                before = seen.before.runs
+                ended = (run for run, row in seen.after.runs.items() if row.state == "failed" and run in before)
+                self.loose.update(run for run in ended if before[run].state == "queued")
         for key, ti in seen.after.tis.items():
             old = seen.before.tis.get(key)
             if old is not None and ti.state == "success" and old.state in ("skipped", "failed"):
