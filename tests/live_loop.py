@@ -227,7 +227,7 @@ def installed(home: Path) -> Iterator[LiveAirflow]:
         airflow.airflow("db", "migrate")
         airflow.make_users()
         airflow.airflow("dags", "reserialize")
-        airflow.taskops("sync")
+        airflow.airflow("taskops", "sync")
         airflow.serve()
         yield airflow
 
