@@ -1,7 +1,7 @@
 """Cells of replenishments tell how often and when what was done had begun, so that it is seen when it executes again.
 
 Revision ID: 0012
-Revises: 0009
+Revises: 0017
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from airflow.utils.sqlalchemy import UtcDateTime
 from alembic import op
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
