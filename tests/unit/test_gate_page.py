@@ -133,6 +133,9 @@ HELD_BY: dict[str, tuple[str, ...]] = {
     "The monitor dies while the Dag is awake": (
         "replenishments/test_whose_pause.py::test_nothing_of_it_executes_if_the_monitor_dies_after_the_wake",
     ),
+    "You unpause the Dag and pause the workflow right after that": (
+        "replenishments/test_whose_pause.py::test_one_goes_on_if_the_workflow_drains_right_after_its_dag_was_unpaused",
+    ),
     "You pause the Dag in Airflow meanwhile": (
         "replenishments/test_whose_pause.py::test_one_set_while_the_dag_is_woken_is_kept",
     ),
