@@ -20,6 +20,7 @@ NAMES = 40
 _LETTERS = {
     "no_run": "n",
     "gated": "g",
+    "cut_off": "t",
     "failed": "f",
     "upstream_failed": "u",
     "running": "r",

@@ -63,7 +63,9 @@ def after(state: str, event: RunEvent) -> RunState:
 
 
 #: classes of cells that have something to make up for
-_OPEN = frozenset({CellClass.NO_RUN, CellClass.GATED, CellClass.FAILED, CellClass.UPSTREAM_FAILED})
+_OPEN = frozenset(
+    {CellClass.NO_RUN, CellClass.GATED, CellClass.CUT_OFF, CellClass.FAILED, CellClass.UPSTREAM_FAILED}
+)
 
 
 def outcome_without_executing(was: str, now: CellClass, *, out_of_service: bool, all_skipped: bool) -> CellState | None:
@@ -76,7 +78,9 @@ def outcome_without_executing(was: str, now: CellClass, *, out_of_service: bool,
     """
     if now is CellClass.NO_INSTANCE:
         return CellState.FAILED
-    if now is CellClass.DONE and was != CellClass.DONE:
+    # what was cut off is known by its run, which does not stay failed when another of its cells executes
+    is_cut_off = was == CellClass.CUT_OFF and all_skipped
+    if now is CellClass.DONE and was != CellClass.DONE and not is_cut_off:
         return CellState.SKIPPED if all_skipped else CellState.SUCCESS
     if out_of_service:
         return CellState.CANCELLED
@@ -91,4 +95,5 @@ STATE_BEFORE: Mapping[str, str] = {
     CellClass.FAILED: "failed",
     CellClass.UPSTREAM_FAILED: "upstream_failed",
     CellClass.DONE: "success",
+    CellClass.CUT_OFF: "skipped",
 }
