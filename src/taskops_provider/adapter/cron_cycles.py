@@ -61,12 +61,11 @@ def cron_cycles(timetable: Any, earliest: datetime | None, latest: datetime | No
         last = info.data_interval
         cycle = Cycle(plain(last.start), plain(last.start), plain(last.end), plain(info.run_after))
         yield cycle
-        end: datetime | None = None
-        for cycle in shape.counted(cycle, latest):
-            end = cycle.end
-            yield cycle
-        if end is not None:
-            last = DataInterval(coerce_datetime(cycle.start), coerce_datetime(cycle.end))
+        newest = cycle
+        for newest in shape.counted(cycle, latest):
+            yield newest
+        if newest is not cycle:
+            last = DataInterval(coerce_datetime(newest.start), coerce_datetime(newest.end))
 
 
 class _Shape(NamedTuple):

@@ -1,8 +1,8 @@
 """The cycles of a Dag in a range of dates: the runs that the scheduler makes of its timetable.
 
 Airflow's own ``iter_dagrun_infos_between`` answers for a timetable that starts at the dates that are asked for: a delta
-counts from there, and a trigger takes the moment of a run for its date. Here it is the Dag's timetable, counted from its
-start and its runs. Held by tests that let the scheduler make the runs, through the nights in which clocks change.
+counts from there, and a trigger takes the moment of a run for its date. Here it is the Dag's timetable, counted from
+its start and its runs. Held by tests that let the scheduler make the runs, through the nights in which clocks change.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from taskops_provider.adapter.xcom_pulls import pulls_of_code, pulls_of_template
 from taskops_provider.domain.cells import reachable, reverse
 from taskops_provider.exceptions import UnreadableDag
 
+
 @dataclass(frozen=True)
 class DagGraph:
     """A Dag's latest version.

@@ -17,7 +17,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 
-
 class PastWait(NamedTuple):
     """An instance that does not start because of its past.
 
@@ -50,16 +49,13 @@ def waits_for_past(session: Session, dag: SerializedDAG, run_id: str, task_ids: 
 
     Up to five queries for each instance that has not started.
     """
-    query = select(TI).where(
-        TI.dag_id == dag.dag_id, TI.run_id == run_id, TI.task_id.in_(task_ids), TI.state.is_(None)
-    )
+    query = select(TI).where(TI.dag_id == dag.dag_id, TI.run_id == run_id, TI.task_id.in_(task_ids), TI.state.is_(None))
     found = []
     for ti in session.scalars(query):
         if not dag.has_task(ti.task_id):
             continue
         ti.task = dag.get_task(ti.task_id)
-        context = DepContext()
-        if all(status.passed for status in PrevDagrunDep().get_dep_statuses(ti, session, context)):
+        if all(status.passed for status in PrevDagrunDep().get_dep_statuses(ti, DepContext(), session=session)):
             continue
         before = _before(ti, dag, session)
         if before is not None:

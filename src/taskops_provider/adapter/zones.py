@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-#: so far from a change of the clocks no schedule that fires daily can tell that there is one: zones have jumped by a day
+#: so far from a change of the clocks no schedule that fires daily can tell that there is one: some jumped by a day
 MARGIN = timedelta(days=2)
 #: how far ahead, and how closely, offsets are looked at: no zone changes its clocks twice within a step
 _HORIZON = timedelta(days=400)

@@ -377,6 +377,11 @@ DIRECTION: tuple[Arg, ...] = (
     Arg(("--downstream",), dest="below", action="store_true"),
 )
 EXPORT_FORMAT = Arg(("-o", "--output"), help="Format: csv (default) or json", choices=("csv", "json"), default="csv")
+EXPORT_BOM = Arg(
+    ("--bom",),
+    help="Begin CSV with a byte order mark, by which spreadsheets know that it is UTF-8",
+    action="store_true",
+)
 EXPORT_TO = Arg(("--to",), help="Write to FILE instead of standard output", metavar="FILE")
 DIAGRAM_FORMAT = Arg(
     ("-o", "--output"),

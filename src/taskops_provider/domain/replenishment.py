@@ -122,8 +122,8 @@ class ReplenishmentRequest:
     :param exclude: tasks that do not execute and count as success
     :param conf: of the runs that are created
     :param override_conf: existing runs in which cells execute get it too
-    :param run_on_latest_version: what is cleared executes by the newest version of its Dag, or by that of its run; None:
-        as Airflow's own clearing decides
+    :param run_on_latest_version: what is cleared executes by the newest version of its Dag, or by that of its run;
+        None: as Airflow's own clearing decides
     :param is_selection: the targets were selected among others: those that cannot be replenished are left out with
         a warning, where a target that was named is refused
     """

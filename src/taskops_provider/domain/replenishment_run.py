@@ -63,9 +63,7 @@ def after(state: str, event: RunEvent) -> RunState:
 
 
 #: classes of cells that have something to make up for
-_OPEN = frozenset(
-    {CellClass.NO_RUN, CellClass.GATED, CellClass.CUT_OFF, CellClass.FAILED, CellClass.UPSTREAM_FAILED}
-)
+_OPEN = frozenset({CellClass.NO_RUN, CellClass.GATED, CellClass.CUT_OFF, CellClass.FAILED, CellClass.UPSTREAM_FAILED})
 
 
 def outcome_without_executing(was: str, now: CellClass, *, out_of_service: bool, all_skipped: bool) -> CellState | None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pendulum
 import pytest
 from airflow.models.dagrun import DagRun
-from airflow.models.taskinstance import TaskInstance as TI
 from airflow.sdk import DAG
-from airflow.utils.types import DagRunType
 from sqlalchemy import select, update
 
 from taskops_provider.exceptions import BadInput, ResourceNotFound
 from taskops_provider.models import Operation, Replenishment
 from taskops_provider.services.replenishments.create import create_replenishment
-from tests.support.replenishing import DAY, FIRST, World, asked, days, make_runs, plan
-from tests.support.warehouse import ALICE, Limited, START, bash, chain, install
+from tests.support.replenishing import DAY, World, asked, days, make_runs, plan
+from tests.support.warehouse import ALICE, START, Limited, bash, chain, install
 
 
 def shanghai(dag_id="sh", **more) -> DAG:
@@ -31,9 +29,7 @@ def request(*names, first, last, **more):
     from taskops_provider.inputs.replenishment import ReplenishmentCreateInput
 
     tasks = [dict(zip(("dag_id", "task_id"), name.split("."), strict=True)) for name in names]
-    return read(
-        ReplenishmentCreateInput, {"tasks": tasks, "ranges": [{"from": first, "to": last}], **more}
-    ).request()
+    return read(ReplenishmentCreateInput, {"tasks": tasks, "ranges": [{"from": first, "to": last}], **more}).request()
 
 
 def planned(session, *names, **more):
@@ -171,9 +167,7 @@ class TestVersion:
         """Case 9: the new version has a task more, which executes in no old run."""
 
         def dag(*tasks):
-            with DAG(
-                "v", schedule="@daily", start_date=START, catchup=False, rerun_with_latest_version=of_dag
-            ) as made:
+            with DAG("v", schedule="@daily", start_date=START, catchup=False, rerun_with_latest_version=of_dag) as made:
                 for before, after in zip([None, *tasks], tasks, strict=False):
                     this = bash(after)
                     if before:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -112,9 +112,7 @@ class Layout:
     warnings: list[str]
 
 
-def lay_out(
-    of: Layout, ranges: Sequence[Range], runs: Sequence[RunRow]
-) -> tuple[list[Cycle], list[RunRow | None]]:
+def lay_out(of: Layout, ranges: Sequence[Range], runs: Sequence[RunRow]) -> tuple[list[Cycle], list[RunRow | None]]:
     """Return the cycles of a Dag, oldest first, each with its run.
 
     The runs that its timetable would make, and those that were made at other dates, under an earlier timetable or
@@ -144,5 +142,3 @@ def lay_out(
     # several runs may have one date: those of assets have none but the moment of their events
     pairs.sort(key=lambda pair: pair[0].logical_date)
     return [cycle for cycle, _ in pairs], [run for _, run in pairs]
-
-

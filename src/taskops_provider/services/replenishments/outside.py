@@ -189,7 +189,9 @@ def _words(dag_id: str, found: Iterable[Blocker]) -> str | None:
     return f"{name} of {first.logical_date:%Y-%m-%d %H:%M} UTC has not succeeded"
 
 
-def _cells(session: Session, replenishment_id: int, dates: Collection[datetime]) -> dict[tuple[str, datetime], set[str]]:
+def _cells(
+    session: Session, replenishment_id: int, dates: Collection[datetime]
+) -> dict[tuple[str, datetime], set[str]]:
     """The tasks that a replenishment executes at some dates, in all of its workflows."""
     found: dict[tuple[str, datetime], set[str]] = defaultdict(set)
     run, cell = ReplenishmentRun, ReplenishmentCell

@@ -76,8 +76,8 @@ def _look_at(
     note_failure(
         session,
         replenishment.id,
-        f"{run.dag_id} {over[0].task_id} of {run.logical_date:%Y-%m-%d %H:%M} did not execute: it depends on its past, and "
-        f"its past failed ({_date(over[0])})",
+        f"{run.dag_id} {over[0].task_id} of {run.logical_date:%Y-%m-%d %H:%M} did not execute: it depends on its past, "
+        f"and its past failed ({_date(over[0])})",
     )
     return True
 

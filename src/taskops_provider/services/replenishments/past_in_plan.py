@@ -34,8 +34,8 @@ def check_past(session: Session, grid: Grid, *, newest_first: bool) -> Iterator[
         if blocked:
             cells = "1 cell does" if blocked == 1 else f"{blocked} cells do"
             yield (
-                f"{grid.dag_id} {row.task_id} depends on its past, which failed and is not executed again: from {since} "
-                f"on {cells} not execute and count as failed"
+                f"{grid.dag_id} {row.task_id} depends on its past, which failed and is not executed again: "
+                f"from {since} on {cells} not execute and count as failed"
             )
 
 

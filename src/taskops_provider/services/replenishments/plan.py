@@ -273,9 +273,7 @@ def _classify(
         if run is None:
             continue
         ended_with = cut_off.get(run.run_id, ())
-        classes = classes_in_run(
-            seen.get(run.run_id, {}), upstream, is_finished=run.is_finished, cut_off=ended_with
-        )
+        classes = classes_in_run(seen.get(run.run_id, {}), upstream, is_finished=run.is_finished, cut_off=ended_with)
         for row in grid.rows:
             row.classes[i] = _CODE[classes.get(row.task_id, CellClass.NO_INSTANCE)]
 
