@@ -178,7 +178,7 @@ def _cut_off(session: Session, dag_id: str, which: ColumnElement[bool]) -> dict[
     )
     found: dict[str, set[str]] = {}
     for run_id, task_id, ended_at, updated_at, over_at in session.execute(query):
-        if ended_at is None or updated_at - over_at < _WITH_ITS_RUN:
+        if ended_at is None or (updated_at and over_at and updated_at - over_at < _WITH_ITS_RUN):
             found.setdefault(run_id, set()).add(task_id)
     return found
 

@@ -170,7 +170,8 @@ def chained_cycles(
     for _ in range(_MOST_STEPS):
         following = timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction)
         cycle = _cycle(following)
-        if cycle is not None and info is not None and cycle.logical_date <= plain(info.logical_date):
+        before = _cycle(info)
+        if cycle is not None and before is not None and cycle.logical_date <= before.logical_date:
             raise EndlessTimetable("its timetable makes the same run again and again")
         if runs and (cycle is None or cycle.logical_date >= runs[0].logical_date):
             # what was made counts for what follows, whatever the timetable would make today

@@ -22,6 +22,6 @@ def test_workflows_and_tasks(session, search):
         BashOperator(task_id="t", bash_command="true", owner="Иван", task_display_name="Übernahme")
     install(session, [dag])
     now = datetime.now(UTC)
-    assert len(list_workflows(session, ALICE, WorkflowFilter(search=search), now=now).rows) == 1
+    assert len(list_workflows(session, ALICE, WorkflowFilter(search=search), now, limit=5).rows) == 1
     for part in ("übernahme", "ÜBER"):
-        assert len(list_tasks(session, ALICE, TaskFilter(search=part), now=now).rows) == 1
+        assert len(list_tasks(session, ALICE, TaskFilter(search=part), now, limit=5).rows) == 1
