@@ -9,12 +9,17 @@ from typing import Any
 
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.serialization.definitions.dag import SerializedDAG
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.xcom_pulls import pulls_of_code, pulls_of_templates
 from taskops_provider.domain.cells import reachable, reverse
 from taskops_provider.exceptions import UnreadableDag
+
+#: (Dag id, hash of its version) -> whether a task of it depends on its own past
+_LOOKING_BACK: dict[tuple[str, str], bool] = {}
+_MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,22 @@ def read_code(session: Session, graph: DagGraph) -> DagGraph:
         },
         takes_unknown=graph.takes_unknown | {task_id for task_id, pulls in found.items() if not pulls.is_known},
     )
+
+
+def looks_back(session: Session, dag_id: str) -> bool:
+    """Whether a task of a Dag depends on its own past; not if it cannot be read. One query, once that is known."""
+    query = select(SerializedDagModel.dag_hash).where(SerializedDagModel.dag_id == dag_id)
+    version = session.scalar(query.order_by(SerializedDagModel.created_at.desc()).limit(1))
+    key = (dag_id, str(version))
+    if key not in _LOOKING_BACK:
+        try:
+            graph = load_graph(session, dag_id)
+        except UnreadableDag:
+            return False
+        if len(_LOOKING_BACK) >= _MOST_KNOWN:
+            _LOOKING_BACK.clear()
+        _LOOKING_BACK[key] = graph is not None and bool(graph.looks_back)
+    return _LOOKING_BACK[key]
 
 
 def leaf_tasks(session: Session, dag_id: str) -> frozenset[str] | None:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills
-from taskops_provider.adapter.graphs import DagGraph, load_graph
+from taskops_provider.adapter.graphs import DagGraph, load_graph, looks_back
 from taskops_provider.adapter.past import PastWait, end_for_past, waits_for_past
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.progress import CellState
@@ -36,8 +36,9 @@ def end_those_without_past(
 
     :param waits: gets what the others wait for
     """
-    graph = load_graph(session, dag_id) if active else None
-    if graph is None or not graph.looks_back:
+    # it is asked in each turn: most Dags have no such task
+    graph = load_graph(session, dag_id) if active and looks_back(session, dag_id) else None
+    if graph is None:
         return False
     ended = False
     for run in _running(session, dag_id, active)[:_RUNS]:
