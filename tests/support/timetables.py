@@ -106,9 +106,9 @@ def schedules(zone: str) -> dict[str, Any]:
     }
 
 
-def dag_of(schedule: Any, start: datetime, *, catchup: bool = True, end: datetime | None = None) -> DAG:
+def dag_of(schedule: Any, start: datetime, *, catchup: bool = True, at_once: int = 10_000) -> DAG:
     """A Dag with such a schedule."""
-    with DAG("d", schedule=schedule, start_date=start, end_date=end, catchup=catchup, max_active_runs=10_000) as dag:
+    with DAG("d", schedule=schedule, start_date=start, catchup=catchup, max_active_runs=at_once) as dag:
         bash("a")
     return dag
 

@@ -59,6 +59,8 @@ ALL = {**schedules("UTC"), "custom late": LateTimetable(), "custom counting": Co
 def test_all_of_them_are_the_schedulers_with_catchup(session, name, zone):
     schedule = {**schedules(zone), **{key: ALL[key] for key in ALL if "custom" in key}}[name]
     start = START.replace(tzinfo=ZoneInfo(zone))
+    if "monthly" in name:
+        start -= 60 * DAY
     if "hourly" in name:
         start += 19 * DAY
     made = let_scheduler_make(session, dag_of(schedule, start), NOW)
@@ -98,6 +100,8 @@ def test_without_catchup_they_count_from_the_first_run(session, name):
     session.execute(delete(DagRun).where(DagRun.logical_date.in_(lost)))
     session.commit()
     assert planned(session, made[0], end, end) == {date: date not in lost for date in made}
+    if "month" in name:
+        return  # of the end of a month the day is not known any more
     session.execute(delete(DagRun).where(DagRun.logical_date.in_([made[0]])))
     session.commit()
     assert set(planned(session, made[0], end, end)) == set(made), "counted back from the run that is left"
@@ -118,9 +122,7 @@ def test_a_run_that_was_made_late_is_not_missing_at_its_time(session):
 
 @pytest.mark.parametrize(("name", "schedule"), [("once", "@once"), ("continuous", "@continuous"), ("none", None)])
 def test_what_has_no_dates_of_its_own_has_the_runs_that_are_there(session, name, schedule):
-    dag = dag_of(schedule, datetime(2024, 3, 1, tzinfo=UTC))
-    if schedule == "@continuous":
-        dag.max_active_runs = 1
+    dag = dag_of(schedule, datetime(2024, 3, 1, tzinfo=UTC), at_once=1)
     with time_machine.travel(NOW, tick=False):
         write_dags([dag], session)
         model = session.scalars(select(DagModel)).one()
