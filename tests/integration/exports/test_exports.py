@@ -66,7 +66,7 @@ def test_a_list_is_prepared_in_the_background_and_fetched(api, warehouse):
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == f'attachment; filename="taskops-tasks-{asked["export_id"]}.csv"'
     assert len(answer.content) == shown["size"]
-    found = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    found = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
     assert list(found[0]) == list(TASK_FIELDS)
     assert [row["task_id"] for row in found] == ["clean", "extract", "load"]
     assert found[0]["reason"] == 'a "quoted", reason\nof two lines'
