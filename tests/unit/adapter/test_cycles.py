@@ -1,6 +1,4 @@
-"""Schedules that have no cycles. Those of all others are compared with the scheduler in ``tests/property/test_cycles.py``
-and ``tests/integration/replenishments/test_cycles.py``.
-"""
+"""Schedules that have no cycles, and where those of others begin; all others are compared with the scheduler."""
 
 from __future__ import annotations
 
