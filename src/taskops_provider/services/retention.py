@@ -15,6 +15,7 @@ from taskops_provider.domain.states import TaskState
 from taskops_provider.models import (
     AlarmDelivery,
     AlarmEvent,
+    EscapedRun,
     GateInterval,
     Operation,
     OperationItem,
@@ -24,6 +25,7 @@ from taskops_provider.models import (
     ReplenishmentRun,
     Task,
 )
+from taskops_provider.services.gate.coverage import forget_ended_schedulers
 
 #: rows deleted by one statement, and statements in one call
 CHUNK = 1000
@@ -43,6 +45,8 @@ def delete_old_records(session: Session, now: datetime) -> bool:
     deleted = _delete_old(session, AlarmDelivery, AlarmDelivery.created_at, before) or deleted
     deleted = _delete_old(session, AlarmEvent, AlarmEvent.fired_at, before) or deleted
     deleted = _delete_intervals(session, before) or deleted
+    deleted = bool(forget_ended_schedulers(session)) or deleted
+    deleted = _delete_escaped(session, before) or deleted
     return delete_replenishments(session, before) or deleted
 
 
@@ -56,6 +60,11 @@ def _delete_old(session: Session, model: type[Any], column: Any, before: datetim
         _delete(session, model, model.id.in_(ids))
         deleted = True
     return deleted
+
+
+def _delete_escaped(session: Session, before: datetime) -> bool:
+    old = delete(EscapedRun).where(EscapedRun.found_at < before).execution_options(synchronize_session=False)
+    return bool(session.execute(old).rowcount)  # type: ignore[attr-defined]
 
 
 def _delete_operations(session: Session, before: datetime) -> bool:

@@ -51,6 +51,7 @@ def _reads() -> Iterator[Ask]:
         "alarms/rules",
         "alarms/events",
         "settings/strict-mode",
+        "health/checks",
     ):
         yield get(LISTS, f"/v1/{path}", of_side=False)
     yield get(ABOUT, "/v1/workflows/{dag_id}", "/v1/workflows/{dag}")

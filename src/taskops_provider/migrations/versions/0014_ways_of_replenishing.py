@@ -1,7 +1,7 @@
 """Replenishments keep what they wait for, which conf and version existing runs get, and what they leave out.
 
 Revision ID: 0014
-Revises: 0009
+Revises: 0017
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0009"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
