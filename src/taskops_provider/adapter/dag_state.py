@@ -13,6 +13,7 @@ from airflow.utils.types import DagRunType
 from sqlalchemy import Table, func, select, update
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import pause_values
 from taskops_provider.adapter.runs import unfinished_run
 from taskops_provider.domain.chunks import chunks
 
@@ -41,7 +42,7 @@ def set_paused(session: Session, dag_ids: Collection[str], paused: bool) -> None
     session.execute(
         update(DagModel)
         .where(DagModel.dag_id.in_(dag_ids))
-        .values(is_paused=paused)
+        .values(pause_values(paused=paused))
         .execution_options(synchronize_session=False)
     )
 

@@ -1,0 +1,115 @@
+"""What differs between the versions of Airflow that TaskOps works with. Nothing outside this module asks for a version.
+
+Airflow 3.4 differs from 3.3 in these ways:
+
+- A Dag can drain (``is_draining``): Airflow creates no automatic runs of it, and pauses it after the last one. A Dag
+  is never paused and draining at the same time; a CHECK constraint of the database says so.
+- All tries of an instance are rows of ``task_instance``, of which ORM statements see the last one only; 3.3 keeps the
+  earlier ones in ``task_instance_history``.
+- A task in a loop has one instance for each iteration. Its *region* tells them apart (:data:`REGION`).
+- The code that expands mapped tasks belongs to the instance, no longer to ``TaskMap``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow.models.dag import DagModel
+from airflow.models.log import Log
+from airflow.models.taskinstance import TaskInstance as TI
+from sqlalchemy import ColumnElement, and_, false, or_, select, update
+from sqlalchemy.orm import Session
+
+#: whether Airflow itself can drain Dags
+HAS_DRAINING = hasattr(DagModel, "is_draining")
+#: whether a task can have several instances in one run with the same map index
+HAS_REGIONS = hasattr(TI, "region_id")
+
+#: an instance's map index under that name: on 3.4 ``TI.map_index`` stands for a column of another name, which a UNION
+#: would use
+MAP_INDEX: ColumnElement[int] = TI.map_index.label("map_index")
+
+
+def dag_is_draining() -> ColumnElement[bool]:
+    """Whether a Dag drains in Airflow, as a condition on its ``dag`` table."""
+    return DagModel.__table__.c.is_draining.is_(True) if HAS_DRAINING else false()
+
+
+def draining_dags(session: Session, dag_ids: Any) -> set[str]:
+    """Return those of the Dags that drain in Airflow; no query if Airflow cannot drain."""
+    if not HAS_DRAINING or not dag_ids:
+        return set()
+    return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids), dag_is_draining())))
+
+
+def pause_values(*, paused: bool) -> dict[str, bool]:
+    """Return the columns of a Dag that pausing or unpausing it writes: both end its draining."""
+    values = {"is_paused": paused}
+    return {**values, "is_draining": False} if HAS_DRAINING else values
+
+
+def drain(session: Session, dag_ids: Any) -> None:
+    """Have Airflow drain those of the Dags that are neither paused nor draining; does nothing if it cannot."""
+    if HAS_DRAINING and dag_ids:
+        session.execute(
+            update(DagModel)
+            .where(DagModel.dag_id.in_(dag_ids), DagModel.is_paused.is_(False), ~dag_is_draining())
+            .values(is_draining=True)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def drained_since(session: Session, since: dict[str, datetime]) -> set[str]:
+    """Return the Dags that Airflow paused because their draining ended: one query, none if Airflow cannot drain.
+
+    :param since: Dag -> from when on
+    """
+    if not HAS_DRAINING or not since:
+        return set()
+    ended = or_(*(and_(Log.dag_id == dag_id, Log.dttm >= at) for dag_id, at in since.items()))
+    query = select(Log.dag_id).where(Log.event == "drain_completed", ended).distinct()
+    return {dag_id for dag_id in session.scalars(query) if dag_id is not None}
+
+
+@dataclass(frozen=True)
+class EarlierTries:
+    """Earlier tries of instances as a selectable to join with ``TI``.
+
+    :param table: what to join
+    :param columns: with ``state``, ``try_number``, ``max_tries``, ``start_date``, ``end_date``
+    :param of_instance: on what to join it
+    """
+
+    table: Any
+    columns: Any
+    of_instance: ColumnElement[bool]
+
+
+def earlier_tries() -> EarlierTries:
+    """Return the earlier tries of instances, of which the last one is in ``TI``."""
+    if HAS_REGIONS:
+        # an alias of the table: ORM statements add that they want last tries only, to the class and to its aliases
+        table = TI.__table__.alias("earlier_try")
+        columns = table.c
+        same = and_(columns.region_id == TI.region_id, columns.region_index == TI.region_index)
+        is_earlier = and_(same, columns.working_set.is_(None))
+    else:
+        from airflow.models.taskinstancehistory import TaskInstanceHistory
+
+        table = columns = TaskInstanceHistory
+        is_earlier = columns.map_index == TI.map_index
+    names = and_(columns.dag_id == TI.dag_id, columns.task_id == TI.task_id, columns.run_id == TI.run_id)
+    return EarlierTries(table, columns, and_(names, is_earlier))
+
+
+def expand_mapped_task(ti: TI, task: Any, session: Session) -> None:
+    """Create the instances of a mapped task with Airflow's own function."""
+    if hasattr(TI, "expand_mapped_task"):
+        ti.task = task
+        ti.expand_mapped_task(session=session)
+    else:
+        from airflow.models.taskmap import TaskMap
+
+        TaskMap.expand_mapped_task(task, ti.run_id, session=session)
