@@ -12,6 +12,7 @@ Airflow 3.4 differs from 3.3 in these ways:
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from airflow.models.dag import DagModel
 from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance as TI
-from sqlalchemy import ColumnElement, and_, false, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, update
 from sqlalchemy.orm import Session
 
 #: whether Airflow itself can drain Dags
@@ -37,7 +38,16 @@ def dag_is_draining() -> ColumnElement[bool]:
     return DagModel.__table__.c.is_draining.is_(True) if HAS_DRAINING else false()
 
 
-def draining_dags(session: Session, dag_ids: Any) -> set[str]:
+def drains_in_airflow(dag_id: Any) -> ColumnElement[bool]:
+    """Whether the Dag of a column drains in Airflow, for queries that do not join the ``dag`` table."""
+    if not HAS_DRAINING:
+        return false()
+    # an alias, lest a query that does join the table lends it
+    dag = DagModel.__table__.alias("draining_dag")
+    return exists().where(dag.c.dag_id == dag_id, dag.c.is_draining.is_(True))
+
+
+def draining_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     """Return those of the Dags that drain in Airflow; no query if Airflow cannot drain."""
     if not HAS_DRAINING or not dag_ids:
         return set()
@@ -50,18 +60,25 @@ def pause_values(*, paused: bool) -> dict[str, bool]:
     return {**values, "is_draining": False} if HAS_DRAINING else values
 
 
-def drain(session: Session, dag_ids: Any) -> None:
-    """Have Airflow drain those of the Dags that are neither paused nor draining; does nothing if it cannot."""
-    if HAS_DRAINING and dag_ids:
+def drain(session: Session, dag_ids: Collection[str]) -> set[str]:
+    """Have Airflow drain those of the Dags that are neither paused nor draining; return them, none if it cannot."""
+    if not HAS_DRAINING or not dag_ids:
+        return set()
+    query = select(DagModel.dag_id).where(
+        DagModel.dag_id.in_(dag_ids), DagModel.is_paused.is_(False), ~dag_is_draining()
+    )
+    found = set(session.scalars(query))
+    if found:
         session.execute(
             update(DagModel)
-            .where(DagModel.dag_id.in_(dag_ids), DagModel.is_paused.is_(False), ~dag_is_draining())
+            .where(DagModel.dag_id.in_(found), DagModel.is_paused.is_(False))
             .values(is_draining=True)
             .execution_options(synchronize_session=False)
         )
+    return found
 
 
-def drained_since(session: Session, since: dict[str, datetime]) -> set[str]:
+def drained_since(session: Session, since: Mapping[str, datetime]) -> set[str]:
     """Return the Dags that Airflow paused because their draining ended: one query, none if Airflow cannot drain.
 
     :param since: Dag -> from when on

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, or_, select, text
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import gate_state
+from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.text import plural
@@ -204,8 +205,8 @@ def _monitor(signs: SignsOfLife, *, with_note: bool, with_host: bool) -> Check:
 def _drains(session: Session, now: datetime, readable: frozenset[str] | None) -> Check:
     query = (
         select(Workflow.dag_id, Workflow.draining_since)
-        .where(Workflow.draining_since.is_not(None))
-        .order_by(Workflow.draining_since)
+        .where(or_(Workflow.draining_since.is_not(None), drains_in_airflow(Workflow.dag_id)))
+        .order_by(Workflow.draining_since.is_(None), Workflow.draining_since)
     )
     if readable is not None:
         query = query.where(Workflow.dag_id.in_(readable))
@@ -216,6 +217,8 @@ def _drains(session: Session, now: datetime, readable: frozenset[str] | None) ->
     runs = unfinished_run_counts(session, [row.dag_id for row in named])
     told = ", ".join(f"{row.dag_id} (runs left: {runs.get(row.dag_id, 0)})" for row in named)
     more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    if rows[0].draining_since is None:  # Airflow does not keep since when a Dag drains
+        return Check("drains", CheckLevel.OK, f"{len(rows)} draining: {told}{more}")
     longest = now - rows[0].draining_since
     level = CheckLevel.WARNING if longest > DRAIN_IS_LONG_AFTER else CheckLevel.OK
     return Check("drains", level, f"{len(rows)} draining, the longest since {span(longest)}: {told}{more}")

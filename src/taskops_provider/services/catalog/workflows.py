@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, SQLColumnExpression, func, select
+from sqlalchemy import Select, SQLColumnExpression, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.domain.answers import INTERNAL, field_names
 from taskops_provider.domain.states import TaskStatus, workflow_status
@@ -59,7 +60,7 @@ _COLUMNS = (
     Workflow.folder,
     Workflow.schedule,
     Workflow.period,
-    Workflow.draining_since,
+    or_(Workflow.draining_since.is_not(None), drains_in_airflow(Workflow.dag_id)).label("is_draining"),
     Workflow.default_state,
     Workflow.is_present,
     Workflow.first_submitted_at,
@@ -184,7 +185,7 @@ def _rows(session: Session, found: Sequence[Any], now: datetime) -> list[Workflo
         return []
     counts = _status_counts(session, dag_ids, now)
     owners = owners_by_key(session, {(dag_id, "") for dag_id in dag_ids})
-    draining = [row.dag_id for row in found if row.draining_since is not None]
+    draining = [row.dag_id for row in found if row.is_draining]
     runs_left = unfinished_run_counts(session, draining) if draining else {}
     rows = []
     for row in found:
@@ -200,7 +201,7 @@ def _rows(session: Session, found: Sequence[Any], now: datetime) -> list[Workflo
                 folder=row.folder,
                 schedule=row.schedule,
                 period=row.period,
-                draining_runs=runs_left.get(row.dag_id, 0) if row.draining_since is not None else None,
+                draining_runs=runs_left.get(row.dag_id, 0) if row.is_draining else None,
                 first_submitted_at=row.first_submitted_at,
                 last_submitted_at=row.last_submitted_at,
                 display_name=row.display_name,
