@@ -69,7 +69,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-taskops",
         "name": "TaskOps",
         "description": "Task operations: per-task pause, offline, delete and resubmit that the scheduler obeys.",
-        "cli": ["taskops_provider.cli.definition.get_taskops_cli_commands"],
+        "cli": ["taskops_provider.cli.entry.get_taskops_cli_commands"],
         "integrations": [{"integration-name": _INTEGRATION, "tags": ["service"]}],
         "operators": _modules("operators.tasks", "operators.replenishment"),
         "sensors": _modules("sensors.task_status", "sensors.replenishment"),

@@ -27,7 +27,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tests.support.airflow_db import serialized
-from tests.support.versions import push, queue_asset_event, queue_scheduled
+from tests.support.versions import end_loop_gate, push, queue_asset_event, queue_scheduled
 
 
 class Scheduler:
@@ -207,7 +207,10 @@ class Scheduler:
         for ti in session.scalars(select(TI).where(TI.state == TaskInstanceState.QUEUED)).all():
             self.executed.append((ti.run_id, ti.task_id, ti.map_index))
             self.before_finish(ti)
-            ti.set_state(self.outcomes.get(ti.task_id, "success"), session=session)
+            state = self.outcomes.get(ti.task_id, "success")
+            ti.set_state(state, session=session)
+            if ti.operator == "LoopGateOperator":
+                end_loop_gate(ti, state, serialized(ti.dag_id, session), session)
         session.commit()
 
     def before_finish(self, ti: TI) -> None:

@@ -71,3 +71,11 @@ def count_earlier_tries(session: Session) -> int:
 
         query = select(func.count()).select_from(TaskInstanceHistory)
     return session.scalar(query) or 0
+
+
+def end_loop_gate(ti: TI, state: str, dag: Any, session: Session) -> None:
+    """Do what the execution API does when the gate of a loop has ended: create the next iteration, or none."""
+    group = dag.get_task(ti.task_id).task_group
+    ti.dag_run.dag = dag
+    stop = ti.region_index + 1 >= group.max_iterations if state == "success" else None
+    ti.dag_run.complete_loop_gate(ti, group, state, stop=stop, reason=None, session=session)

@@ -6,7 +6,7 @@ Airflow 3.4 differs from 3.3 in these ways:
   is never paused and draining at the same time; a CHECK constraint of the database says so.
 - All tries of an instance are rows of ``task_instance``, of which ORM statements see the last one only; 3.3 keeps the
   earlier ones in ``task_instance_history``.
-- A task in a loop has one instance for each iteration. Its *region* tells them apart (:data:`REGION`).
+- A task in a loop has one instance for each iteration. Its *region* tells them apart (:data:`REGION_ID`).
 - The code that expands mapped tasks belongs to the instance, no longer to ``TaskMap``.
 """
 
@@ -16,11 +16,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from airflow.models.dag import DagModel
 from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance as TI
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, exists, false, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 #: whether Airflow itself can drain Dags
@@ -31,6 +32,10 @@ HAS_REGIONS = hasattr(TI, "region_id")
 #: an instance's map index under that name: on 3.4 ``TI.map_index`` stands for a column of another name, which a UNION
 #: would use
 MAP_INDEX: ColumnElement[int] = TI.map_index.label("map_index")
+#: the region of what is in no loop and no expansion
+NO_REGION = UUID(int=0)
+#: tells instances of a task with the same map index in a run apart (see ``adapter.loops``)
+REGION_ID: ColumnElement[UUID] = (TI.region_id if HAS_REGIONS else literal(NO_REGION, Uuid())).label("region_id")
 
 
 def dag_is_draining() -> ColumnElement[bool]:
@@ -119,6 +124,11 @@ def earlier_tries() -> EarlierTries:
         is_earlier = columns.map_index == TI.map_index
     names = and_(columns.dag_id == TI.dag_id, columns.task_id == TI.task_id, columns.run_id == TI.run_id)
     return EarlierTries(table, columns, and_(names, is_earlier))
+
+
+def region_of(ti: TI) -> UUID:
+    """Return the region of an instance."""
+    return ti.region_id if HAS_REGIONS else NO_REGION
 
 
 def expand_mapped_task(ti: TI, task: Any, session: Session) -> None:

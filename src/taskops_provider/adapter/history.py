@@ -15,6 +15,7 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import REGION_ID
 from taskops_provider.adapter.runs import GATED_POOLS
 
 #: what a filter may ask for; ``none`` is an instance that has no state yet
@@ -105,6 +106,7 @@ def recent_instances(
     query = select(
         TI.run_id,
         TI.map_index,
+        REGION_ID,
         DagRun.run_type,
         DagRun.logical_date,
         DagRun.data_interval_start,

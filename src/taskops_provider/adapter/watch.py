@@ -12,15 +12,16 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.utils.state import TaskInstanceState as State
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.compatibility import MAP_INDEX, dag_is_draining, earlier_tries
+from taskops_provider.adapter.compatibility import HAS_REGIONS, MAP_INDEX, REGION_ID, dag_is_draining, earlier_tries
 from taskops_provider.adapter.runs import GATED_POOLS, RUN_CREATED_AT, unfinished_run
 from taskops_provider.domain.alarms.kinds import FailedOn, Kind
 from taskops_provider.models import AlarmEvent, AlarmRule, GateInterval, Task, Workflow
@@ -41,6 +42,7 @@ class WatchedInstance(NamedTuple):
     task_id: str
     run_id: str
     map_index: int
+    region_id: UUID
     state: str | None
     try_number: int
     max_tries: int
@@ -91,6 +93,7 @@ def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
         TI.task_id,
         TI.run_id,
         MAP_INDEX,
+        REGION_ID,
         of.state,
         of.try_number,
         of.max_tries,
@@ -117,6 +120,11 @@ def _watched(query: Select[Any], kinds: Collection[Kind]) -> list[Select[Any]]:
     ]
 
 
+def _is_same_region() -> ColumnElement[bool]:
+    """Whether an alarm is of the region of an instance; before there were regions, none was kept."""
+    return or_(AlarmEvent.region_id.is_(None), AlarmEvent.region_id == TI.region_id) if HAS_REGIONS else true()
+
+
 def _not_recorded(attempt: Any) -> ColumnElement[bool]:
     """Whether a rule has no alarm yet, as far as one query tells: ``recorded_keys`` has the last word.
 
@@ -129,6 +137,7 @@ def _not_recorded(attempt: Any) -> ColumnElement[bool]:
         AlarmEvent.task_id == TI.task_id,
         AlarmEvent.run_id == TI.run_id,
         AlarmEvent.map_index == TI.map_index,
+        _is_same_region(),
         AlarmEvent.attempt == attempt,
         AlarmEvent.fired_at >= RUN_CREATED_AT,
     )

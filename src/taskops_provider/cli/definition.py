@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
 from taskops_provider.cli import arguments as args
 from taskops_provider.cli import arguments_alarms as alarms
 from taskops_provider.cli.as_given import as_given
 from taskops_provider.cli.deprecated import is_old, with_old_flags
+from taskops_provider.cli.lazy import lazy_command
 
 EXIT_CODES = (
     "Exit codes: 0 all applied or listed; 1 error, nothing changed; 2 wrong usage; 3 some or all targets refused."
@@ -42,7 +43,7 @@ def _command(
         name=name,
         help=help_,
         description="\n".join(filter(None, (f"{help_}.", more))),
-        func=lazy_load_command(f"taskops_provider.cli.commands.{handler}"),
+        func=lazy_command(handler),
         args=tuple(map(as_given, with_old_flags(path, arguments))),
         epilog=_examples(*examples),
         hide=is_old(path),
@@ -359,7 +360,7 @@ COMMANDS: tuple[CLICommand, ...] = (
     ),
     _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, pools, index, monitor, draining workflows, alarm messages",
+        "Check the installation: Airflow's version, tables, gate, pools, index, monitor, draining workflows, alarm messages",
         args.OUTPUT,
         "check",
         more="It sees the gate of its own process only. Exit codes: 0 no errors (warnings do not count); 1 errors.",

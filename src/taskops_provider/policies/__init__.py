@@ -1,29 +1,51 @@
 """The gate: the cluster policy that makes the scheduler obey task states.
 
 Loaded by every Airflow process through the ``airflow.policy`` entry point, while ``airflow.settings`` is being
-set up: nothing heavy may be imported here.
+set up: nothing heavy may be imported here, and whatever fails here would take all of Airflow down.
 """
 
 from __future__ import annotations
 
+import inspect
+import logging
 from typing import Any
 
-from airflow import settings
-from airflow.policies import hookimpl
+from taskops_provider.airflow_versions import MISSING_NAME, is_tried, log_unavailable
+
+log = logging.getLogger(__name__)
+
+_GATE = "the gate (tasks that you paused execute)"
 
 
-# last: what another policy does to the pool must not undo the gate
-@hookimpl(trylast=True)
-def task_instance_mutation_hook(task_instance: Any, dag_run: Any) -> None:
+def _task_instance_mutation_hook(task_instance: Any, dag_run: Any) -> None:
     """Gate the new instances of tasks that are not scheduling (requirements 3)."""
     # from the constructor the run is not known yet; Airflow calls again with it
     if dag_run is None:
         return
-    from taskops_provider.policies.gate import apply
+    try:
+        from taskops_provider.policies.gate import apply
 
-    apply(task_instance, dag_run)
+        apply(task_instance, dag_run)
+    except MISSING_NAME as error:
+        # with a version that was tried, nothing that a running gate needs is missing: that is a fault of ours
+        if is_tried() and not isinstance(error, ImportError):
+            raise
+        log_unavailable(log, _GATE, error)
 
 
-# A hook that comes through the entry point alone leaves this True, and Airflow then creates instances in bulk
-# without asking it.
-settings.task_instance_mutation_hook.is_noop = False  # type: ignore[attr-defined]
+try:
+    from airflow import policies, settings
+
+    _asked_with = list(inspect.signature(policies.task_instance_mutation_hook).parameters)
+    if not {"task_instance", "dag_run"} <= set(_asked_with):
+        # Airflow would refuse the hook, and not start
+        raise ImportError(f"Airflow asks cluster policies with {', '.join(_asked_with)}")
+    # last: what another policy does to the pool must not undo the gate
+    task_instance_mutation_hook = policies.hookimpl(trylast=True, specname="task_instance_mutation_hook")(
+        _task_instance_mutation_hook
+    )
+    # A hook that comes through the entry point alone leaves this True, and Airflow then creates instances in bulk
+    # without asking it.
+    settings.task_instance_mutation_hook.is_noop = False  # type: ignore[attr-defined]
+except MISSING_NAME as error:
+    log_unavailable(log, _GATE, error)

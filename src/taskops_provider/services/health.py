@@ -1,4 +1,4 @@
-"""Whether the installation is in order: tables, gate, pools, index, monitor, drains."""
+"""Whether the installation is in order: Airflow's version, tables, gate, pools, index, monitor, drains."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import gate_state
 from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.adapter.dag_state import unfinished_run_counts
+from taskops_provider.adapter.internals import missing_internals
+from taskops_provider.airflow_versions import TRIED, airflow_version, is_tried, version_problem
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.text import plural
 from taskops_provider.exceptions import BadInput, NotMigrated
@@ -88,7 +90,7 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
     # hosts and process ids are what Airflow shows of its jobs
     with_host = actor is None or actor.permissions.may_read_jobs()
     tables = _tables(session)
-    checks = [tables, _gate()]
+    checks = [_airflow(), tables, _gate()]
     if tables.level is CheckLevel.OK:
         signs = signs_of_life(session, now)
         checks += [_pools(session), _index(signs), _monitor(signs, with_note=with_errors, with_host=with_host)]
@@ -127,6 +129,18 @@ def signs_of_life(session: Session, now: datetime) -> SignsOfLife:
     if monitor is None:
         return SignsOfLife("", None, False, "", refreshed)
     return SignsOfLife(monitor.holder, now - monitor.renewed_at, monitor.runs, monitor.note, refreshed)
+
+
+def _airflow() -> Check:
+    version = airflow_version()
+    if is_tried(version):
+        return Check("airflow", CheckLevel.OK, f"version {version}: TaskOps was tried with {' and '.join(TRIED)}")
+    problem = version_problem()
+    missing = missing_internals()
+    if not missing:
+        return Check("airflow", CheckLevel.WARNING, f"{problem}; it has every name that TaskOps uses")
+    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    return Check("airflow", CheckLevel.ERROR, f"{problem}; it lacks {', '.join(missing[:NAMED])}{more}")
 
 
 def _tables(session: Session) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
@@ -23,7 +24,9 @@ class Instance(BaseModel):
     """One instance of a task."""
 
     run_id: str
-    map_index: int = Field(description="-1 where the task is not mapped.")
+    map_index: int = Field(
+        description="-1 where the task is not mapped; in a loop, the number of the iteration if it is not."
+    )
     run_type: str
     logical_date: datetime | None = Field(description="The data time.")
     data_interval_start: datetime | None
@@ -38,6 +41,12 @@ class Instance(BaseModel):
     gated: bool = Field(description="It does not execute: its task was stopped when its run was made, or ended it.")
     downstream: Downstream | None = Field(description="Of a gated one: the effect it is gated with.")
     note: str | None
+    iteration: str | None = Field(
+        description="Of a task in a loop: which; `0.2` in a loop within a loop, `2[0]` if it is mapped in it."
+    )
+    region_id: str | None = Field(
+        description="Of a task in a loop: with `map_index` it tells the instance from all others of its run."
+    )
 
 
 class StatusTotals(BaseModel):
@@ -131,6 +140,9 @@ class InstanceTarget(Input):
 
     run_id: Name = Field(examples=["scheduled__2026-01-01T00:00:00+00:00"])
     map_index: int = Field(-1, ge=-1, le=2**31 - 1, description="-1 where the task is not mapped.")
+    region_id: UUID | None = Field(
+        None, description="Of a task in a loop; needed if several iterations have instances with this map index."
+    )
 
 
 class InstanceChange(Input):
@@ -155,7 +167,10 @@ class InstanceChange(Input):
 
     def refs(self) -> list[Ref]:
         """The instances, as the services take them."""
-        return [Ref(target.run_id, target.map_index) for target in self.instances]
+        return [
+            Ref(target.run_id, target.map_index, str(target.region_id) if target.region_id else None)
+            for target in self.instances
+        ]
 
     def explanation(self) -> ReasonAndTicket:
         """Why, as the services take it."""
@@ -167,6 +182,7 @@ class InstanceOutcome(TargetOutcome):
 
     run_id: str
     map_index: int
+    region_id: str | None = Field(description="As it was given.")
 
 
 class InstanceChangeAnswer(ChangeAnswer):
@@ -192,6 +208,7 @@ class InstanceChangeAnswer(ChangeAnswer):
                             "blocked_by": [],
                             "run_id": "scheduled__2026-01-01T00:00:00+00:00",
                             "map_index": -1,
+                            "region_id": None,
                         }
                     ],
                 }

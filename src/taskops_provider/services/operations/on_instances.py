@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit
 from taskops_provider.adapter import instance_operations as adapter
-from taskops_provider.adapter.instance_operations import LiveInstance, Ref
+from taskops_provider.adapter.instance_operations import AmbiguousInstance, LiveInstance, Ref
 from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.gate import EFFECT_OF_POOL
 from taskops_provider.domain.instances import InstanceVerb, why_not
@@ -82,7 +82,7 @@ class InstancePlan:
     def answer(self) -> ChangeAnswer:
         """The answer as every surface shows it: that of other operations, with the instance in each item."""
         items = [
-            copy_as(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index)
+            copy_as(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index, region_id=ref.region_id)
             for item, ref in self.pairs()
         ]
         # a plan hash and what is affected downstream are of operations on tasks
@@ -142,7 +142,13 @@ def _plan(
     task = get_task(session, actor, dag_id, task_id, now)
     if not actor.permissions.may_change_instances(dag_id):
         raise Forbidden(NOT_CHANGEABLE)
-    found = adapter.find(session, dag_id, task_id, wanted, lock=lock)
+    try:
+        found = adapter.find(session, dag_id, task_id, wanted, lock=lock)
+    except AmbiguousInstance as error:
+        raise BadInput(
+            f"task {task_id!r} has several instances in {_name(error.args[0])}, in iterations of a loop: name the "
+            "region_id of each, which the list of instances shows"
+        ) from error
     _refuse_unknown(task_id, [ref for ref in wanted if ref not in found])
     items = [_item(dag_id, task_id, verb, found[ref], is_present=task.is_present) for ref in wanted]
     if verb is InstanceVerb.RERUN and adapter.is_paused(session, dag_id):
@@ -160,7 +166,13 @@ def _refuse_unknown(task_id: str, unknown: Sequence[Ref]) -> None:
 
 
 def _name(ref: Ref) -> str:
-    return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "")
+    region = f" in region {ref.region_id}" if ref.region_id else ""
+    return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "") + region
+
+
+def _as_extra(ref: Ref) -> dict[str, object]:
+    named = {"run_id": ref.run_id, "map_index": ref.map_index}
+    return {**named, "region_id": ref.region_id} if ref.region_id else named
 
 
 def _item(dag_id: str, task_id: str, verb: InstanceVerb, found: LiveInstance, *, is_present: bool) -> Item:
@@ -239,7 +251,7 @@ def _write_audit(
     extra = {
         "operation_id": operation.id,
         "source": actor.source,
-        "instances": [{"run_id": ref.run_id, "map_index": ref.map_index} for ref in applied[:100]],
+        "instances": [_as_extra(ref) for ref in applied[:100]],
         "instance_count": len(applied),
         "reason": operation.reason,
         "ticket": operation.ticket,

@@ -1,0 +1,53 @@
+"""Commands whose code is loaded when they run, and what they say if this version of Airflow lacks what it needs.
+
+Imports nothing of Airflow.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from importlib import import_module
+
+from taskops_provider.adapter.internals import missing_internals
+from taskops_provider.airflow_versions import MISSING_NAME, unavailable
+
+CHECK = "system.taskops_check"
+
+
+def lazy_command(handler: str) -> Callable[[Namespace], None]:
+    """Return a command that loads its code when it runs.
+
+    :param handler: ``module.function`` below ``taskops_provider.cli.commands``
+    """
+    module, _, name = handler.rpartition(".")
+
+    def command(args: Namespace) -> None:
+        try:
+            run = getattr(import_module(f"taskops_provider.cli.commands.{module}"), name)
+        except MISSING_NAME as error:
+            _tell(unavailable(f"`airflow taskops {_called(name)}`", error), handler, args)
+            sys.exit(1)
+        run(args)
+
+    command.__name__ = name
+    return command
+
+
+def _called(name: str) -> str:
+    return " ".join(name.removeprefix("taskops_").split("_", 1)).replace("_", "-")
+
+
+def _tell(line: str, handler: str, args: Namespace) -> None:
+    """Say why a command does not work; the check says it as its only result, with all that is missing."""
+    if handler == CHECK:
+        missing = missing_internals()
+        line += f"; Airflow lacks {', '.join(missing)}" if missing else ""
+    if handler != CHECK:
+        print(f"error: {line}", file=sys.stderr)  # noqa: T201 - the printers of cli.text may be what is missing
+    elif getattr(args, "output", "table") == "json":
+        print(json.dumps([{"name": "airflow", "level": "error", "message": line}], indent=2))  # noqa: T201
+    else:
+        print(f"airflow | error | {line}")  # noqa: T201
