@@ -113,3 +113,13 @@ class TaskOpsPlugin(AirflowPlugin):
     appbuilder_views = _Lazy("the web view", _appbuilder_views)
     fastapi_apps = _Lazy("the REST API, with the monitor in the API server,", _fastapi_apps)
     external_views = _Lazy("the entry in the navigation", _external_views)
+
+
+class TaskOpsProviderPlugin(AirflowPlugin):
+    """What Airflow loads for the ``plugins`` of the provider, which it does if it discovers providers at start.
+
+    It declares nothing: Airflow loads :class:`TaskOpsPlugin` always, through the entry point, and would report it as
+    loaded twice.
+    """
+
+    name = "taskops_provider"
