@@ -1,4 +1,4 @@
-"""Try TaskOps with other versions: of Airflow, of Python, on SQLite and PostgreSQL, each leg in an environment of its own.
+"""Try TaskOps with other versions of Airflow and Python, on SQLite and PostgreSQL, each in an environment of its own.
 
     python scripts/test_matrix.py                          # every leg
     python scripts/test_matrix.py 3.4:3.13:postgresql      # AIRFLOW:PYTHON:DATABASE, several if you like
@@ -31,7 +31,11 @@ BEGIN, END = "<!-- written by scripts/test_matrix.py -->", "<!-- end -->"
 AIRFLOWS = {
     "3.3": ["apache-airflow==3.3.2"],
     # betas of several packages, which pip takes only if they are asked for by name
-    "3.4": ["apache-airflow>=3.4.0b2,<3.5", "apache-airflow-core>=3.4.0b2,<3.5", "apache-airflow-task-sdk>=1.4.0b2,<1.5"],
+    "3.4": [
+        "apache-airflow>=3.4.0b2,<3.5",
+        "apache-airflow-core>=3.4.0b2,<3.5",
+        "apache-airflow-task-sdk>=1.4.0b2,<1.5",
+    ],
 }
 PYTHONS = ("3.11", "3.12", "3.13")
 DATABASES = ("sqlite", "postgresql")
@@ -156,7 +160,7 @@ def _counts(report: Path) -> dict[str, int]:
 
     if not report.exists():
         return {"tests": 0, "failures": 0, "skipped": 0}
-    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))  # noqa: S314 - our own file
+    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
 
     def total(name: str) -> int:
         return sum(int(suite.get(name, 0)) for suite in suites)
@@ -183,7 +187,16 @@ def table(results: list[dict[str, object]]) -> str:
         passed = int(str(one["tests"])) - int(str(one["failures"])) - int(str(one["skipped"]))
         what = "short" if one["short"] else "all"
         executor = "LocalExecutor" if one["live"] else "played by the tests"
-        cells = (one["version"], one["python"], one["database"], executor, what, passed, one["skipped"], one["failures"])
+        cells = (
+            one["version"],
+            one["python"],
+            one["database"],
+            executor,
+            what,
+            passed,
+            one["skipped"],
+            one["failures"],
+        )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 

@@ -29,7 +29,9 @@ def is_tried(version: str | None = None) -> bool:
 def version_problem() -> str | None:
     """Say that this version of Airflow was not tried; None if it was."""
     version = airflow_version()
-    return None if is_tried(version) else f"Airflow {version} is not tried: TaskOps was tried with {' and '.join(TRIED)}"
+    return (
+        None if is_tried(version) else f"Airflow {version} is not tried: TaskOps was tried with {' and '.join(TRIED)}"
+    )
 
 
 def unavailable(what: str, error: BaseException) -> str:

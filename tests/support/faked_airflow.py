@@ -22,11 +22,12 @@ real = builtins.__import__
 
 def without(name, globals=None, locals=None, fromlist=(), level=0):
     who = (globals or {{}}).get("__name__", "")
-    if who.startswith("taskops_provider"):
+    if who.startswith({only!r}):
         for module, lost in missing:
             if name == module and (lost is None or lost in (fromlist or ())):
-                what = f"No module named {{module!r}}" if lost is None else f"cannot import name {{lost!r}} from {{module!r}}"
-                raise (ModuleNotFoundError if lost is None else ImportError)(what)
+                if lost is None:
+                    raise ModuleNotFoundError(f"No module named {{module!r}}")
+                raise ImportError(f"cannot import name {{lost!r}} from {{module!r}}")
     return real(name, globals, locals, fromlist, level)
 
 builtins.__import__ = without
@@ -36,13 +37,18 @@ settings.initialize()
 
 
 def run_with_faked(
-    code: str, *missing: tuple[str, str | None], version: str = "3.9.0", environment: Mapping[str, str] | None = None
+    code: str,
+    *missing: tuple[str, str | None],
+    version: str = "3.9.0",
+    only: str = "taskops_provider",
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run Python code where TaskOps finds an Airflow of another version.
 
     :param missing: modules, each with a name in it that is missing; None: the module itself is
+    :param only: the modules that miss the names
     """
-    prelude = _PRELUDE.format(version=version, missing=missing)
+    prelude = _PRELUDE.format(version=version, missing=missing, only=only)
     return subprocess.run(
         [sys.executable, "-c", prelude + code],
         capture_output=True,

@@ -360,7 +360,7 @@ COMMANDS: tuple[CLICommand, ...] = (
     ),
     _command(
         "system.taskops_check",
-        "Check the installation: Airflow's version, tables, gate, pools, index, monitor, draining workflows, alarm messages",
+        "Check the installation: Airflow's version, tables, gate, pools, index, monitor, drains, alarm messages",
         args.OUTPUT,
         "check",
         more="It sees the gate of its own process only. Exit codes: 0 no errors (warnings do not count); 1 errors.",

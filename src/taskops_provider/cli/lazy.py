@@ -28,7 +28,7 @@ def lazy_command(handler: str) -> Callable[[Namespace], None]:
         try:
             run = getattr(import_module(f"taskops_provider.cli.commands.{module}"), name)
         except MISSING_NAME as error:
-            _tell(unavailable(f"`airflow taskops {_called(name)}`", error), handler, args)
+            tell_unavailable(handler, error, args)
             sys.exit(1)
         run(args)
 
@@ -40,8 +40,9 @@ def _called(name: str) -> str:
     return " ".join(name.removeprefix("taskops_").split("_", 1)).replace("_", "-")
 
 
-def _tell(line: str, handler: str, args: Namespace) -> None:
+def tell_unavailable(handler: str, error: BaseException, args: Namespace) -> None:
     """Say why a command does not work; the check says it as its only result, with all that is missing."""
+    line = unavailable(f"`airflow taskops {_called(handler.rpartition('.')[2])}`", error)
     if handler == CHECK:
         missing = missing_internals()
         line += f"; Airflow lacks {', '.join(missing)}" if missing else ""

@@ -153,7 +153,9 @@ class DataReplenishmentOperator(BaseOperator):
         if self.replenishment_id is None:
             return
         try:
-            self.hook.control_replenishment(self.replenishment_id, "cancel", reason="the task that waited for it was ended")
+            self.hook.control_replenishment(
+                self.replenishment_id, "cancel", reason="the task that waited for it was ended"
+            )
         except TaskOpsHookError as error:
             self.log.warning("replenishment %s was not cancelled: %s", self.replenishment_id, error)
         else:

@@ -90,9 +90,9 @@ def _idle_but_unpaused(session: Session, now: datetime) -> list[str]:
 
 def _end_draining(session: Session, now: datetime) -> bool:
     rows = session.execute(
-        select(
-            Workflow.dag_id, Workflow.saved_create_after, Workflow.draining_since, Workflow.paused_by_us
-        ).where(Workflow.draining_since.is_not(None))
+        select(Workflow.dag_id, Workflow.saved_create_after, Workflow.draining_since, Workflow.paused_by_us).where(
+            Workflow.draining_since.is_not(None)
+        )
     ).all()
     if not rows:
         return False
