@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from airflow.serialization.definitions.dag import SerializedDAG
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.loops import others_in_loop
 from taskops_provider.exceptions import UnreadableDag
 
 #: the first argument, or ``task_ids``, of a template's ``xcom_pull``: one id in quotes, or a list of them
@@ -30,6 +31,7 @@ class DagGraph:
     :param results_of: task id -> ids of the tasks whose results (XCom) it takes, by being mapped over them, by
         arguments or by templates that name them
     :param setups_of: task id -> ids of the setup and teardown tasks that go with it, as Airflow's clearing adds them
+    :param loops: task id -> ids of the other tasks of its loop, the gate that creates the iterations included
     :param periods: task id -> its own first and last date, where it has them
     """
 
@@ -38,6 +40,7 @@ class DagGraph:
     results_of: Mapping[str, frozenset[str]]
     setups_of: Mapping[str, frozenset[str]]
     periods: Mapping[str, tuple[datetime | None, datetime | None]]
+    loops: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def load_graph(session: Session, dag_id: str) -> DagGraph | None:
@@ -75,6 +78,7 @@ def _graph(stored: SerializedDagModel) -> DagGraph:
             if has_setups
         },
         periods={task_id: (task.start_date, task.end_date) for task_id, task in dag.task_dict.items()},
+        loops={task_id: others for task_id, task in dag.task_dict.items() if (others := others_in_loop(task))},
     )
 
 

@@ -72,6 +72,21 @@ def _indexes(path: Any) -> tuple[int, ...]:
     return tuple(int.from_bytes(whole[end - _INDEX : end], "big") for end in ends)
 
 
+def others_in_loop(task: Any) -> frozenset[str]:
+    """Return the ids of the other tasks of the loop that a task is in, of the outermost one; empty if it is in none."""
+    if not HAS_REGIONS:
+        return frozenset()
+    from airflow.serialization.definitions.taskgroup import SerializedLoopTaskGroup
+
+    found: frozenset[str] = frozenset()
+    group = task.task_group
+    while group is not None:
+        if isinstance(group, SerializedLoopTaskGroup):
+            found = frozenset(one.task_id for one in group.iter_tasks()) - {task.task_id}
+        group = group.parent_group
+    return found
+
+
 def clear_exactly(instances: Iterable[TI], session: Session) -> None:
     """Clear exactly these instances as Airflow does; of the gate of a loop, the iterations after it go too."""
     found = list(instances)

@@ -15,6 +15,7 @@ from taskops_provider.adapter.internals import missing_internals
 from taskops_provider.airflow_versions import MISSING_NAME, unavailable
 
 CHECK = "system.taskops_check"
+_COMMANDS = "taskops_provider.cli.commands"
 
 
 def lazy_command(handler: str) -> Callable[[Namespace], None]:
@@ -22,22 +23,19 @@ def lazy_command(handler: str) -> Callable[[Namespace], None]:
 
     :param handler: ``module.function`` below ``taskops_provider.cli.commands``
     """
-    module, _, name = handler.rpartition(".")
+    path = f"{_COMMANDS}.{handler}"
 
     def command(args: Namespace) -> None:
+        module, _, name = path.rpartition(".")
         try:
-            run = getattr(import_module(f"taskops_provider.cli.commands.{module}"), name)
+            run = getattr(import_module(module), name)
         except MISSING_NAME as error:
-            tell_unavailable(handler, error, args)
+            tell_unavailable(path.removeprefix(f"{_COMMANDS}."), error, args)
             sys.exit(1)
         run(args)
 
-    command.__name__ = name
+    command.__name__ = handler.rpartition(".")[2]
     return command
-
-
-def _called(name: str) -> str:
-    return " ".join(name.removeprefix("taskops_").split("_", 1)).replace("_", "-")
 
 
 def tell_unavailable(handler: str, error: BaseException, args: Namespace) -> None:

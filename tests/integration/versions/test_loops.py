@@ -116,3 +116,33 @@ def test_each_success_of_each_iteration_has_its_alarm_once(session):
     assert sorted(one.facts["iteration"] for one in alarms(session)) == [
         "0[0]", "0[1]", "1[0]", "1[1]", "2[0]", "2[1]",
     ]  # fmt: skip
+
+
+def test_a_replenishment_of_one_task_executes_its_whole_loop(session):
+    """Without the gate there is one iteration, and each is made of what the one before it returned."""
+    from tests.support.loops import RESULTS
+    from tests.support.replenishing import World, days
+
+    world = World(session, results=RESULTS)
+    number = world.create("looped.batch.choose", ranges=[days(1, 1)])
+    world.play(number)
+    done = {task_id: times for (_, task_id), times in world.executed.items()}
+    gates = {task_id: done.pop(task_id) for task_id in list(done) if "choose" not in task_id and "work" not in task_id}
+    assert done == {"batch.choose": 3, "batch.work": 6}
+    assert list(gates.values()) == [3]
+    assert {row.state for row in listed(session, "before")} == {"success"}
+
+
+def test_a_replenishment_of_an_existing_run_executes_every_iteration_again(session):
+    from tests.support.loops import RESULTS
+    from tests.support.replenishing import World, days
+
+    world = World(session, results=RESULTS)
+    first = world.create("looped", ranges=[days(1, 1)])
+    world.play(first)
+    again = world.create("looped.batch.work", ranges=[days(1, 1)], cells="all")
+    world.play(again)
+    done = {task_id: times for (_, task_id), times in world.executed.items()}
+    # what the others of the loop returned is there already
+    assert (done["batch.choose"], done["batch.work"]) == (3, 12)
+    assert done["before"] == 1
