@@ -37,7 +37,7 @@ _MEANWHILE = {
     Downstream.FAIL: "it fails without executing",
     Downstream.HOLD: "it waits until it is started",
 }
-_WAY_BACK = {TaskState.PAUSED: "start it", TaskState.OFFLINE: "submit it again", TaskState.DELETED: "submit it again"}
+_WAY_BACK = {TaskState.PAUSED: "start it", TaskState.OFFLINE: "resubmit it", TaskState.DELETED: "resubmit it"}
 
 
 def why(
