@@ -18,8 +18,8 @@ from taskops_provider.adapter.internals import INTERNALS, missing_internals
 
 SOURCE = Path(internals.__file__).parents[1]
 FILE = Path(internals.__file__)
-#: it asks for what only some versions have, and says so itself
-COMPATIBILITY = SOURCE / "adapter" / "compatibility.py"
+#: they ask for what only some versions have, inside functions
+OF_SOME_VERSIONS = [SOURCE / "adapter" / name for name in ("compatibility.py", "loops.py")]
 
 
 class Uses(ast.NodeVisitor):
@@ -58,7 +58,7 @@ class Uses(ast.NodeVisitor):
 def uses() -> dict[str, list[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for path in sorted(SOURCE.rglob("*.py")):
-        visitor = Uses(everywhere=path != COMPATIBILITY)
+        visitor = Uses(everywhere=path not in OF_SOME_VERSIONS)
         visitor.visit(ast.parse(path.read_text()))
         for module, names in visitor.found.items():
             found[module] |= names

@@ -21,7 +21,7 @@ from uuid import UUID
 from airflow.models.dag import DagModel
 from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance as TI
-from sqlalchemy import ColumnElement, Uuid, and_, exists, false, literal, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, exists, false, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
 #: whether Airflow itself can drain Dags
@@ -124,6 +124,11 @@ def earlier_tries() -> EarlierTries:
         is_earlier = columns.map_index == TI.map_index
     names = and_(columns.dag_id == TI.dag_id, columns.task_id == TI.task_id, columns.run_id == TI.run_id)
     return EarlierTries(table, columns, and_(names, is_earlier))
+
+
+def is_region_of_instance(kept: Any) -> ColumnElement[bool]:
+    """Whether the column ``kept`` has the region of ``TI``; before there were regions, none was kept."""
+    return or_(kept.is_(None), kept == TI.region_id) if HAS_REGIONS else true()
 
 
 def region_of(ti: TI) -> UUID:

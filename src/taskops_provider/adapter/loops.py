@@ -76,7 +76,7 @@ def others_in_loop(task: Any) -> frozenset[str]:
     """Return the ids of the other tasks of the loop that a task is in, of the outermost one; empty if it is in none."""
     if not HAS_REGIONS:
         return frozenset()
-    from airflow.serialization.definitions.taskgroup import SerializedLoopTaskGroup
+    from airflow.serialization.definitions.taskgroup import SerializedLoopTaskGroup  # type: ignore[attr-defined]
 
     found: frozenset[str] = frozenset()
     group = task.task_group
@@ -91,7 +91,7 @@ def clear_exactly(instances: Iterable[TI], session: Session) -> None:
     """Clear exactly these instances as Airflow does; of the gate of a loop, the iterations after it go too."""
     found = list(instances)
     if HAS_REGIONS:
-        from airflow.models.taskinstance import clear_task_instances_for_runs
+        from airflow.models.taskinstance import clear_task_instances_for_runs  # type: ignore[attr-defined]
 
         clear_task_instances_for_runs(found, session=session, dag_run_state=DagRunState.QUEUED)
     else:
@@ -105,7 +105,7 @@ def set_states_in_loop(instances: Sequence[TI], state: TaskInstanceState, sessio
 
     :return: what was changed
     """
-    from airflow.models.taskinstance import select_loop_clear_scope
+    from airflow.models.taskinstance import select_loop_clear_scope  # type: ignore[attr-defined]
 
     behind = select_loop_clear_scope(instances, later_loop_iterations=False, session=session).retry_ids
     changed = [ti for ti in instances if ti.state != state]

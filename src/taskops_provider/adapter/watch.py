@@ -18,10 +18,16 @@ from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.utils.state import TaskInstanceState as State
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.compatibility import HAS_REGIONS, MAP_INDEX, REGION_ID, dag_is_draining, earlier_tries
+from taskops_provider.adapter.compatibility import (
+    MAP_INDEX,
+    REGION_ID,
+    dag_is_draining,
+    earlier_tries,
+    is_region_of_instance,
+)
 from taskops_provider.adapter.runs import GATED_POOLS, RUN_CREATED_AT, unfinished_run
 from taskops_provider.domain.alarms.kinds import FailedOn, Kind
 from taskops_provider.models import AlarmEvent, AlarmRule, GateInterval, Task, Workflow
@@ -120,11 +126,6 @@ def _watched(query: Select[Any], kinds: Collection[Kind]) -> list[Select[Any]]:
     ]
 
 
-def _is_same_region() -> ColumnElement[bool]:
-    """Whether an alarm is of the region of an instance; before there were regions, none was kept."""
-    return or_(AlarmEvent.region_id.is_(None), AlarmEvent.region_id == TI.region_id) if HAS_REGIONS else true()
-
-
 def _not_recorded(attempt: Any) -> ColumnElement[bool]:
     """Whether a rule has no alarm yet, as far as one query tells: ``recorded_keys`` has the last word.
 
@@ -137,7 +138,7 @@ def _not_recorded(attempt: Any) -> ColumnElement[bool]:
         AlarmEvent.task_id == TI.task_id,
         AlarmEvent.run_id == TI.run_id,
         AlarmEvent.map_index == TI.map_index,
-        _is_same_region(),
+        is_region_of_instance(AlarmEvent.region_id),
         AlarmEvent.attempt == attempt,
         AlarmEvent.fired_at >= RUN_CREATED_AT,
     )

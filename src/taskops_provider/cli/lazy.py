@@ -11,7 +11,6 @@ from argparse import Namespace
 from collections.abc import Callable
 from importlib import import_module
 
-from taskops_provider.adapter.internals import missing_internals
 from taskops_provider.airflow_versions import MISSING_NAME, unavailable
 
 CHECK = "system.taskops_check"
@@ -38,10 +37,17 @@ def lazy_command(handler: str) -> Callable[[Namespace], None]:
     return command
 
 
+def _called(name: str) -> str:
+    """``tasks list`` for ``tasks_list``, ``check`` for ``taskops_check``."""
+    return " ".join(name.removeprefix("taskops_").split("_", 1)).replace("_", "-")
+
+
 def tell_unavailable(handler: str, error: BaseException, args: Namespace) -> None:
     """Say why a command does not work; the check says it as its only result, with all that is missing."""
     line = unavailable(f"`airflow taskops {_called(handler.rpartition('.')[2])}`", error)
     if handler == CHECK:
+        from taskops_provider.adapter.internals import missing_internals
+
         missing = missing_internals()
         line += f"; Airflow lacks {', '.join(missing)}" if missing else ""
     if handler != CHECK:

@@ -31,7 +31,7 @@ def _address(page: str, number: object) -> str:
 class ReplenishmentLink(BaseOperatorLink):
     """From ``DataReplenishmentOperator`` to its replenishment."""
 
-    name = "Replenishment"  # type: ignore[assignment] # as Airflow's own links have it
+    name = "Replenishment"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """Return the address of the replenishment that the task created, or took up."""
@@ -41,7 +41,7 @@ class ReplenishmentLink(BaseOperatorLink):
 class OperationLink(BaseOperatorLink):
     """From an operator that changes tasks to the record of the operation."""
 
-    name = "Operation record"  # type: ignore[assignment]
+    name = "Operation record"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """Return the address of the operation record."""

@@ -116,7 +116,7 @@ import importlib, taskops_provider.policies as ours
 before = [name for name in vars(ours) if name == "task_instance_mutation_hook"]
 for name in before: delattr(ours, name)
 importlib.reload(ours)
-print("hooks", hasattr(ours, "task_instance_mutation_hook"))
+print("hooks", hasattr(ours.task_instance_mutation_hook, "airflow.policy_impl"))
 """
     done = run_with_faked(code)
     assert done.stdout.splitlines()[-1] == "hooks False"

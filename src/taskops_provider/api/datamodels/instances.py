@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
@@ -140,7 +139,7 @@ class InstanceTarget(Input):
 
     run_id: Name = Field(examples=["scheduled__2026-01-01T00:00:00+00:00"])
     map_index: int = Field(-1, ge=-1, le=2**31 - 1, description="-1 where the task is not mapped.")
-    region_id: UUID | None = Field(
+    region_id: Name | None = Field(
         None, description="Of a task in a loop; needed if several iterations have instances with this map index."
     )
 
@@ -168,7 +167,7 @@ class InstanceChange(Input):
     def refs(self) -> list[Ref]:
         """The instances, as the services take them."""
         return [
-            Ref(target.run_id, target.map_index, str(target.region_id) if target.region_id else None)
+            Ref(target.run_id, target.map_index, target.region_id.lower() if target.region_id else None)
             for target in self.instances
         ]
 

@@ -95,8 +95,8 @@ def record_alarms(session: Session, found: Sequence[NewAlarm], rules: Mapping[in
         rule = rules[alarm.rule_id]
         own = owners.get((alarm.dag_id, alarm.task_id), [])
         facts = _facts(alarm, rule, own, projects.get(alarm.dag_id, ""), now)
-        if alarm.region_id in loops:
-            facts = replace(facts, iteration=loops[alarm.region_id].iteration(alarm.map_index))
+        if region := loops.get(alarm.region_id or NO_REGION):
+            facts = replace(facts, iteration=region.iteration(alarm.map_index))
         rows.append(_row(alarm, rule, facts, book, now))
     session.add_all(rows)
     session.flush()

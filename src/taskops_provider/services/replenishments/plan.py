@@ -390,7 +390,8 @@ def _choose(grid: Grid, request: ReplenishmentRequest, asked_for: set[str], keep
         takers = [
             other
             for other in grid.rows
-            if row.task_id in graph.results_of.get(other.task_id, ()) or row.task_id in graph.loops.get(other.task_id, ())
+            if row.task_id in graph.results_of.get(other.task_id, ())
+            or row.task_id in graph.loops.get(other.task_id, ())
         ]
         served = [other for other in grid.rows if row.task_id in graph.setups_of.get(other.task_id, ())]
         for i, code in enumerate(row.classes):
