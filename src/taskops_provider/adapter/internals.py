@@ -23,9 +23,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "settings.get_policy_plugin_manager",
         "settings.task_instance_mutation_hook",
     ),
-    "airflow._shared.module_loading": (
-        "import_string",
-    ),
+    "airflow._shared.module_loading": ("import_string",),
     "airflow._shared.timezones.timezone": (
         "coerce_datetime",
         "convert_to_utc",
@@ -36,9 +34,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "API_ROOT_PATH",
         "get_auth_manager",
     ),
-    "airflow.api_fastapi.auth.managers.base_auth_manager": (
-        "COOKIE_NAME_JWT_TOKEN",
-    ),
+    "airflow.api_fastapi.auth.managers.base_auth_manager": ("COOKIE_NAME_JWT_TOKEN",),
     "airflow.api_fastapi.auth.managers.models.resource_details": (
         "AccessView",
         "AccessView.JOBS",
@@ -49,9 +45,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "DagAccessEntity.VERSION",
         "DagDetails",
     ),
-    "airflow.api_fastapi.common.db.common": (
-        "SessionDep",
-    ),
+    "airflow.api_fastapi.common.db.common": ("SessionDep",),
     "airflow.api_fastapi.core_api.security": (
         "GetUserDep",
         "get_user",
@@ -70,9 +64,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "CLICommand",
         "GroupCommand",
     ),
-    "airflow.cli.utils": (
-        "redirect_stdout_log_handlers_to_stderr",
-    ),
+    "airflow.cli.utils": ("redirect_stdout_log_handlers_to_stderr",),
     "airflow.configuration": (
         "conf",
         "conf.get",
@@ -85,9 +77,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "ParamValidationError",
         "TaskNotFound",
     ),
-    "airflow.jobs.job": (
-        "most_recent_job",
-    ),
+    "airflow.jobs.job": ("most_recent_job",),
     "airflow.models.asset": (
         "AssetActive",
         "AssetActive.name",
@@ -118,9 +108,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "ReprocessBehavior.NONE",
         "_create_backfill_dag_run_non_partitioned",
     ),
-    "airflow.models.base": (
-        "StringID",
-    ),
+    "airflow.models.base": ("StringID",),
     "airflow.models.dag": (
         "DagModel",
         "DagModel.__table__",
@@ -149,9 +137,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "DagVersion.id",
         "DagVersion.version_number",
     ),
-    "airflow.models.dagbag": (
-        "DBDagBag",
-    ),
+    "airflow.models.dagbag": ("DBDagBag",),
     "airflow.models.dagbundle": (
         "DagBundleModel",
         "DagBundleModel.name",
@@ -240,15 +226,9 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "Trigger.classpath",
         "Trigger.id",
     ),
-    "airflow.plugins_manager": (
-        "AirflowPlugin",
-    ),
-    "airflow.policies": (
-        "DefaultPolicy",
-    ),
-    "airflow.providers.smtp.notifications.smtp": (
-        "SmtpNotifier",
-    ),
+    "airflow.plugins_manager": ("AirflowPlugin",),
+    "airflow.policies": ("DefaultPolicy",),
+    "airflow.providers.smtp.notifications.smtp": ("SmtpNotifier",),
     "airflow.sdk": (
         "BaseHook",
         "BaseOperator",
@@ -266,9 +246,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "BaseHook",
         "BaseHook.get_connection",
     ),
-    "airflow.sdk.bases.notifier": (
-        "BaseNotifier",
-    ),
+    "airflow.sdk.bases.notifier": ("BaseNotifier",),
     "airflow.sdk.exceptions": (
         "AirflowException",
         "AirflowFailException",
@@ -278,41 +256,21 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "mask_secret",
         "redact",
     ),
-    "airflow.sdk.module_loading": (
-        "import_string",
-    ),
-    "airflow.serialization.definitions.dag": (
-        "SerializedDAG",
-    ),
-    "airflow.ti_deps.dep_context": (
-        "DepContext",
-    ),
-    "airflow.ti_deps.dependencies_states": (
-        "EXECUTION_STATES",
-    ),
-    "airflow.ti_deps.deps.base_ti_dep": (
-        "BaseTIDep",
-    ),
-    "airflow.ti_deps.deps.exec_date_after_start_date_dep": (
-        "ExecDateAfterStartDateDep",
-    ),
-    "airflow.ti_deps.deps.pool_slots_available_dep": (
-        "PoolSlotsAvailableDep",
-    ),
-    "airflow.ti_deps.deps.task_concurrency_dep": (
-        "TaskConcurrencyDep",
-    ),
+    "airflow.sdk.module_loading": ("import_string",),
+    "airflow.serialization.definitions.dag": ("SerializedDAG",),
+    "airflow.ti_deps.dep_context": ("DepContext",),
+    "airflow.ti_deps.dependencies_states": ("EXECUTION_STATES",),
+    "airflow.ti_deps.deps.base_ti_dep": ("BaseTIDep",),
+    "airflow.ti_deps.deps.exec_date_after_start_date_dep": ("ExecDateAfterStartDateDep",),
+    "airflow.ti_deps.deps.pool_slots_available_dep": ("PoolSlotsAvailableDep",),
+    "airflow.ti_deps.deps.task_concurrency_dep": ("TaskConcurrencyDep",),
     "airflow.timetables.base": (
         "DagRunInfo",
         "DataInterval",
         "TimeRestriction",
     ),
-    "airflow.timetables.interval": (
-        "CronDataIntervalTimetable",
-    ),
-    "airflow.timetables.trigger": (
-        "CronTriggerTimetable",
-    ),
+    "airflow.timetables.interval": ("CronDataIntervalTimetable",),
+    "airflow.timetables.trigger": ("CronTriggerTimetable",),
     "airflow.triggers.base": (
         "BaseTrigger",
         "TriggerEvent",
@@ -323,21 +281,11 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "yaml",
         "yaml.dump",
     ),
-    "airflow.utils.cli": (
-        "suppress_logs_and_warning",
-    ),
-    "airflow.utils.db_manager": (
-        "BaseDBManager",
-    ),
-    "airflow.utils.providers_configuration_loader": (
-        "providers_configuration_loaded",
-    ),
-    "airflow.utils.retries": (
-        "run_with_db_retries",
-    ),
-    "airflow.utils.session": (
-        "create_session",
-    ),
+    "airflow.utils.cli": ("suppress_logs_and_warning",),
+    "airflow.utils.db_manager": ("BaseDBManager",),
+    "airflow.utils.providers_configuration_loader": ("providers_configuration_loaded",),
+    "airflow.utils.retries": ("run_with_db_retries",),
+    "airflow.utils.session": ("create_session",),
     "airflow.utils.sqlalchemy": (
         "UtcDateTime",
         "with_row_locks",

@@ -18,6 +18,7 @@ _BADGES: Mapping[CheckLevel, Badge] = {
 }
 #: the words of a check's name
 _NAMES: Mapping[str, tuple[str, str]] = {
+    "airflow": ("Airflow", "TaskOps was tried with this version"),
     "tables": ("Tables", "TaskOps' tables are there, at the version of the package"),
     "gate": ("Gate", "Airflow asks TaskOps which instances may execute"),
     "pools": ("Gate pools", "the pools in which gated instances wait have no slots"),
