@@ -27,9 +27,10 @@ from taskops_provider.services.catalog.filters import (
 )
 from taskops_provider.services.exports.filters import FilterValue, filter_json
 from taskops_provider.services.exports.formats import FORMS
+from taskops_provider.services.exports.rights import ExportRights
 from taskops_provider.services.exports.store import read_piece
 from taskops_provider.services.shared.actor import Actor
-from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.locks import lock_if_allowed
 
 __all__ = ["Content", "ExportAnswer", "ExportState", "get_export", "open_content", "request_export"]
 
@@ -104,25 +105,17 @@ def request_export(
     check_choices("format", [form], FORMS)
     _check_filter(where, actor, now)
     # one after the other, so that each counts those before
-    take_writer_lock(session, actor.name)
-    under_way = session.scalar(
-        select(func.count())
-        .select_from(Export)
-        .where(Export.actor == actor.recorded_name, Export.state.in_(UNFINISHED))
-    )
-    if (under_way or 0) >= MAX_UNFINISHED:
-        raise Conflict(f"{under_way} of your exports are not ready yet; wait for one of them")
+    lock_if_allowed(session, actor.name, lambda: _refuse_too_many(session, actor))
     kind = "tasks" if isinstance(where, TaskFilter) else "workflows"
     filters = filter_json(where)
     operation = _record(session, actor, kind, form, filters, now)
-    readable = actor.permissions.readable()
     export = Export(
         operation_id=operation.id,
         kind=kind,
         form=form,
         filters=filters,
         actor=actor.recorded_name,
-        readable=None if readable is None else sorted(readable),
+        readable=ExportRights.of(actor.permissions).for_table(),
         requested_at=now,
         state=ExportState.QUEUED.value,
         row_count=0,
@@ -136,6 +129,16 @@ def request_export(
     operation.options = {**operation.options, "export_id": export.id}
     session.flush()
     return ExportAnswer.of(export)
+
+
+def _refuse_too_many(session: Session, actor: Actor) -> None:
+    under_way = session.scalar(
+        select(func.count())
+        .select_from(Export)
+        .where(Export.actor == actor.recorded_name, Export.state.in_(UNFINISHED))
+    )
+    if (under_way or 0) >= MAX_UNFINISHED:
+        raise Conflict(f"{under_way} of your exports are not ready yet; wait for one of them")
 
 
 def _check_filter(where: TaskFilter | WorkflowFilter, actor: Actor, now: datetime) -> None:
@@ -214,9 +217,8 @@ def open_content(
         raise Conflict(f"export {export_id} failed: {export.error}; ask for it again")
     if export.state != ExportState.READY:
         raise Conflict(f"export {export_id} is {export.state}, with {export.row_count} rows so far; try again later")
-    readable = actor.permissions.readable()
-    if readable is not None and (export.readable is None or not readable.issuperset(export.readable)):
-        raise Forbidden("you may no longer read all Dags of this export; ask for it again")
+    if not ExportRights.stored(export.readable).is_within(ExportRights.of(actor.permissions)):
+        raise Forbidden("you may no longer read all that is in this export; ask for it again")
     return Content(
         name=f"taskops-{export.kind}-{export.id}.{export.form}",
         media_type="text/csv; charset=utf-8" if export.form == "csv" else "application/json",

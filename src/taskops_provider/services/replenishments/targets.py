@@ -66,6 +66,14 @@ def find_targets(session: Session, actor: Actor, request: ReplenishmentRequest) 
     return Targets(dict(sorted(by_dag.items())), warnings)
 
 
+def may_be_planned(actor: Actor, request: ReplenishmentRequest) -> bool:
+    """Whether the actor may replenish all that is named; of a selection, any of it."""
+    named = {*request.workflows, *(target.dag_id for target in request.tasks)}
+    readable = {dag_id for dag_id in named if actor.may_read(dag_id)}
+    allowed = replenishable(actor, readable) if readable else set()
+    return bool(allowed) if request.is_selection else allowed == named
+
+
 def _check_workflows(session: Session, actor: Actor, dag_ids: Collection[str]) -> None:
     query = select(Workflow.dag_id).where(Workflow.dag_id.in_(dag_ids), Workflow.is_present.is_(True))
     known = {dag_id for dag_id in session.scalars(query) if actor.may_read(dag_id)}
@@ -112,7 +120,7 @@ def _around(session: Session, actor: Actor, start: set[Node], depth: int, *, dow
         needed = {dag_id for dag_id, _ in frontier} - loaded
         for link in links_around(session, needed, downwards=downwards):
             near, far = (link.up, link.down) if downwards else (link.down, link.up)
-            if actor.may_read(far[0]):
+            if actor.may_follow(near[0], far[0]):
                 edges[near].append(far)
         loaded |= needed
         frontier = {far for near in frontier for far in edges[near]} - found - start
