@@ -32,7 +32,9 @@ INTERNALS: dict[str, tuple[str, ...]] = {
     ),
     "airflow.api_fastapi.app": (
         "API_ROOT_PATH",
+        "create_auth_manager",
         "get_auth_manager",
+        "get_auth_manager_cls",
     ),
     "airflow.api_fastapi.auth.managers.base_auth_manager": ("COOKIE_NAME_JWT_TOKEN",),
     "airflow.api_fastapi.auth.managers.models.resource_details": (
@@ -40,7 +42,9 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "AccessView.JOBS",
         "ConfigurationDetails",
         "DagAccessEntity",
+        "DagAccessEntity.DEPENDENCIES",
         "DagAccessEntity.RUN",
+        "DagAccessEntity.TASK",
         "DagAccessEntity.TASK_INSTANCE",
         "DagAccessEntity.VERSION",
         "DagDetails",
@@ -220,6 +224,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
     "airflow.models.team": (
         "Team",
         "Team.get_all_team_names",
+        "dag_bundle_team_association_table",
     ),
     "airflow.models.trigger": (
         "Trigger",
@@ -228,6 +233,11 @@ INTERNALS: dict[str, tuple[str, ...]] = {
     ),
     "airflow.plugins_manager": ("AirflowPlugin",),
     "airflow.policies": ("DefaultPolicy",),
+    "airflow.providers.fab.auth_manager.models": (
+        "User",
+        "User.active",
+        "User.username",
+    ),
     "airflow.providers.smtp.notifications.smtp": ("SmtpNotifier",),
     "airflow.sdk": (
         "BaseHook",

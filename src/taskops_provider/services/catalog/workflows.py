@@ -208,7 +208,7 @@ def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -
                 display_name=row.display_name,
                 is_present=row.is_present,
                 is_deleted=row.default_state == "deleted",
-                is_draining=row.draining_since is not None,
+                is_draining=row.is_draining,
             )
         )
     return rows
