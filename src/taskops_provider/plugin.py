@@ -71,6 +71,12 @@ def _fastapi_apps() -> list[Any]:
     return [{"app": create_app(), "url_prefix": "/taskops", "name": "TaskOps"}]
 
 
+def _listeners() -> list[Any]:
+    from taskops_provider import listener
+
+    return [listener]
+
+
 def _external_views() -> list[Any]:
     if not _has_web():
         return []
@@ -113,6 +119,7 @@ class TaskOpsPlugin(AirflowPlugin):
     appbuilder_views = _Lazy("the web view", _appbuilder_views)
     fastapi_apps = _Lazy("the REST API, with the monitor in the API server,", _fastapi_apps)
     external_views = _Lazy("the entry in the navigation", _external_views)
+    listeners = _Lazy("the listener for metrics", _listeners)
 
 
 class TaskOpsProviderPlugin(AirflowPlugin):

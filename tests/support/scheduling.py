@@ -206,6 +206,7 @@ class Scheduler:
         session = self.session
         for ti in session.scalars(select(TI).where(TI.state == TaskInstanceState.QUEUED)).all():
             self.executed.append((ti.run_id, ti.task_id, ti.map_index))
+            ti.start_date = datetime.now(UTC)
             self.before_finish(ti)
             state = self.outcomes.get(ti.task_id, "success")
             ti.set_state(state, session=session)

@@ -12,7 +12,7 @@ Airflow 3.4 differs from 3.3 in these ways:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance as TI
 from sqlalchemy import ColumnElement, Uuid, and_, exists, false, literal, or_, select, true, update
 from sqlalchemy.orm import Session
+
+from taskops_provider.domain.chunks import chunks
 
 #: whether Airflow itself can drain Dags
 HAS_DRAINING = hasattr(DagModel, "is_draining")
@@ -124,6 +126,31 @@ def earlier_tries() -> EarlierTries:
         is_earlier = columns.map_index == TI.map_index
     names = and_(columns.dag_id == TI.dag_id, columns.task_id == TI.task_id, columns.run_id == TI.run_id)
     return EarlierTries(table, columns, and_(names, is_earlier))
+
+
+def last_tries(instances: Sequence[TI], session: Session) -> list[TI | None]:
+    """Return instances that were cleared as they are now: with a row of their own (3.4), the present one.
+
+    None stands for one that is no more: an iteration of a loop that was cleared from an earlier one on.
+    """
+    if not HAS_REGIONS:
+        return list(instances)
+    session.flush()
+    found = {ti.id: ti for ti in instances if ti.working_set}
+    gone = [ti for ti in instances if ti.id not in found]
+    by_task: dict[tuple[str, str], set[str]] = {}
+    for ti in gone:
+        by_task.setdefault((ti.dag_id, ti.task_id), set()).add(ti.run_id)
+    present = {}
+    for (dag_id, task_id), run_ids in by_task.items():
+        for some in chunks(sorted(run_ids)):
+            query = select(TI).where(TI.dag_id == dag_id, TI.task_id == task_id, TI.run_id.in_(some))
+            present.update({_key_of(ti): ti for ti in session.scalars(query)})
+    return [found.get(ti.id) or present.get(_key_of(ti)) for ti in instances]
+
+
+def _key_of(ti: TI) -> tuple[str, str, str, int, UUID]:
+    return ti.dag_id, ti.task_id, ti.run_id, ti.map_index, region_of(ti)
 
 
 def is_region_of_instance(kept: Any) -> ColumnElement[bool]:

@@ -5,9 +5,10 @@ The run is locked before its instances, in the order of the scheduler, so that t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from airflow.models.dag import DagModel
 from airflow.models.dagbag import DBDagBag
@@ -20,9 +21,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import runs
-from taskops_provider.adapter.compatibility import HAS_REGIONS, region_of
+from taskops_provider.adapter.compatibility import HAS_REGIONS, last_tries, region_of
 from taskops_provider.adapter.loops import clear_exactly, loop_regions, set_states_in_loop
+from taskops_provider.adapter.rerun_reach import Following
 from taskops_provider.domain.chunks import chunks
+from taskops_provider.domain.states import Downstream
 
 
 class Ref(NamedTuple):
@@ -43,6 +46,7 @@ class LiveInstance(NamedTuple):
     instance: TI
     state: str | None
     pool: str
+    mark: str | None
 
 
 def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, lock: bool) -> dict[Ref, LiveInstance]:
@@ -62,7 +66,7 @@ def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, 
         # what is in the session may be older than the lock
         for instance in session.scalars(query.execution_options(populate_existing=True)):
             state = instance.state
-            live = LiveInstance(instance, None if state is None else str(state), instance.pool)
+            live = LiveInstance(instance, None if state is None else str(state), instance.pool, instance.retry_reason)
             for ref in _names_of(instance):
                 if ref in wanted:
                     if ref in found:
@@ -81,6 +85,29 @@ def _names_of(instance: TI) -> tuple[Ref, ...]:
     return (plain, plain._replace(region_id=str(region_of(instance)))) if HAS_REGIONS else (plain,)
 
 
+def find_following(session: Session, wanted: Collection[Following], *, lock: bool) -> dict[Following, LiveInstance]:
+    """Return those of the instances, of any tasks, that exist.
+
+    :param lock: hold them and their runs until the transaction ends
+    """
+    by_task: dict[tuple[str, str], list[Following]] = {}
+    for one in wanted:
+        by_task.setdefault((one.dag_id, one.task_id), []).append(one)
+    found: dict[Following, LiveInstance] = {}
+    for (dag_id, task_id), some in sorted(by_task.items()):
+        refs = [Ref(one.run_id, one.map_index, one.region_id) for one in some]
+        for ref, live in find(session, dag_id, task_id, refs, lock=lock).items():
+            found[Following(dag_id, task_id, *ref)] = live
+    return found
+
+
+def is_unexpanded(dag: SerializedDAG | None, task_id: str, map_index: int) -> bool:
+    """Tell whether an instance stands for all those that a mapped task, or one of a mapped group, has yet to get."""
+    if map_index >= 0 or dag is None or not dag.has_task(task_id):
+        return False
+    return bool(dag.get_task(task_id).get_needs_expansion())
+
+
 def latest_dag(session: Session, dag_id: str) -> SerializedDAG | None:
     """Return the latest version of a Dag; None where it has none."""
     return DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
@@ -91,9 +118,18 @@ def is_paused(session: Session, dag_id: str) -> bool:
     return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == dag_id)))
 
 
-def rerun(session: Session, instances: Iterable[TI]) -> None:
-    """Clear exactly these instances as Airflow does: finished runs are queued again, what runs is restarted."""
+def rerun(session: Session, instances: Sequence[TI]) -> list[TI | None]:
+    """Clear exactly these instances as Airflow does: finished runs are queued again, what runs is restarted.
+
+    :return: each as it is now; None for one that is no more
+    """
     clear_exactly(instances, session)
+    return last_tries(instances, session)
+
+
+def gate_again(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> None:
+    """Have instances that were cleared wait in the gate once more."""
+    runs.gate_instances(session, ids, effect, now)
 
 
 def terminate(session: Session, instances: Iterable[TI], now: datetime) -> None:

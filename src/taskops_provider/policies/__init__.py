@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskops_provider.airflow_versions import MISSING_NAME, is_tried, log_unavailable
+from taskops_provider.policies import in_airflow as _in_airflow  # noqa: F401  takes its places in Airflow
 
 log = logging.getLogger(__name__)
 

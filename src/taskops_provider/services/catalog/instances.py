@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import cells, history
 from taskops_provider.adapter.history import InstanceFilter
 from taskops_provider.adapter.loops import LoopRegion, loop_regions
-from taskops_provider.domain.gate import EFFECT_OF_POOL
+from taskops_provider.domain.gate import effect_of
 from taskops_provider.domain.instances import STATUS_OF_STATE, InstanceStatus, status_of
 from taskops_provider.exceptions import BadInput, Forbidden
 from taskops_provider.services.catalog.filters import check_choices
@@ -43,6 +43,7 @@ class InstanceRow:
     :param state: None for an instance that waits for what is upstream
     :param duration: seconds
     :param gated: it does not execute, because its task was stopped when its run was created (or ended it)
+    :param held: people hold it, or its run
     :param downstream: the effect with which it is gated
     :param status: what it is doing, in the words of the source
     :param iteration: which, of a task in a loop; ``0.2`` in a loop within a loop, ``2[0]`` if it is mapped in it
@@ -61,6 +62,7 @@ class InstanceRow:
     end_date: datetime | None
     duration: float | None
     pool: str
+    held: bool
     gated: bool
     downstream: str | None
     note: str | None
@@ -202,10 +204,12 @@ def _rows(session: Session, task_id: str, found: Sequence[Any]) -> list[Instance
 
 
 def _row(row: Any, region: LoopRegion | None) -> InstanceRow:
-    effect = EFFECT_OF_POOL.get(row.pool)
+    effect = effect_of(row.pool, row.mark)
+    values = {name: value for name, value in row._mapping.items() if name != "mark"}
     return InstanceRow(
         **{
-            **row._mapping,
+            **values,
+            "held": bool(row.held),
             "region_id": str(region.id) if region else None,
             "iteration": region.iteration(row.map_index) if region else None,
         },
