@@ -24,12 +24,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "settings.task_instance_mutation_hook",
     ),
     "airflow._shared.module_loading": ("import_string",),
-    "airflow._shared.timezones.timezone": (
-        "coerce_datetime",
-        "convert_to_utc",
-        "make_aware",
-        "make_naive",
-    ),
+    "airflow._shared.timezones.timezone": ("coerce_datetime",),
     "airflow.api_fastapi.app": (
         "API_ROOT_PATH",
         "create_auth_manager",
@@ -163,6 +158,10 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "DagBundleModel.name",
         "DagBundleModel.signed_url_template",
     ),
+    "airflow.models.dagcode": (
+        "DagCode",
+        "DagCode.code",
+    ),
     "airflow.models.dagrun": (
         "DagRun",
         "DagRun.backfill_id",
@@ -173,6 +172,8 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "DagRun.data_interval_end",
         "DagRun.data_interval_start",
         "DagRun.end_date",
+        "DagRun.get_previous_dagrun",
+        "DagRun.get_previous_scheduled_dagrun",
         "DagRun.id",
         "DagRun.last_scheduling_decision",
         "DagRun.logical_date",
@@ -202,6 +203,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "SerializedDagModel._data_compressed",
         "SerializedDagModel.created_at",
         "SerializedDagModel.dag_hash",
+        "SerializedDagModel.dag_id",
         "SerializedDagModel.dag_version_id",
         "SerializedDagModel.get",
         "SerializedDagModel.last_updated",
@@ -301,14 +303,24 @@ INTERNALS: dict[str, tuple[str, ...]] = {
     ),
     "airflow.ti_deps.deps.exec_date_after_start_date_dep": ("ExecDateAfterStartDateDep",),
     "airflow.ti_deps.deps.pool_slots_available_dep": ("PoolSlotsAvailableDep",),
+    "airflow.ti_deps.deps.prev_dagrun_dep": ("PrevDagrunDep",),
     "airflow.ti_deps.deps.task_concurrency_dep": ("TaskConcurrencyDep",),
+    "airflow.timetables.assets": ("AssetOrTimeSchedule",),
     "airflow.timetables.base": (
         "DagRunInfo",
         "DataInterval",
         "TimeRestriction",
     ),
-    "airflow.timetables.interval": ("CronDataIntervalTimetable",),
-    "airflow.timetables.trigger": ("CronTriggerTimetable",),
+    "airflow.timetables.events": ("EventsTimetable",),
+    "airflow.timetables.interval": (
+        "CronDataIntervalTimetable",
+        "DeltaDataIntervalTimetable",
+    ),
+    "airflow.timetables.trigger": (
+        "CronTriggerTimetable",
+        "DeltaTriggerTimetable",
+        "MultipleCronTriggerTimetable",
+    ),
     "airflow.triggers.base": (
         "BaseTrigger",
         "TriggerEvent",

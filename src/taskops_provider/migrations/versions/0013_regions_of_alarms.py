@@ -1,7 +1,7 @@
 """Alarms know in which execution of a loop their instance was: several have the same map index there.
 
 Revision ID: 0013
-Revises: 0012
+Revises: 0014
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0012"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
