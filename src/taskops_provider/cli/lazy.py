@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable
 from importlib import import_module
@@ -27,7 +28,10 @@ def lazy_command(handler: str) -> Callable[[Namespace], None]:
     def command(args: Namespace) -> None:
         module, _, name = path.rpartition(".")
         try:
-            run = getattr(import_module(module), name)
+            # what other packages warn of at import would stand before the answer, on stdout
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                run = getattr(import_module(module), name)
         except MISSING_NAME as error:
             tell_unavailable(path.removeprefix(f"{_COMMANDS}."), error, args)
             sys.exit(1)
