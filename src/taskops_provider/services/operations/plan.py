@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
@@ -34,7 +33,7 @@ from taskops_provider.domain.states import (
 )
 from taskops_provider.exceptions import BadInput, Forbidden
 from taskops_provider.inputs.operation import Request, check_options
-from taskops_provider.models import Operation, Task
+from taskops_provider.models import Task
 from taskops_provider.services.catalog.lineage import DownstreamLinks, everything_downstream
 from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
@@ -126,8 +125,7 @@ def _make_plan(
     _keep_for_undo(request, items, snapshot)
     fingerprint = ""
     if not is_draft:
-        newest = session.scalar(select(func.max(Operation.id))) or 0
-        fingerprint = plan_hash(request.asked(), items, newest_operation=newest)
+        fingerprint = plan_hash(request.asked(), items, newest_operation=snapshot.newest_operation())
     return Plan(request.verb.value, request.scope, items, fingerprint, strict_projects=strict)
 
 
@@ -308,7 +306,7 @@ def refuse_before_locks(session: Session, actor: Actor, request: Request, now: d
     :raises Conflict: if it takes a large plan to tell that, while other large requests are under way
     """
     asked = {target.dag_id for target in request.targets}
-    readable = {dag_id for dag_id in asked if actor.may_read(dag_id)}
+    readable = actor.readable_of(asked)
     allowed = _may_change_instances(actor, request, _changeable(actor, request, readable)) if readable else set()
     if not allowed or readable != asked:
         # so that it is refused in the words that a plan has for it
