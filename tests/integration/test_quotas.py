@@ -64,7 +64,7 @@ def test_large_plans_are_made_two_at_a_time(web, session, monkeypatch):
     plan_replenishment(session, ALICE, asked("orders"), now)
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another plan")).take()
+            others.enter_context(large_work("another plan", "")).take()
         # small ones need no turn
         plan_replenishment(session, ALICE, asked("orders"), now)
         monkeypatch.setattr(plan, "LARGE", 2)
@@ -72,6 +72,31 @@ def test_large_plans_are_made_two_at_a_time(web, session, monkeypatch):
             plan_replenishment(session, ALICE, asked("orders"), now)
     for _ in range(AT_ONCE + 1):  # each gives its turn back
         plan_replenishment(session, ALICE, asked("orders"), now)
+
+
+def test_one_person_leaves_a_turn_to_the_others(web, session, monkeypatch):
+    """Whoever asks for large plans on and on, from many windows, keeps nobody else from theirs."""
+    monkeypatch.setattr(plan, "LARGE", 2)
+    monkeypatch.setattr("taskops_provider.services.operations.plan.LARGE", 1)
+    monkeypatch.setattr("taskops_provider.services.operations.undo.LARGE", 0)
+    monkeypatch.setattr("taskops_provider.www.presenters.diagram.LARGE", 1)
+    done = operate(session, "pause", "orders.clean").operation_id
+    body = {"targets": [{"dag_id": "orders"}], "dry_run": True}
+    ranges = [{"from": "2026-01-01", "to": "2026-01-02"}]
+    op, viewer = Api(web, "op"), Api(web, "viewer")
+    with large_work("a plan", "op") as own:
+        own.take()
+        said = "another large request of yours is under way"
+        assert said in op.refused(409, "POST", "workflows/pause", json=body)
+        assert said in op.refused(409, "POST", f"operations/{done}/undo", json={"dry_run": True})
+        planned = {"workflows": ["orders"], "ranges": ranges, "cells": ["all"]}
+        assert said in op.refused(409, "POST", "replenishments/plan", json=planned)
+        told = Dialogs(web, "op").post("change/workflows/pause", 409, target="orders").problem
+        assert said in told.lower()
+        drawn = web.client("op").get("/pluginsv2/taskops/diagram?dag_id=orders")
+        assert (drawn.status_code, said in drawn.text) == (409, True)
+        viewer.post("workflows/pause", **body)
+    op.post("workflows/pause", **body)
 
 
 @pytest.mark.parametrize("name", ["viewer", "op"])
@@ -85,10 +110,10 @@ def test_a_large_operation_is_previewed_in_turn(web, session, monkeypatch, name)
     monkeypatch.setattr(undo, "LARGE", 2)
     monkeypatch.setattr(plan, "LARGE", 1)
     with ExitStack() as others:
-        others.enter_context(large_work("another plan")).take()
+        others.enter_context(large_work("another plan", "")).take()
         # one that is large twice takes one turn
         api.post("workflows/start", dry_run=True, **body)
-        others.enter_context(large_work("another plan")).take()
+        others.enter_context(large_work("another plan", "")).take()
         assert "busy" in api.refused(409, "POST", "workflows/start", json={**body, "dry_run": True})
         assert "busy" in Dialogs(web, name).post("change/workflows/start", 409, target="orders").problem
         assert "busy" in Dialogs(web, name).post("undo", 409, operation_id=done).problem
@@ -99,7 +124,7 @@ def test_a_large_operation_is_previewed_in_turn(web, session, monkeypatch, name)
     if name == "op":
         with ExitStack() as others:
             for _ in range(AT_ONCE):
-                others.enter_context(large_work("another plan")).take()
+                others.enter_context(large_work("another plan", "")).take()
             api.post("workflows/start", targets=[{"dag_id": "orders"}])
 
 
@@ -145,7 +170,7 @@ def test_a_large_diagram_needs_a_turn(web, monkeypatch):
     assert client.get(path).status_code == 200
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another")).take()
+            others.enter_context(large_work("another", "")).take()
         refused = client.get(path)
     assert (refused.status_code, "ask for the diagram in a moment" in refused.text) == (409, True)
     monkeypatch.setattr("taskops_provider.domain.layering.layout.MAX_BOXES", 2)
@@ -179,7 +204,7 @@ def test_a_large_gap_needs_a_turn_like_any_other_plan(web, session, monkeypatch)
     before = session.scalar(select(func.count()).select_from(Operation))
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another plan")).take()
+            others.enter_context(large_work("another plan", "")).take()
         for body in ({**start, "dry_run": True}, start):
             refused = api.refused(409, "POST", "tasks/start", json=body)
             assert "2 other large requests; ask for the plan in a moment" in refused
@@ -213,7 +238,7 @@ def test_what_the_monitor_fills_at_its_time_needs_no_turn_and_is_no_persons(web,
     monkeypatch.setattr(plan, "LARGE", 2)
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another plan")).take()
+            others.enter_context(large_work("another plan", "")).take()
         assert resume_due_tasks(session, later(hours=2))
         session.commit()
     assert stored(session, "orders")["clean"] == "scheduling"

@@ -137,7 +137,7 @@ def preview_operation(
     :raises Conflict: for a large one while other large requests are under way
     """
     request = complete(request, now, is_draft=is_draft)
-    with large_work("the plan") as slot:
+    with large_work("the plan", actor.name) as slot:
         return _preview(session, actor, request, now, slot, is_draft=is_draft)
 
 
@@ -310,7 +310,7 @@ def refuse_before_locks(session: Session, actor: Actor, request: Request, now: d
     allowed = _may_change_instances(actor, request, _changeable(actor, request, readable)) if readable else set()
     if not allowed or readable != asked:
         # so that it is refused in the words that a plan has for it
-        with large_work("it") as slot:
+        with large_work("it", actor.name) as slot:
             request = complete(request, now)
             plan = _make_plan(session, actor, request, now, _Means(DownstreamLinks(session), slot), is_draft=False)
         refuse_without_permission(plan.items)

@@ -56,7 +56,7 @@ def preview_undo(session: Session, actor: Actor, operation_id: int) -> Plan:
     :raises Conflict: when it cannot be undone; for a large one while other large requests are under way
     """
     operation = _undoable(session, actor, operation_id)
-    with large_work("the plan") as slot:
+    with large_work("the plan", actor.name) as slot:
         if operation.applied > LARGE:
             slot.take()
         items = _items(session, actor, operation, datetime.now(UTC))
@@ -117,7 +117,7 @@ def _refuse_before_locks(session: Session, actor: Actor, operation_id: int, now:
     readable = {dag_id for dag_id in session.scalars(query) if actor.may_read(dag_id)}
     allowed = actor.permissions.editable(readable) if readable else set()
     if not allowed:
-        with large_work("it") as slot:
+        with large_work("it", actor.name) as slot:
             if operation.applied > LARGE:
                 slot.take()
             items = _items(session, actor, operation, now, within=allowed)
