@@ -85,7 +85,8 @@ class Snapshot:
         The newest of all would tell of Dags that may not be read.
         """
         numbers = [row.state_operation_id or 0 for row in self.tasks.values()]
-        numbers += [row.owners_operation_id or 0 for row in (*self.tasks.values(), *self.workflows.values())]
+        numbers += [row.owners_operation_id or 0 for row in self.tasks.values()]
+        numbers += [row.owners_operation_id or 0 for row in self.workflows.values()]
         return max(numbers, default=0)
 
 

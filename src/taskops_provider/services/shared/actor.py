@@ -170,7 +170,7 @@ class Actor:
         hidden Dag than for none.
         """
         readable = self.permissions.readable()
-        return set(dag_ids) if readable is None else readable & set(dag_ids)
+        return {dag_id for dag_id in dag_ids if _is_in(dag_id, readable)}
 
     def may_follow(self, dag_id: str, other_dag_id: str) -> bool:
         """Whether the user may see that something of one Dag depends on something of the other.
