@@ -21,6 +21,7 @@ from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import ColumnElement, Select, Update, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.instance_orders import held_by_order, marked_held
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import (
     EFFECT_OF_POOL,
@@ -126,7 +127,8 @@ def settled_without_note(session: Session, ids: Collection[UUID]) -> list[Instan
 
 def waiting_without_note(session: Session, limit: int) -> list[Instance]:
     """Return unfinished gated instances that have no note."""
-    query = _without_note().where(TI.pool.in_(GATED_POOLS), TI.state == WAITING_STATE).limit(limit)
+    by_gate = or_(TI.retry_reason.is_(None), ~marked_held())
+    query = _without_note().where(TI.pool.in_(GATED_POOLS), TI.state == WAITING_STATE, by_gate).limit(limit)
     return _read(session, query, skip_locked=True)
 
 
@@ -161,8 +163,9 @@ def _of_runs(runs: Sequence[Run]) -> ColumnElement[bool]:
 def _pool(*, held: bool) -> ColumnElement[bool]:
     if not held:
         return TI.pool.not_in(GATED_POOLS)
-    # what waits for its Dag is no task's to release
-    return and_(TI.pool == HOLD_POOL, or_(TI.retry_reason.is_(None), TI.retry_reason != FOREIGN_MARK))
+    # what waits for its Dag, or because people hold it, is no task's to release
+    is_tasks = and_(TI.retry_reason != FOREIGN_MARK, ~marked_held())
+    return and_(TI.pool == HOLD_POOL, or_(TI.retry_reason.is_(None), is_tasks), ~held_by_order())
 
 
 def count_unfinished(session: Session, runs: Sequence[Run], *, held: bool = False) -> dict[tuple[str, str], int]:
@@ -192,7 +195,18 @@ def unfinished(session: Session, runs: Sequence[Run], *, held: bool) -> list[Ins
 
 def gate_instances(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> int:
     """Have instances that have not started wait in the gate, also those that wait there with another effect."""
-    values = {
+    return _update_unstarted(session, ids, _waiting_values(effect, now))
+
+
+def gate_unexecuted(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> int:
+    """The same of instances outside the gate, also of queued ones: a worker that takes such a one up is refused."""
+    unexecuted = or_(TI.state.is_(None), TI.state.in_((TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED)))
+    statement = update(TI).where(unexecuted, TI.pool.not_in(GATED_POOLS)).values(**_waiting_values(effect, now))
+    return sum(_changed(session, statement.where(TI.id.in_(chunk))) for chunk in chunks(ids))
+
+
+def _waiting_values(effect: Downstream, now: datetime) -> dict[str, Any]:
+    return {
         "pool": GATE_POOLS[effect],
         "state": WAITING_STATE,
         # the delay counts from the end of the last try, if there was one
@@ -201,7 +215,6 @@ def gate_instances(session: Session, ids: Iterable[UUID], effect: Downstream, no
         "retry_reason": WAITING_MARKS[effect],
         "updated_at": now,
     }
-    return _update_unstarted(session, ids, values)
 
 
 def gate_unmarked_instances(session: Session, now: datetime) -> int:
@@ -213,7 +226,9 @@ def gate_unmarked_instances(session: Session, now: datetime) -> int:
     for pool, effect in EFFECT_OF_POOL.items():
         # two queries, for the index on (pool, state) serves no OR on every database
         for state in (TI.state.is_(None), TI.state == TaskInstanceState.SCHEDULED):
-            ids = session.scalars(select(TI.id).where(TI.pool == pool, state).order_by(TI.id)).all()
+            # what people hold has a mark of its own: adapter.instance_orders
+            query = select(TI.id).where(TI.pool == pool, state, ~held_by_order()).order_by(TI.id)
+            ids = session.scalars(query).all()
             found += gate_instances(session, ids, effect, now) if ids else 0
     return found
 
@@ -243,6 +258,12 @@ def repair_misplaced(session: Session, now: datetime) -> int:
 def release_to_scheduler(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
     """Hand waiting instances to the scheduler as if they had just been created, in their own pool."""
     return _update_unstarted(session, ids, {"pool": pool, "state": None, "updated_at": now, **_NOT_WAITING})
+
+
+def end_waiting(session: Session, ids: Iterable[UUID], state: str, now: datetime) -> int:
+    """End waiting instances, whether their turn has come or not; return how many."""
+    values = {"state": state, "start_date": now, "end_date": now, "duration": 0, "updated_at": now, **_NOT_WAITING}
+    return _update_unstarted(session, ids, values)
 
 
 def hold_for_dag(session: Session, ids: Iterable[UUID], now: datetime) -> int:

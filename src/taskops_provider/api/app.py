@@ -19,6 +19,7 @@ from taskops_provider.api.routes import (
     alarms,
     exports,
     health,
+    holds,
     instances,
     operation_records,
     replenishments,
@@ -29,7 +30,7 @@ from taskops_provider.api.routes import (
 from taskops_provider.api.security import get_actor
 from taskops_provider.domain.answers import Json
 
-_GUARDED = (workflows, tasks, instances, replenishments, alarms, operation_records, exports, settings)
+_GUARDED = (holds, workflows, tasks, instances, replenishments, alarms, operation_records, exports, settings)
 
 
 class TaskOpsApi(FastAPI):
@@ -74,6 +75,7 @@ def _routes() -> APIRouter:
     guarded = APIRouter(dependencies=[Depends(get_actor), Depends(refuse_doubled)], responses=ANYWHERE)
     for module in _GUARDED:
         guarded.include_router(module.router)
+    guarded.include_router(health.checks_router)
     return guarded
 
 

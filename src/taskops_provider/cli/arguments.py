@@ -7,6 +7,8 @@ from enum import StrEnum
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, Arg
 
 from taskops_provider.cli.deprecated import hidden
+from taskops_provider.domain.instances import Reach
+from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.progress import CellState, ReplenishmentState
@@ -323,6 +325,30 @@ def without_owner_flag(filters: tuple[Arg, ...]) -> tuple[Arg, ...]:
     return tuple(owned_by if arg is _OWNER else arg for arg in filters)
 
 
+# instances and runs
+
+RUN_IDS = Arg(("run_ids",), help="One or more runs", metavar="RUN_ID", nargs="+")
+MAP_INDEX = Arg(
+    ("--map-index",),
+    help="Of a mapped task: the instance N (repeatable); -1 (default) where it is not mapped, or not expanded yet",
+    dest="map_indexes",
+    metavar="N",
+    type=int,
+    action="append",
+)
+WITH_DOWNSTREAM = Arg(
+    ("--with-downstream",),
+    help=(
+        "What is rerun with them: none (default); workflow: what is downstream in their runs; everywhere: also what\n"
+        "follows in other workflows, by sensors in the run of the same data time, by triggers and assets in new runs"
+    ),
+    choices=tuple(reach.value for reach in Reach),
+    default=Reach.NONE.value,
+)
+#: a change without telling owners
+CHANGE_OF_INSTANCES: tuple[Arg, ...] = CHANGE[:4]
+HELD_IN = Arg(("--dag-id",), help="Filter: of the workflow DAG_ID", dest="in_dag", metavar="DAG_ID")
+
 # the rest
 
 STATE = _repeatable(
@@ -379,3 +405,30 @@ RECORD_ORDER = Arg(
 RECORD_LIMIT = Arg(("--limit",), help="At most N rows (default: 50)", metavar="N", type=int, default=50)
 PROJECT = Arg(("--project",), help="The project (Dag bundle); default: every project", metavar="BUNDLE")
 ONCE = Arg(("--once",), help="Run one round, then end", action="store_true")
+
+UNINSTALL: tuple[Arg, ...] = (
+    Arg(
+        ("--stopped",),
+        help="Dags with paused, offline or deleted tasks: pause-dags (default) pauses them in Airflow;\n"
+        "execute leaves them, and unpauses those that TaskOps paused: their tasks execute in new runs",
+        choices=tuple(one.value for one in StoppedTasks),
+        default=StoppedTasks.PAUSE_DAGS.value,
+    ),
+    Arg(
+        ("--waiting",),
+        help="Instances that wait in the gate: settle (default) ends them by their effect, held ones as skipped;\n"
+        "execute gives them to the scheduler, so that they execute when their turn comes",
+        choices=tuple(one.value for one in WaitingInstances),
+        default=WaitingInstances.SETTLE.value,
+    ),
+    Arg(
+        ("--drop-tables",),
+        help="Drop TaskOps' tables too. Refused while a scheduler with the gate or a monitor is alive",
+        action="store_true",
+    ),
+    Arg(
+        ("--stay",),
+        help="After an uninstallation without --drop-tables: let the monitors work again. States are not restored",
+        action="store_true",
+    ),
+)

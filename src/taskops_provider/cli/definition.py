@@ -176,6 +176,81 @@ TASKS = (
     *(_change("tasks", verb) for verb in _VERBS),
 )
 
+
+def _on_instances(verb: str, help_: str, *more_args: Arg, example: str, more: str = "") -> ActionCommand:
+    """The command of one verb on single instances."""
+    return _command(
+        f"instances.instances_{verb.replace('-', '_')}",
+        help_,
+        (
+            args.DAG_ID,
+            args.TASK_ID,
+            args.RUN_IDS,
+            args.MAP_INDEX,
+            *more_args,
+            *args.CHANGE_OF_INSTANCES,
+            args.YES,
+            *args.OUTPUT,
+        ),
+        f"instances {verb} {example}",
+        f"instances {verb} {example} --dry-run",
+        more="\n".join(filter(None, (more, EXIT_CODES))),
+        name=verb,
+    )
+
+
+_INSTANCE = "sales_mart_daily publish_mart scheduled__2026-01-01T00:00:00+00:00"
+INSTANCES = (
+    _on_instances(
+        "rerun",
+        "Rerun task instances: only these, with what is downstream of them, or with what follows in other workflows",
+        args.WITH_DOWNSTREAM,
+        example=f"{_INSTANCE} --with-downstream workflow",
+        more="What triggers and assets start is a new run, which Airflow creates when the instance has run again.",
+    ),
+    _on_instances(
+        "force",
+        "Run task instances now, whatever is upstream of them, earlier runs or a full max_active_tasks say",
+        example=f'{_INSTANCE} --reason "the failed check does not matter"',
+        more="Pools count, and so does a paused Dag. A retry of a forced instance is forced too.",
+    ),
+    _on_instances(
+        "hold",
+        "Hold task instances: they do not start until they are released, also if they are cleared or tried again",
+        example=f'{_INSTANCE} --reason "wait for the source"',
+        more="An instance that is under way goes on; its next try is held. operations undo releases what a hold holds.",
+    ),
+    _on_instances("release", "Release held task instances: they go on as if nobody had held them", example=_INSTANCE),
+    _on_instances("terminate", "End task instances as failed; what runs in a worker is killed", example=_INSTANCE),
+    _on_instances("set-success", "Mark task instances as success without executing them", example=_INSTANCE),
+    _on_instances("set-failed", "Mark task instances as failed", example=_INSTANCE),
+    _command(
+        "instances.instances_held",
+        "List the instances and runs that people hold: who, since when, why",
+        (args.HELD_IN, args.RECORD_LIMIT, args.OFFSET, *args.OUTPUT),
+        "instances held",
+        "instances held --dag-id sales_mart_daily --output json",
+    ),
+)
+
+RUNS = tuple(
+    _command(
+        f"instances.runs_{verb}",
+        help_,
+        (args.DAG_ID, args.RUN_IDS, *args.CHANGE_OF_INSTANCES, args.YES, *args.OUTPUT),
+        f"runs {verb} sales_mart_daily scheduled__2026-01-01T00:00:00+00:00",
+        more="\n".join(filter(None, (more, EXIT_CODES))),
+    )
+    for verb, help_, more in (
+        (
+            "hold",
+            "Hold whole runs: nothing starts in them until they are released, also if something is cleared",
+            "What is under way goes on; its next try is held.",
+        ),
+        ("release", "Release held runs; instances that are held one by one stay held", ""),
+    )
+)
+
 OPERATIONS = (
     _command(
         "operations.operations_list",
@@ -338,6 +413,8 @@ ALARMS = (
 COMMANDS: tuple[CLICommand, ...] = (
     GroupCommand("workflows", help="List and operate workflows", subcommands=WORKFLOWS),
     GroupCommand("tasks", help="List and operate tasks", subcommands=TASKS),
+    GroupCommand("instances", help="Rerun, force, hold and end single task instances", subcommands=INSTANCES),
+    GroupCommand("runs", help="Hold and release whole runs", subcommands=RUNS),
     GroupCommand("replenish", help="Execute missing and failed cycles of tasks and workflows", subcommands=REPLENISH),
     GroupCommand("alarms", help="Alarm rules and alarms", subcommands=ALARMS),
     GroupCommand("operations", help="List and undo operations", subcommands=OPERATIONS),
@@ -358,11 +435,24 @@ COMMANDS: tuple[CLICommand, ...] = (
         "sends alarms and keeps the index fresh. You can run several: one works, the others stand by.",
     ),
     _command(
+        "uninstall.taskops_uninstall",
+        "Set right what TaskOps has in Airflow's tables, so that the package can be removed",
+        (*args.UNINSTALL, args.DRY_RUN, args.YES, *args.OUTPUT),
+        "uninstall --dry-run",
+        "uninstall",
+        "uninstall --drop-tables",
+        "uninstall --stay",
+        more="It stops the monitors, cancels replenishments, ends or releases waiting instances, pauses Dags with\n"
+        "stopped tasks, and deletes the gate pools; --drop-tables removes the tables, when nothing asks them.\n"
+        "docs/install.md says in which order to leave. It can be repeated. Exit codes: 0 done or shown; 1 error.",
+    ),
+    _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, pools, index, monitor, draining workflows, alarm messages",
+        "Check the installation: tables, gate, schedulers, pools, index, monitor, draining workflows, alarm messages",
         args.OUTPUT,
         "check",
-        more="It sees the gate of its own process only. Exit codes: 0 no errors (warnings do not count); 1 errors.",
+        more="It sees the gate of its own process, of all live schedulers, and runs that a process without the gate\n"
+        "created in the last day. Exit codes: 0 no errors (warnings do not count); 1 errors.",
     ),
 )
 

@@ -4,7 +4,8 @@ from taskops_provider.models.alarm import AlarmDelivery, AlarmEvent, AlarmRule
 from taskops_provider.models.base import Base, metadata
 from taskops_provider.models.edge import Edge
 from taskops_provider.models.export import Export, ExportPiece
-from taskops_provider.models.gate import GateInterval
+from taskops_provider.models.gate import CoveredScheduler, EscapedRun, GateInterval
+from taskops_provider.models.instance_order import InstanceOrder
 from taskops_provider.models.operation import Operation, OperationItem
 from taskops_provider.models.preference import Preference
 from taskops_provider.models.replenishment import (
@@ -23,10 +24,13 @@ __all__ = [
     "AlarmRule",
     "AssetRef",
     "Base",
+    "CoveredScheduler",
     "Edge",
+    "EscapedRun",
     "Export",
     "ExportPiece",
     "GateInterval",
+    "InstanceOrder",
     "Lease",
     "Operation",
     "OperationItem",

@@ -15,7 +15,9 @@ from taskops_provider.domain.states import TaskState
 from taskops_provider.models import (
     AlarmDelivery,
     AlarmEvent,
+    EscapedRun,
     GateInterval,
+    InstanceOrder,
     Operation,
     OperationItem,
     Replenishment,
@@ -24,6 +26,7 @@ from taskops_provider.models import (
     ReplenishmentRun,
     Task,
 )
+from taskops_provider.services.gate.coverage import forget_ended_schedulers
 
 #: rows deleted by one statement, and statements in one call
 CHUNK = 1000
@@ -43,6 +46,8 @@ def delete_old_records(session: Session, now: datetime) -> bool:
     deleted = _delete_old(session, AlarmDelivery, AlarmDelivery.created_at, before) or deleted
     deleted = _delete_old(session, AlarmEvent, AlarmEvent.fired_at, before) or deleted
     deleted = _delete_intervals(session, before) or deleted
+    deleted = bool(forget_ended_schedulers(session)) or deleted
+    deleted = _delete_escaped(session, before) or deleted
     return delete_replenishments(session, before) or deleted
 
 
@@ -58,6 +63,11 @@ def _delete_old(session: Session, model: type[Any], column: Any, before: datetim
     return deleted
 
 
+def _delete_escaped(session: Session, before: datetime) -> bool:
+    old = delete(EscapedRun).where(EscapedRun.found_at < before).execution_options(synchronize_session=False)
+    return bool(session.execute(old).rowcount)  # type: ignore[attr-defined]
+
+
 def _delete_operations(session: Session, before: datetime) -> bool:
     of_states = select(Task.state_operation_id).where(
         Task.state != TaskState.SCHEDULING.value, Task.state_operation_id.is_not(None)
@@ -67,7 +77,8 @@ def _delete_operations(session: Session, before: datetime) -> bool:
     )
     # who asked for it
     of_replenishments = select(Replenishment.operation_id).where(Replenishment.ended_at.is_(None))
-    needed = (of_states, of_gates, of_replenishments)
+    of_orders = select(InstanceOrder.operation_id).where(InstanceOrder.operation_id.is_not(None))
+    needed = (of_states, of_gates, of_replenishments, of_orders)
     query = (
         select(Operation.id)
         .where(Operation.at < before, *(Operation.id.not_in(numbers) for numbers in needed))

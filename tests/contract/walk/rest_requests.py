@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taskops_provider.api import docs_page
-from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from tests.contract.walk.requests import (
     ABOUT,
     ACKNOWLEDGE,
@@ -20,9 +20,11 @@ from tests.contract.walk.requests import (
     RECORDS,
     REPLENISH,
     RULES,
+    RUNS,
     STATE_FOR,
     TAKE_BACK,
     Ask,
+    changes_something,
     dag_of,
     get,
     operations,
@@ -50,7 +52,9 @@ def _reads() -> Iterator[Ask]:
         "replenishments",
         "alarms/rules",
         "alarms/events",
+        "holds",
         "settings/strict-mode",
+        "health/checks",
     ):
         yield get(LISTS, f"/v1/{path}", of_side=False)
     yield get(ABOUT, "/v1/workflows/{dag_id}", "/v1/workflows/{dag}")
@@ -77,6 +81,15 @@ def _operations() -> Iterator[Ask]:
             "POST /v1/tasks/{dag_id}/{task_id}/instances/{verb}",
             f"{_TASK}/instances/{one.value}",
             {"instances": [{"run_id": run_for(one)}]},
+            changes=changes_something(one),
+        )
+    for verb in RunVerb:
+        yield Ask(
+            RUNS,
+            "POST /v1/workflows/{dag_id}/runs/{verb}",
+            f"/v1/workflows/{{dag}}/runs/{verb.value}",
+            {"run_ids": ["run_0002"]},
+            changes=None,
         )
 
 

@@ -51,6 +51,12 @@ def test_the_commands_are_those_of_the_specification():
             f"alarms {verb}"
             for verb in ("list", "create", "update", "delete", "events", "acknowledge", "confirm", "test")
         ),
+        *(
+            f"instances {verb}"
+            for verb in ("rerun", "force", "hold", "release", "terminate", "set-success", "set-failed", "held")
+        ),
+        "runs hold",
+        "runs release",
         "operations list",
         "operations show",
         "operations undo",
@@ -60,6 +66,7 @@ def test_the_commands_are_those_of_the_specification():
         "sync",
         "monitor",
         "check",
+        "uninstall",
     }
 
 

@@ -30,6 +30,7 @@ from taskops_provider.models import (
     AssetRef,
     Edge,
     GateInterval,
+    InstanceOrder,
     Operation,
     OperationItem,
     Owner,
@@ -55,6 +56,7 @@ _FORGOTTEN: Sequence[tuple[type[Base], str]] = (
     (AssetRef, "dag_id"),
     (Edge, "source_dag_id"),
     (GateInterval, "dag_id"),
+    (InstanceOrder, "dag_id"),
     (AlarmRule, "dag_id"),
     (ReplenishmentRole, "dag_id"),
 )

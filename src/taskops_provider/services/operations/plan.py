@@ -46,9 +46,21 @@ from taskops_provider.services.shared.task_keys import TaskKey
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
 NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or create runs of it"
+CHANGES_NO_INSTANCES = "you may not change the task instances of this Dag"
+CHANGES_NO_RUNS = "you may not change the runs of this Dag"
 HOLDS_INSTANCES = "instances wait in it that would end, and you may not change task instances of this Dag"
 FILLS_GAP = f"its pause fills the gap at its end, and you may not do that: {NEEDS}"
-_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES, FILLS_GAP})
+_FORBIDDEN = frozenset(
+    {
+        NOT_EDITABLE,
+        NOT_DELETABLE,
+        NOT_CHANGEABLE_INSTANCES,
+        CHANGES_NO_INSTANCES,
+        CHANGES_NO_RUNS,
+        HOLDS_INSTANCES,
+        FILLS_GAP,
+    }
+)
 #: a plan of more tasks takes half a second and more: the large ones are made a few at a time
 LARGE = 5000
 GONE = "is no longer in the latest version of its Dag"
