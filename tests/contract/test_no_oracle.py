@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow.models.dagrun import DagRun
+from sqlalchemy import update
 
-from taskops_provider.models import Operation
+from taskops_provider.models import EscapedRun, Operation
 from tests.support.api import Api, fab_user, tasks, workflows
 from tests.support.apps import WebApp, web_app
 from tests.support.dialogs import ROOT, Dialogs
+from tests.support.instances import write_runs
 from tests.support.queries import counted_queries
 from tests.support.warehouse import chain, install, operate
 
@@ -21,6 +25,7 @@ EDITOR = (
     ("can_edit", "DAG:orders"),
     ("can_edit", "Task Instances"),
     ("can_create", "DAG Runs"),
+    ("can_read", "DAG Runs"),
     ("can_edit", "DAG Runs"),
 )
 _RANGES = {"ranges": [{"from": "2026-01-01", "to": "2026-01-02"}], "cells": ["all"]}
@@ -33,6 +38,8 @@ REST: dict[str, dict[str, Any]] = {
     "replenishments": {"workflows": ["{dag}"], **_RANGES},
     "alarms/rules": {"dag_id": "{dag}", "task_id": "load", "kind": "failed", "recipients": {"owners": True}},
     "tasks/{dag}/load/instances/rerun": {"instances": [{"run_id": "run_0000"}]},
+    "tasks/{dag}/load/instances/hold": {"instances": [{"run_id": "run_0000"}]},
+    "workflows/{dag}/runs/hold": {"run_ids": ["run_0000"]},
 }
 READS = (
     "workflows/{dag}",
@@ -42,6 +49,7 @@ READS = (
     "tasks/{dag}/load/lineage",
     "tasks/{dag}/load/instances",
     "tasks?dag_id={dag}",
+    "holds?dag_id={dag}",
 )
 DIALOGS: dict[str, dict[str, str]] = {
     "change/tasks/pause": {"target": "{dag} load"},
@@ -100,6 +108,7 @@ def test_a_hidden_dag_is_refused_as_one_that_does_not_exist(fab):
 def test_the_hash_of_a_plan_does_not_count_operations_on_other_dags(fab, session):
     """Nor does anything else in a preview tell of them, and a plan that was seen before is still the same one."""
     operate(session, "pause", "orders.clean")
+    write_runs(session, "orders", ["extract", "clean", "load"], range(2))
     plan = {"targets": tasks("orders.load"), "dry_run": True}
     form = {"target": "orders load"}
     api, dialogs = Api(fab, "of_orders"), Dialogs(fab, "of_orders")
@@ -107,6 +116,9 @@ def test_the_hash_of_a_plan_does_not_count_operations_on_other_dags(fab, session
     def seen() -> list[Any]:
         answers = [api.post(path, **plan) for path in ("tasks/pause", "tasks/offline")]
         answers.append(api.post("workflows/set-owners", targets=workflows("orders"), owners=["ann"], dry_run=True))
+        instances = {"instances": [{"run_id": "run_0000"}], "dry_run": True}
+        answers.append(api.post("tasks/orders/load/instances/rerun", **instances))
+        answers.append(api.post("workflows/orders/runs/hold", run_ids=["run_0000"], dry_run=True))
         return [*answers, dialogs.post("change/tasks/pause", **form).plan_hash]
 
     before = seen()
@@ -120,3 +132,38 @@ def test_the_hash_of_a_plan_does_not_count_operations_on_other_dags(fab, session
     told = api.expect(409, "POST", "tasks/pause", json=stale)["difference"]
     assert [one["why"].rpartition(" ")[2] for one in told] == [f"{number + 1})"]
     assert session.get(Operation, number + 1).verb == "pause"
+
+
+def test_runs_and_instances_are_not_told_by_holds_health_or_undo(fab, session):
+    """Who reads a Dag and not its runs or instances: records of an undone hold, previews, and the checks of health."""
+    write_runs(session, "orders", ["extract", "clean", "load"], range(1), "running")
+    session.execute(update(DagRun).values(state="running"))
+    now = datetime.now(UTC)
+    for dag_id in ("orders", "vault"):
+        escaped = {"found_at": now, "created_by": "trigger", "gated": 7, "executed": 8}
+        session.add(EscapedRun(dag_id=dag_id, run_id=f"secret_of_{dag_id}", **escaped))
+    session.commit()
+    admin = Api(fab)
+    undone = []
+    for path, body in {
+        "tasks/orders/load/instances/hold": {"instances": [{"run_id": "run_0000"}]},
+        "workflows/orders/runs/hold": {"run_ids": ["run_0000"]},
+    }.items():
+        held = admin.post(path, **body)["operation_id"]
+        undone += [held, admin.post(f"operations/{held}/undo")["operation_id"]]
+    fab_user(fab, "changer", ("can_read", "DAG:orders"), ("can_edit", "DAG:orders"), ("can_edit", "DAG Runs"))
+    blind, sees = Api(fab, "changer"), Api(fab, "of_orders")
+
+    def records(api: Api) -> str:
+        return str([api.get(f"operations/{number}") for number in undone])
+
+    def previews(api: Api) -> str:
+        return str([api.post("workflows/orders/runs/hold", run_ids=["run_0000"], dry_run=True)["items"]])
+
+    assert "run_0000" in records(sees)
+    assert "run_0000" not in records(blind)
+    assert "of its instances" in previews(sees)
+    assert "of its instances" not in previews(blind)
+    assert "secret_of_orders" in str(sees.get("health/checks"))
+    assert "secret_of_vault" not in str(sees.get("health/checks"))
+    assert "secret_of" not in str(blind.get("health/checks"))

@@ -21,6 +21,7 @@ from taskops_provider.adapter import dags as airflow_dags
 from taskops_provider.domain.deleted_dags import name_of_deleted
 from taskops_provider.models import (
     AlarmRule,
+    EscapedRun,
     Operation,
     OperationItem,
     Owner,
@@ -107,6 +108,7 @@ def furnish(session: Session) -> dict[str, int]:
     run.updated_at = datetime.now(UTC)
     session.commit()
     look(session)
+    session.add(EscapedRun(dag_id="d", run_id="r", found_at=datetime.now(UTC), created_by="cli", gated=1, executed=0))
     numbers["replenishment"] = world.create("d.b", "other.a", ranges=[days(2, 3)], conf={"secret": "of the old one"})
     numbers["both"] = operate(session, "set-owners", "d", "other", owners=["zoe"]).operation_id
     return {name: number for name, number in numbers.items() if number is not None}
