@@ -169,7 +169,7 @@ TASKS = (
     _command(
         "tasks.tasks_export",
         "Export all matching tasks with all columns, as CSV or JSON",
-        (*args.TASK_FILTERS, args.EXPORT_FORMAT, args.EXPORT_TO, args.OUTPUT[1]),
+        (*args.TASK_FILTERS, args.EXPORT_FORMAT, args.EXPORT_BOM, args.EXPORT_TO, args.OUTPUT[1]),
         "tasks export --to tasks.csv",
         "tasks export --status offline --output json > offline.json",
     ),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _INPUTS = (
     *("workflows", "tasks", "ranges", "cells", "upstream_depth", "downstream_depth"),
     *("max_active_runs", "newest_first", "window", "name"),
+    *("timezone", "exclude", "wait_for", "override_conf", "run_on_latest_version"),
 )
 
 
@@ -38,13 +39,20 @@ class DataReplenishmentOperator(BaseOperator):
     :param workflows: Dag ids of which every task is wanted (templated)
     :param tasks: single tasks, as ``(dag_id, task_id)`` (templated)
     :param ranges: logical dates as ``(from, to)``, both included (templated)
+    :param timezone: of ranges that name none, as ``Asia/Shanghai``; default: each Dag's own (templated)
+    :param exclude: tasks that do not execute and count as success, as ``(dag_id, task_id)`` (templated)
     :param cells: ``missing``, ``failed`` or both, or ``all``; default: missing and failed (templated)
     :param upstream_depth: add so many steps upstream of the tasks, across workflows
     :param downstream_depth: add so many steps downstream
     :param max_active_runs: runs of a workflow at a time
     :param newest_first: begin with the newest cycle
     :param window: when runs may start, UTC, as ``22:00-06:00`` (templated)
+    :param wait_for: which cells upstream, across workflows, a cell waits for: ``none``; ``inside``, those that the
+        replenishment executes (default); ``all``, also those that it does not execute must have succeeded (templated)
     :param run_conf: conf of the runs that are made (templated)
+    :param override_conf: existing runs in which cells execute get ``run_conf`` too
+    :param run_on_latest_version: what is cleared executes by the newest version of its Dag (True) or by its run's
+        (False); default: as Airflow's own clearing decides
     :param name: a name for it (templated)
     :param reason: recorded; what Dag, task and run asked is added (templated)
     :param wait_for_completion: False: succeed as soon as it is queued
@@ -60,6 +68,7 @@ class DataReplenishmentOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         *("workflows", "tasks", "ranges", "cells", "window", "run_conf", "name", "reason", "taskops_conn_id"),
+        *("timezone", "exclude", "wait_for"),
     )
     template_fields_renderers = {"run_conf": "json"}
     ui_color = "#d7e8ee"
@@ -77,6 +86,11 @@ class DataReplenishmentOperator(BaseOperator):
         newest_first: bool = False,
         window: str | None = None,
         run_conf: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        exclude: TaskTargets | None = None,
+        wait_for: str | None = None,
+        override_conf: bool | None = None,
+        run_on_latest_version: bool | None = None,
         name: str | None = None,
         reason: str | None = None,
         wait_for_completion: bool = True,
@@ -101,6 +115,11 @@ class DataReplenishmentOperator(BaseOperator):
         self.newest_first = newest_first
         self.window = window
         self.run_conf = run_conf
+        self.timezone = timezone
+        self.exclude = exclude
+        self.wait_for = wait_for
+        self.override_conf = override_conf
+        self.run_on_latest_version = run_on_latest_version
         self.name = name
         self.reason = reason
         self.wait_for_completion = wait_for_completion

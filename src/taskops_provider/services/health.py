@@ -19,6 +19,7 @@ from taskops_provider.models import Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
 from taskops_provider.services.alarms.channels import released_channels
 from taskops_provider.services.alarms.health import delivery_health
+from taskops_provider.services.catalog.renamed import renamed_tasks
 from taskops_provider.services.gate.coverage import escaped_runs, scheduler_coverage
 from taskops_provider.services.index.watermark import REFRESHED_AT
 from taskops_provider.services.shared.actor import Actor
@@ -95,6 +96,7 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
         checks.append(_coverage(session, now, _dags_of_escaped(actor), with_host=with_host))
         checks += [_pools(session), _index(signs), _monitor(signs, with_note=with_errors, with_host=with_host)]
         checks.append(_drains(session, now, actor))
+        checks += _renames(session, readable)
         checks.append(_alarms(session, now, actor, reads_all=readable is None, with_errors=with_errors))
     return checks
 
@@ -257,6 +259,20 @@ def _drains(session: Session, now: datetime, actor: Actor | None) -> Check:
     longest = now - rows[0].draining_since
     level = CheckLevel.WARNING if longest > DRAIN_IS_LONG_AFTER else CheckLevel.OK
     return Check("drains", level, f"{len(rows)} draining, the longest since {span(longest)}: {told}{more}")
+
+
+def _renames(session: Session, readable: frozenset[str] | None) -> list[Check]:
+    """Stopped tasks whose Dag has another one since that looks like them; nothing where there are none."""
+    found = renamed_tasks(session, readable)
+    if not found:
+        return []
+    told = "; ".join(
+        f"{one.task_id} of {one.dag_id}, {one.state}, is no longer in the Dag, and {one.new_task_id}, "
+        "of the same type, came since and executes"
+        for one in found[:NAMED]
+    )
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return [Check("renames", CheckLevel.WARNING, f"{told}{more}. Stop the new task too if it is the same")]
 
 
 def _alarms(session: Session, now: datetime, actor: Actor | None, *, reads_all: bool, with_errors: bool) -> Check:

@@ -133,7 +133,7 @@ def tasks_export(args: Namespace) -> None:
     """Write all matching tasks with all columns."""
     with opened() as work:
         rows = walk_tasks(work.session, work.actor, task_filter(args), work.now)
-        written = export.write(rows, args.output, args.to)
+        written = export.write(rows, args.output, args.to, bom=args.bom)
     say(f"{plural(written, 'task')} exported{f' to {args.to}' if args.to else ''}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.domain.alarms.kinds import Kind
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.exceptions import Forbidden, NotAllowed, ResourceNotFound
@@ -187,7 +188,7 @@ def _matching(where: RuleFilter, actor: Actor) -> Select[AlarmRule]:
         query = query.where(AlarmRule.enabled.is_(where.enabled))
     if where.search:
         columns = (AlarmRule.name, AlarmRule.dag_id, AlarmRule.task_id, AlarmRule.project)
-        query = query.where(or_(*(column.icontains(where.search, autoescape=True) for column in columns)))
+        query = query.where(or_(*(holds(column, where.search) for column in columns)))
     return query
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, false, func, or_, select
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.adapter.dag_state import dag_table
 from taskops_provider.domain.states import TaskState, TaskStatus, WorkflowStatus
 from taskops_provider.exceptions import NotAllowed
@@ -73,8 +74,7 @@ def check_choices(name: str, chosen: Sequence[str], allowed: Sequence[str]) -> N
 
 
 def _holds(column: SQLColumnExpression[str], part: str) -> ColumnElement[bool]:
-    # autoescape: % and _ mean themselves
-    return column.icontains(part, autoescape=True)
+    return holds(column, part)
 
 
 def named(id_: Any, name: Any, part: str) -> ColumnElement[bool]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from taskops_provider.domain.answers import Json
 from taskops_provider.domain.cells import CellSelection
 from taskops_provider.domain.operations.targets import Scope, Target
-from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest
+from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest, WaitFor
 from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs import problems
@@ -39,9 +39,18 @@ _LABELS = {
     "window": "the window",
     "name": "the name",
     "reason": "the reason",
+    "conf": "Conf",
+    "exclude": "the tasks left out",
+    "wait_for": "what it waits for",
+    "override_conf": "overriding the conf",
+    "run_on_latest_version": "the version",
 }
 DEFAULT_CELLS = "missing,failed"
 ORDERS = ("oldest", "newest")
+#: the zone of the fields of ranges: the person's, or each workflow's own
+RANGE_ZONES = ("mine", "dag")
+#: by which version of its Dag what is cleared executes
+VERSIONS: Mapping[str, bool | None] = {"": None, "latest": True, "run": False}
 
 
 @dataclass(frozen=True)
@@ -112,8 +121,13 @@ def _inputs(
     asked: PageRequest, scope: Scope, targets: Sequence[Target], fields: Sequence[tuple[str, str]], zone: tzinfo
 ) -> ReplenishmentCreateInput:
     """Read what to replenish, from the fields that are called otherwise here, or are text."""
+    is_of_dags = _one_of(asked, "range_zone", "Time zone", RANGE_ZONES, RANGE_ZONES[0]) == "dag"
     values: Json = {
-        "ranges": [_range(number, *pair, zone) for number, pair in enumerate(fields, start=1)],
+        "ranges": [_range(number, *pair, zone, is_of_dags=is_of_dags) for number, pair in enumerate(fields, start=1)],
+        "exclude": [_excluded(line) for line in asked.one("exclude").splitlines() if line.strip()],
+        "wait_for": _one_of(asked, "wait_for", "Waits for", tuple(WaitFor), WaitFor.INSIDE.value),
+        "override_conf": ticked(asked, "override_conf"),
+        "run_on_latest_version": VERSIONS[_one_of(asked, "version", "Version", tuple(VERSIONS), "")],
         "cells": _one_of(asked, "cells", "Cells", tuple(CELLS_OF_CHOICE), DEFAULT_CELLS).split(","),
         "name": asked.one("name"),
         "max_active_runs": asked.one("max_active_runs") or 1,
@@ -164,9 +178,20 @@ def _fields(asked: PageRequest, zone: tzinfo) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in zip(firsts, lasts, strict=True) if any(pair))
 
 
-def _range(number: int, first: str, last: str, zone: tzinfo) -> Json:
+def _excluded(line: str) -> Json:
+    dag_id, _, task_id = line.strip().partition(" ")
+    if not task_id.strip():
+        raise BadInput(f"{line.strip()[:60]!r} names no task to leave out; write the workflow, a space, the task")
+    return {"dag_id": dag_id, "task_id": task_id.strip()}
+
+
+def _range(number: int, first: str, last: str, zone: tzinfo, *, is_of_dags: bool) -> Json:
     if not first or not last:
         raise BadInput(f"range {number} has no {'end' if first else 'beginning'}")
+    if is_of_dags:
+        # what the clocks of each workflow's zone show
+        found = _range(number, first, last, UTC, is_of_dags=False)
+        return {name: moment.replace(tzinfo=None) for name, moment in found.items()}
     begin = _moment(f"The beginning of range {number}", first, zone)
     end = _moment(f"The end of range {number}", last, zone)
     # to the second is to the end of the second: dates of runs made by hand have parts of it
