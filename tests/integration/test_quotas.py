@@ -21,7 +21,7 @@ from taskops_provider.services.alarms.stored_rules import rule_of
 from taskops_provider.services.operations import plan as operation_plan
 from taskops_provider.services.operations import undo
 from taskops_provider.services.operations.apply import apply_operation
-from taskops_provider.services.replenishments import create, plan
+from taskops_provider.services.replenishments import create, cycles_of_plan
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.replenishments.plan import plan_replenishment
@@ -67,7 +67,7 @@ def test_large_plans_are_made_two_at_a_time(web, session, monkeypatch):
             others.enter_context(large_work("another plan", "")).take()
         # small ones need no turn
         plan_replenishment(session, ALICE, asked("orders"), now)
-        monkeypatch.setattr(plan, "LARGE", 2)
+        monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
         with pytest.raises(Conflict, match="2 other large requests; ask for the plan in a moment"):
             plan_replenishment(session, ALICE, asked("orders"), now)
     for _ in range(AT_ONCE + 1):  # each gives its turn back
@@ -76,7 +76,7 @@ def test_large_plans_are_made_two_at_a_time(web, session, monkeypatch):
 
 def test_one_person_leaves_a_turn_to_the_others(web, session, monkeypatch):
     """Whoever asks for large plans on and on, from many windows, keeps nobody else from theirs."""
-    monkeypatch.setattr(plan, "LARGE", 2)
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
     monkeypatch.setattr("taskops_provider.services.operations.plan.LARGE", 1)
     monkeypatch.setattr("taskops_provider.services.operations.undo.LARGE", 0)
     monkeypatch.setattr("taskops_provider.www.presenters.diagram.LARGE", 1)
@@ -108,7 +108,7 @@ def test_a_large_operation_is_previewed_in_turn(web, session, monkeypatch, name)
     api.post("workflows/start", dry_run=True, **body)
     monkeypatch.setattr(operation_plan, "LARGE", 2)
     monkeypatch.setattr(undo, "LARGE", 2)
-    monkeypatch.setattr(plan, "LARGE", 1)
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 1)
     with ExitStack() as others:
         others.enter_context(large_work("another plan", "")).take()
         # one that is large twice takes one turn
@@ -200,7 +200,7 @@ def paused_for_hours(session, **options) -> dict:
 def test_a_large_gap_needs_a_turn_like_any_other_plan(web, session, monkeypatch):
     start = paused_for_hours(session)
     api, dialogs = Api(web), Dialogs(web)
-    monkeypatch.setattr(plan, "LARGE", 2)
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
     before = session.scalar(select(func.count()).select_from(Operation))
     with ExitStack() as others:
         for _ in range(AT_ONCE):
@@ -235,7 +235,7 @@ def test_what_the_monitor_fills_at_its_time_needs_no_turn_and_is_no_persons(web,
     """Nobody is there to ask again, and the tasks would stay paused."""
     paused_for_hours(session, resume_at=later(hours=1), fill_gap=True)
     monkeypatch.setattr(create, "MAX_UNFINISHED", 0)
-    monkeypatch.setattr(plan, "LARGE", 2)
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
     with ExitStack() as others:
         for _ in range(AT_ONCE):
             others.enter_context(large_work("another plan", "")).take()
