@@ -107,7 +107,7 @@ def test_a_hidden_dag_is_refused_as_one_that_does_not_exist(fab):
 
 def test_the_hash_of_a_plan_does_not_count_operations_on_other_dags(fab, session):
     """Nor does anything else in a preview tell of them, and a plan that was seen before is still the same one."""
-    operate(session, "pause", "orders.clean")
+    paused = operate(session, "pause", "orders.clean").operation_id
     write_runs(session, "orders", ["extract", "clean", "load"], range(2))
     plan = {"targets": tasks("orders.load"), "dry_run": True}
     form = {"target": "orders load"}
@@ -119,6 +119,7 @@ def test_the_hash_of_a_plan_does_not_count_operations_on_other_dags(fab, session
         instances = {"instances": [{"run_id": "run_0000"}], "dry_run": True}
         answers.append(api.post("tasks/orders/load/instances/rerun", **instances))
         answers.append(api.post("workflows/orders/runs/hold", run_ids=["run_0000"], dry_run=True))
+        answers.append(api.post(f"operations/{paused}/undo", dry_run=True))
         return [*answers, dialogs.post("change/tasks/pause", **form).plan_hash]
 
     before = seen()

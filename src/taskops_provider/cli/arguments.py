@@ -276,15 +276,16 @@ TASK_PAGE = _page(
 
 # changes
 
+PLAN_HASH = Arg(
+    ("--plan-hash",),
+    help="Apply only if the plan is still that of the dry run that printed HASH",
+    metavar="HASH",
+)
 CHANGE: tuple[Arg, ...] = (
     Arg(("--dry-run",), help="Show what would happen, and change nothing", action="store_true"),
     CHANGE_REASON,
     Arg(("--ticket",), help="Ticket number; recorded and shown like the reason", metavar="TEXT"),
-    Arg(
-        ("--plan-hash",),
-        help="Apply only if the plan is still that of the dry run that printed HASH",
-        metavar="HASH",
-    ),
+    PLAN_HASH,
     Arg(
         ("--notify-owners",),
         help="E-mail the owners of the changed targets (or use the channels of the setting notice_channels)",

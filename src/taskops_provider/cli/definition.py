@@ -268,7 +268,7 @@ OPERATIONS = (
     _command(
         "operations.operations_undo",
         "Undo an operation on tasks or workflows, except for targets that something newer changed",
-        (args.OPERATION_ID, args.DRY_RUN, args.YES, *args.OUTPUT),
+        (args.OPERATION_ID, args.DRY_RUN, args.PLAN_HASH, args.YES, *args.OUTPUT),
         "operations undo 7 --dry-run",
         "operations undo 7",
         more=EXIT_CODES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +19,7 @@ from taskops_provider.exceptions import BadInput, NotMigrated
 from taskops_provider.models import Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
 from taskops_provider.services.alarms.channels import released_channels
-from taskops_provider.services.alarms.health import delivery_health
+from taskops_provider.services.alarms.health import DeliveryHealth, delivery_health
 from taskops_provider.services.catalog.renamed import renamed_tasks
 from taskops_provider.services.gate.coverage import escaped_runs, scheduler_coverage
 from taskops_provider.services.index.watermark import REFRESHED_AT
@@ -283,12 +284,7 @@ def _alarms(session: Session, now: datetime, actor: Actor | None, *, reads_all: 
         + (f" ({one.error})" if with_errors and one.error else "")
         for one in found.failing
     ]
-    if found.set_aside:
-        told.append(
-            f"{plural(found.set_aside, 'enabled rule')} with channels that are not released: nothing is sent by them"
-        )
-    if found.broken:
-        told.append(f"{plural(found.broken, 'enabled rule')} not valid any more, and set aside")
+    told += _about_rules(found, actor)
     if found.uncertain:
         told.append(f"{plural(found.uncertain, 'message')} may or may not have gone out in the last day")
     if found.failed:
@@ -300,6 +296,19 @@ def _alarms(session: Session, now: datetime, actor: Actor | None, *, reads_all: 
     return Check(
         "alarms", CheckLevel.OK, f"{plural(found.rules, 'enabled rule')}, {plural(found.waiting, 'message')} waiting"
     )
+
+
+def _about_rules(found: DeliveryHealth, actor: Actor | None) -> Iterable[str]:
+    """Yield what is the matter with enabled rules."""
+    if found.set_aside:
+        rules = plural(found.set_aside, "enabled rule")
+        yield f"{rules} with channels that are not released: nothing is sent by them"
+    if found.broken:
+        yield f"{plural(found.broken, 'enabled rule')} not valid any more, and set aside"
+    # who has an address is for those who may read addresses
+    if found.silent and (actor is None or actor.permissions.may_read_addresses()):
+        reach = "reaches" if found.silent == 1 else "reach"
+        yield f"{plural(found.silent, 'enabled rule')} {reach} nobody: none of the recipients has an address"
 
 
 def _ago(time: timedelta) -> str:

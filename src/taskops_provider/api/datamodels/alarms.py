@@ -48,6 +48,11 @@ class Rule(BaseModel):
     problem: str | None = Field(
         description="Why it is not valid any more: it is set aside until somebody corrects it. Null if all is well."
     )
+    unreachable: list[str] = Field(
+        description="Its users, and the owners of its task, without an e-mail address, if a channel needs one. "
+        "Empty unless you may read users."
+    )
+    reaches_nobody: bool = Field(description="Nobody would get its alarms. False unless you may read users.")
 
 
 Levels = Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmRule, Workflow
 from taskops_provider.services.alarms.answers import RuleAnswer
 from taskops_provider.services.alarms.channels import usable_channels
+from taskops_provider.services.alarms.reach import reach_of
 from taskops_provider.services.alarms.stored_rules import rule_of
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.filter_size import check_size
@@ -73,6 +74,18 @@ def rule_answer(row: AlarmRule) -> RuleAnswer:
     )
 
 
+def rule_answers(session: Session, actor: Actor, rows: Sequence[AlarmRule]) -> list[RuleAnswer]:
+    """Return rules with whom they would not reach, for who may read addresses. Three queries at most."""
+    answers = [rule_answer(row) for row in rows]
+    if not answers or not actor.permissions.may_read_addresses():
+        return answers
+    reach = reach_of(session, [rule_of(row) for row in rows])
+    return [
+        replace(answer, unreachable=list(one.unreachable), reaches_nobody=one.is_nobody)
+        for answer, one in zip(answers, reach, strict=True)
+    ]
+
+
 def show_rule(session: Session, actor: Actor, rule_id: int) -> RuleAnswer:
     """Return one rule.
 
@@ -81,7 +94,7 @@ def show_rule(session: Session, actor: Actor, rule_id: int) -> RuleAnswer:
     found = session.scalar(_visible(select(AlarmRule), actor).where(AlarmRule.id == rule_id))
     if found is None:
         raise ResourceNotFound(f"alarm rule {rule_id} does not exist")
-    return rule_answer(found)
+    return rule_answers(session, actor, [found])[0]
 
 
 def list_rules(session: Session, actor: Actor, where: RuleFilter, *, limit: int, offset: int = 0) -> Page[RuleAnswer]:
@@ -92,8 +105,8 @@ def list_rules(session: Session, actor: Actor, where: RuleFilter, *, limit: int,
     check_page(limit, offset)
     query = _matching(where, actor)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    found = session.scalars(query.order_by(AlarmRule.id.desc()).limit(limit).offset(offset))
-    return Page([rule_answer(row) for row in found], total, limit, offset)
+    found = session.scalars(query.order_by(AlarmRule.id.desc()).limit(limit).offset(offset)).all()
+    return Page(rule_answers(session, actor, found), total, limit, offset)
 
 
 def matching_rules(session: Session, actor: Actor, where: RuleFilter) -> list[int]:

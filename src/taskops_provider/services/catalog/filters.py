@@ -130,7 +130,7 @@ def filter_workflows(query: Select[*tuple[Any, ...]], where: WorkflowFilter, act
         conditions.append(Workflow.dag_id.in_(where.dag_ids))
     if where.owners:
         conditions.append(_owned(Workflow.dag_id, "", where.owners))
-    if not where.deleted:
+    if not where.deleted and WorkflowStatus.DELETED.value not in where.statuses:
         conditions.append(Workflow.default_state != TaskState.DELETED.value)
     if not where.absent:
         conditions.append(Workflow.is_present.is_(True))

@@ -55,7 +55,8 @@ class TaskCounts:
         :param dag_ids: of these alone
         """
         is_offline = Task.state == TaskState.OFFLINE.value
-        is_invalid = and_(~is_offline, Task.effective_to.is_not(None), Task.effective_to < now)
+        is_deleted = Task.state == TaskState.DELETED.value
+        is_invalid = and_(~is_offline, ~is_deleted, Task.effective_to.is_not(None), Task.effective_to < now)
         is_scheduling = and_(
             Task.state == TaskState.SCHEDULING.value, or_(Task.effective_to.is_(None), Task.effective_to >= now)
         )
@@ -66,12 +67,13 @@ class TaskCounts:
         query = (
             select(
                 Task.dag_id,
-                func.count().label("tasks"),
+                count(~is_deleted).label("tasks"),
                 count(is_offline).label("offline"),
                 count(is_invalid).label("invalid"),
                 count(is_scheduling).label("scheduling"),
+                count(is_deleted).label("deleted"),
             )
-            .where(Task.is_present.is_(True), Task.state != TaskState.DELETED.value)
+            .where(Task.is_present.is_(True))
             .group_by(Task.dag_id)
         )
         if dag_ids is not None:
@@ -81,11 +83,12 @@ class TaskCounts:
         stands_still = or_(
             self._dag.c.is_paused.is_(True), Workflow.draining_since.is_not(None), Workflow.woken_at.is_not(None)
         )
-        total, offline, invalid, due = (
-            func.coalesce(self._own.c[name], 0) for name in ("tasks", "offline", "invalid", "scheduling")
+        total, offline, invalid, due, deleted = (
+            func.coalesce(self._own.c[name], 0) for name in ("tasks", "offline", "invalid", "scheduling", "deleted")
         )
         scheduling = case((stands_still, 0), else_=due)
         self.total = total
+        self.deleted: ColumnElement[int] = deleted
         self.of: dict[TaskStatus, ColumnElement[int]] = {
             TaskStatus.SCHEDULING: scheduling,
             TaskStatus.PAUSED: total - offline - invalid - scheduling,
@@ -106,6 +109,7 @@ class TaskCounts:
             return and_(self.total > 0, self.of[status] == self.total)
 
         return case(
+            (Workflow.default_state == TaskState.DELETED.value, literal(WorkflowStatus.DELETED.value)),
             (all_are(TaskStatus.SCHEDULING), literal(WorkflowStatus.ALL_SCHEDULING.value)),
             (all_are(TaskStatus.PAUSED), literal(WorkflowStatus.ALL_PAUSED.value)),
             (all_are(TaskStatus.OFFLINE), literal(WorkflowStatus.ALL_OFFLINE.value)),

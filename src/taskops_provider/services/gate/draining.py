@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,18 @@ def _count_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> d
         .group_by(Task.dag_id)
     )
     return {row[0]: _Tasks(*(int(n) for n in row[1:])) for row in session.execute(query)}
+
+
+def left_without_scheduling(session: Session, stopping: Mapping[str, int], now: datetime) -> list[str]:
+    """Return the workflows that drain if some of their scheduling tasks stop, by their ids.
+
+    :param stopping: how many tasks that show Scheduling stop, by Dag
+    """
+    found = []
+    for chunk in chunks(sorted(stopping)):
+        counts = _count_tasks(session, chunk, now)
+        found += [dag_id for dag_id in chunk if dag_id in counts and counts[dag_id].scheduling <= stopping[dag_id]]
+    return found
 
 
 def sync_workflow_pause(

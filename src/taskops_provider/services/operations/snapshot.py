@@ -65,6 +65,7 @@ class WorkflowSnapshot(Protocol):
 
     dag_id: str
     project: str
+    default_state: str
     owners_operation_id: int | None
 
 
@@ -97,7 +98,7 @@ def take_snapshot(session: Session, actor: Actor, request: Request, now: datetim
     """
     dag_ids = sorted({target.dag_id for target in request.targets})
     many = len(dag_ids) > MANY_DAGS
-    query = select(Workflow.dag_id, Workflow.project, Workflow.owners_operation_id)
+    query = select(Workflow.dag_id, Workflow.project, Workflow.default_state, Workflow.owners_operation_id)
     wanted = actor.readable_of(dag_ids)
     if not many:
         query = query.where(Workflow.dag_id.in_(wanted))

@@ -30,6 +30,7 @@ class PlanPart:
     :param differences: lines about what is not as it was when the person looked
     :param is_refresh: the dialog is open already
     :param counts: None without a plan
+    :param is_large: the number of cells has to be confirmed
     :param plan_hash: the fingerprint of the plan
     :param legend: marks of the plan's cells, each with how many there are
     :param cycles: ``busy``, ``all``, or empty if neither was chosen
@@ -43,6 +44,7 @@ class PlanPart:
     address: str = ""
     zone: str = ""
     counts: PlanCounts | None = None
+    is_large: bool = False
     cells_total: int = 0
     estimate: str = ""
     wanted: str = ""
