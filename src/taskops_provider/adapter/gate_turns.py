@@ -19,7 +19,6 @@ from airflow.models.dag import DagModel
 from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
-from airflow.models.taskmap import TaskMap
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.ti_deps.dep_context import DepContext
 from airflow.utils.sqlalchemy import with_row_locks
@@ -28,6 +27,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from taskops_provider.adapter.compatibility import expand_mapped_task
 from taskops_provider.adapter.graphs import mapping_sources
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.chunks import chunks
@@ -225,7 +225,7 @@ def _expand(ti: TI, task: Any, session: Session) -> bool:
     upstream_failed, as the scheduler would have it.
     """
     row = session.scalars(select(TI).where(TI.id == ti.id).execution_options(populate_existing=True)).one()
-    TaskMap.expand_mapped_task(task, ti.run_id, session=session)
+    expand_mapped_task(row, task, session)
     if row.state == TaskInstanceState.UPSTREAM_FAILED:
         # nothing to map over: it is settled as its own effect says
         row.state = TaskInstanceState(WAITING_STATE)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.loops import others_in_loop
 from taskops_provider.adapter.xcom_pulls import pulls_of_code, pulls_of_templates
 from taskops_provider.domain.cells import reachable, reverse
 from taskops_provider.exceptions import UnreadableDag
@@ -31,6 +32,7 @@ class DagGraph:
     :param results_of: task id -> ids of the tasks whose results (XCom) it takes, by being mapped over them, by
         arguments or by templates that name them
     :param setups_of: task id -> ids of the setup and teardown tasks that go with it, as Airflow's clearing adds them
+    :param loops: task id -> ids of the other tasks of its loop, the gate that creates the iterations included
     :param periods: task id -> its own first and last date, where it has them
     :param looks_back: ids of tasks that depend on their own past (``depends_on_past``, ``wait_for_downstream``)
     :param takes_unknown: ids of tasks that may take the results of others than ``results_of`` names
@@ -42,6 +44,7 @@ class DagGraph:
     results_of: Mapping[str, frozenset[str]]
     setups_of: Mapping[str, frozenset[str]]
     periods: Mapping[str, tuple[datetime | None, datetime | None]]
+    loops: Mapping[str, frozenset[str]] = field(default_factory=dict)
     looks_back: frozenset[str] = frozenset()
     takes_unknown: frozenset[str] = frozenset()
     callables: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +96,7 @@ def _graph(stored: SerializedDagModel) -> DagGraph:
         takes_unknown=frozenset(task_id for task_id, found in pulls.items() if not found.is_known)
         | {task_id for task_id, document in documents.items() if _is_custom(document)},
         callables={task_id: name for task_id, document in documents.items() if (name := _callable(document))},
+        loops={task_id: others for task_id, task in dag.task_dict.items() if (others := others_in_loop(task))},
     )
 
 

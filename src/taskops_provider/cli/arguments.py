@@ -367,6 +367,11 @@ MAP_INDEX = Arg(
     type=int,
     action="append",
 )
+REGION_ID = Arg(
+    ("--region-id",),
+    help="Of a task in a loop, if iterations have instances with the same map index: which (`tasks instances -o json`)",
+    metavar="REGION_ID",
+)
 WITH_DOWNSTREAM = Arg(
     ("--with-downstream",),
     help=(

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
 from taskops_provider.cli import arguments as args
 from taskops_provider.cli import arguments_alarms as alarms
 from taskops_provider.cli.as_given import as_given
 from taskops_provider.cli.deprecated import is_old, with_old_flags
+from taskops_provider.cli.lazy import lazy_command
 
 EXIT_CODES = (
     "Exit codes: 0 all applied or listed; 1 error, nothing changed; 2 wrong usage; 3 some or all targets refused."
@@ -42,7 +43,7 @@ def _command(
         name=name,
         help=help_,
         description="\n".join(filter(None, (f"{help_}.", more))),
-        func=lazy_load_command(f"taskops_provider.cli.commands.{handler}"),
+        func=lazy_command(handler),
         args=tuple(map(as_given, with_old_flags(path, arguments))),
         epilog=_examples(*examples),
         hide=is_old(path),
@@ -187,6 +188,7 @@ def _on_instances(verb: str, help_: str, *more_args: Arg, example: str, more: st
             args.TASK_ID,
             args.RUN_IDS,
             args.MAP_INDEX,
+            args.REGION_ID,
             *more_args,
             *args.CHANGE_OF_INSTANCES,
             args.YES,
@@ -448,7 +450,7 @@ COMMANDS: tuple[CLICommand, ...] = (
     ),
     _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, schedulers, pools, index, monitor, draining workflows, alarm messages",
+        "Check the installation: Airflow's version, tables, gate, schedulers, pools, index, monitor, drains, alarms",
         args.OUTPUT,
         "check",
         more="It sees the gate of its own process, of all live schedulers, and runs that a process without the gate\n"

@@ -17,6 +17,7 @@ from taskops_provider.hooks.progress import check, told
 from taskops_provider.hooks.targets import TaskTargets
 from taskops_provider.hooks.taskops import TaskOpsHook
 from taskops_provider.operators.base import reason_of
+from taskops_provider.operators.links import ReplenishmentLink
 from taskops_provider.triggers.replenishment import ReplenishmentTrigger
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class DataReplenishmentOperator(BaseOperator):
     )
     template_fields_renderers = {"run_conf": "json"}
     ui_color = "#d7e8ee"
+    operator_extra_links = (ReplenishmentLink(),)
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class DataReplenishmentOperator(BaseOperator):
         self.poke_interval = poke_interval
         self.deferrable = deferrable
         self.taskops_conn_id = taskops_conn_id
-        self._number: int | None = None
+        self.replenishment_id: int | None = None
         if workflows is None and tasks is None:
             raise ValueError(f"{type(self).__name__} needs workflows or tasks")
 
@@ -139,9 +141,9 @@ class DataReplenishmentOperator(BaseOperator):
     def execute(self, context: Context) -> ReplenishmentJson | None:
         """Create the replenishment, wait for its end, and return it."""
         shown = self._start(context)
+        self.replenishment_id = shown["replenishment_id"] if shown else None
         if shown is None or not self.wait_for_completion:
             return shown
-        self._number = shown["replenishment_id"]
         if self.deferrable:
             self.log.info(told(shown))
             self.defer(
@@ -158,6 +160,7 @@ class DataReplenishmentOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Say what the trigger found."""
+        self.replenishment_id = (event.get("replenishment") or {}).get("replenishment_id")
         if event["status"] == "over":
             check(event["replenishment"], part_success=self.part_success)
             return event["replenishment"]
@@ -166,14 +169,16 @@ class DataReplenishmentOperator(BaseOperator):
     def on_kill(self) -> None:
         """Cancel the replenishment; what runs of it goes on to its end."""
         self.hook.stop()
-        if self._number is None:
+        if self.replenishment_id is None:
             return
         try:
-            self.hook.control_replenishment(self._number, "cancel", reason="the task that waited for it was ended")
+            self.hook.control_replenishment(
+                self.replenishment_id, "cancel", reason="the task that waited for it was ended"
+            )
         except TaskOpsHookError as error:
-            self.log.warning("replenishment %s was not cancelled: %s", self._number, error)
+            self.log.warning("replenishment %s was not cancelled: %s", self.replenishment_id, error)
         else:
-            self.log.info("replenishment %s is cancelled", self._number)
+            self.log.info("replenishment %s is cancelled", self.replenishment_id)
 
     def _start(self, context: Context) -> ReplenishmentJson | None:
         reason = reason_of(context, self.reason)

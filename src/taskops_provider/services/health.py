@@ -1,4 +1,4 @@
-"""Whether the installation is in order: tables, gate, pools, index, monitor, drains."""
+"""Whether the installation is in order: Airflow's version, tables, gate, pools, index, monitor, drains."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, or_, select, text
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import gate_state
+from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.adapter.coverage import LiveScheduler
 from taskops_provider.adapter.dag_state import unfinished_run_counts
+from taskops_provider.adapter.internals import missing_internals
+from taskops_provider.airflow_versions import TRIED, airflow_version, is_tried, version_problem
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.text import plural
 from taskops_provider.exceptions import BadInput, NotMigrated
@@ -91,7 +94,7 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
     # hosts and process ids are what Airflow shows of its jobs
     with_host = actor is None or actor.permissions.may_read_jobs()
     tables = _tables(session)
-    checks = [tables, _gate()]
+    checks = [_airflow(), tables, _gate()]
     if tables.level is CheckLevel.OK:
         signs = signs_of_life(session, now)
         checks.append(_coverage(session, now, actor, with_host=with_host))
@@ -133,6 +136,18 @@ def signs_of_life(session: Session, now: datetime) -> SignsOfLife:
         return SignsOfLife("", None, False, "", refreshed)
     runs = monitor.runs and monitor.holder != UNINSTALLED
     return SignsOfLife(monitor.holder, now - monitor.renewed_at, runs, monitor.note, refreshed)
+
+
+def _airflow() -> Check:
+    version = airflow_version()
+    if is_tried(version):
+        return Check("airflow", CheckLevel.OK, f"version {version}: TaskOps was tried with {' and '.join(TRIED)}")
+    problem = version_problem()
+    missing = missing_internals()
+    if not missing:
+        return Check("airflow", CheckLevel.WARNING, f"{problem}; it has every name that TaskOps uses")
+    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    return Check("airflow", CheckLevel.ERROR, f"{problem}; it lacks {', '.join(missing[:NAMED])}{more}")
 
 
 def _tables(session: Session) -> Check:
@@ -233,8 +248,8 @@ def _monitor(signs: SignsOfLife, *, with_note: bool, with_host: bool) -> Check:
 def _drains(session: Session, now: datetime, actor: Actor | None) -> Check:
     query = (
         select(Workflow.dag_id, Workflow.draining_since)
-        .where(Workflow.draining_since.is_not(None))
-        .order_by(Workflow.draining_since)
+        .where(or_(Workflow.draining_since.is_not(None), drains_in_airflow(Workflow.dag_id)))
+        .order_by(Workflow.draining_since.is_(None), Workflow.draining_since)
     )
     if actor and (readable := actor.permissions.readable()) is not None:
         query = query.where(Workflow.dag_id.in_(readable))
@@ -247,6 +262,8 @@ def _drains(session: Session, now: datetime, actor: Actor | None) -> Check:
     left = {dag_id: f" (runs left: {runs.get(dag_id, 0)})" for dag_id in counted}
     told = ", ".join(f"{row.dag_id}{left.get(row.dag_id, '')}" for row in named)
     more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    if rows[0].draining_since is None:  # Airflow does not keep since when a Dag drains
+        return Check("drains", CheckLevel.OK, f"{len(rows)} draining: {told}{more}")
     longest = now - rows[0].draining_since
     level = CheckLevel.WARNING if longest > DRAIN_IS_LONG_AFTER else CheckLevel.OK
     return Check("drains", level, f"{len(rows)} draining, the longest since {span(longest)}: {told}{more}")

@@ -205,7 +205,7 @@ def test_missing_or_old_tables(warehouse, cli):
             line = "error: TaskOps' tables are missing or old: run `airflow db migrate`\n"
             assert (answer.code, answer.out, answer.err) == (1, "", line)
         found = cli.json("check", code=1)
-        assert [check["name"] for check in found] == ["tables", "gate"]
+        assert [check["name"] for check in found] == ["airflow", "tables", "gate"]
     finally:
         warehouse.execute(set_version, {"to": before})
         warehouse.commit()

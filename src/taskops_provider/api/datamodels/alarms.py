@@ -115,6 +115,7 @@ class Alarm(BaseModel):
     task_id: str | None
     run_id: str | None
     map_index: int = Field(description="-1: not mapped.")
+    iteration: str | None = Field(description="Of a task in a loop: which.")
     data_time: datetime | None = Field(description="The logical date.")
     headline: str
     what: str

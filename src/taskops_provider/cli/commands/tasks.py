@@ -40,7 +40,7 @@ COLUMNS: Columns = {
 
 INSTANCE_COLUMNS: Columns = {
     "run_id": lambda row: row.run_id,
-    "map_index": lambda row: "" if row.map_index < 0 else row.map_index,
+    "map_index": lambda row: row.iteration or ("" if row.map_index < 0 else row.map_index),
     "logical_date": lambda row: row.logical_date,
     "state": lambda row: row.state or "none",
     "gated": lambda row: row.downstream,

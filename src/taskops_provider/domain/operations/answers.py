@@ -88,6 +88,7 @@ class InstanceOutcome(TargetOutcome):
 
     run_id: str = ""
     map_index: int = -1
+    region_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class AlarmAnswer:
     """What a rule produced, with its deliveries.
 
     :param map_index: -1: not mapped
+    :param iteration: of a task in a loop: which
     :param data_time: the logical date
     :param held_until: quiet hours: nothing is sent before
     :param acknowledged_by: who has acknowledged it
@@ -92,6 +93,7 @@ class AlarmAnswer:
     task_id: str | None
     run_id: str | None
     map_index: int
+    iteration: str | None
     data_time: datetime | None
     headline: str
     what: str

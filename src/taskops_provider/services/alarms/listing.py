@@ -186,6 +186,7 @@ def _alarm(row: AlarmEvent, deliveries: list[DeliveryAnswer], unreachable: list[
         task_id=row.task_id or None,
         run_id=row.run_id,
         map_index=row.map_index,
+        iteration=facts.iteration,
         data_time=row.data_time,
         headline=headline(facts),
         what=facts.what,

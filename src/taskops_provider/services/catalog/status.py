@@ -9,15 +9,19 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select
 
+from taskops_provider.adapter.compatibility import dag_is_draining
 from taskops_provider.adapter.dag_state import dag_table
 from taskops_provider.domain.states import TaskState, TaskStatus, WorkflowStatus
 from taskops_provider.models import Task, Workflow
 
 
-def task_status(now: datetime) -> ColumnElement[str]:
-    """The shown status; the query must join Task, Workflow and :func:`dag_table`."""
+def task_status(now: datetime, *, but_draining: bool = False) -> ColumnElement[str]:
+    """The shown status; the query must join Task, Workflow and :func:`dag_table`.
+
+    :param but_draining: that which a task would show if Airflow did not drain its Dag
+    """
     dag = dag_table()
     return case(
         (Task.state == TaskState.DELETED.value, TaskStatus.DELETED.value),
@@ -27,6 +31,7 @@ def task_status(now: datetime) -> ColumnElement[str]:
             or_(
                 Task.state == TaskState.PAUSED.value,
                 dag.c.is_paused.is_(True),
+                false() if but_draining else dag_is_draining(),
                 Workflow.draining_since.is_not(None),
                 Workflow.woken_at.is_not(None),
             ),
@@ -81,7 +86,10 @@ class TaskCounts:
         self._own = query.subquery()
         self._dag = dag_table()
         stands_still = or_(
-            self._dag.c.is_paused.is_(True), Workflow.draining_since.is_not(None), Workflow.woken_at.is_not(None)
+            self._dag.c.is_paused.is_(True),
+            dag_is_draining(),
+            Workflow.draining_since.is_not(None),
+            Workflow.woken_at.is_not(None),
         )
         total, offline, invalid, due, deleted = (
             func.coalesce(self._own.c[name], 0) for name in ("tasks", "offline", "invalid", "scheduling", "deleted")

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, SQLColumnExpression, func, select
+from sqlalchemy import Select, SQLColumnExpression, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.domain.answers import INTERNAL, field_names
 from taskops_provider.domain.states import TaskState, TaskStatus, workflow_status
@@ -61,7 +62,7 @@ _COLUMNS = (
     Workflow.folder,
     Workflow.schedule,
     Workflow.period,
-    Workflow.draining_since,
+    or_(Workflow.draining_since.is_not(None), drains_in_airflow(Workflow.dag_id)).label("is_draining"),
     Workflow.default_state,
     Workflow.is_present,
     Workflow.first_submitted_at,
@@ -186,7 +187,7 @@ def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -
         return []
     counts = _status_counts(session, dag_ids, now)
     owners = owners_by_key(session, {(dag_id, "") for dag_id in dag_ids})
-    draining = [row.dag_id for row in found if row.draining_since is not None and actor.may_read_runs(row.dag_id)]
+    draining = [row.dag_id for row in found if row.is_draining and actor.may_read_runs(row.dag_id)]
     runs_left = unfinished_run_counts(session, draining) if draining else {}
     rows = []
     for row in found:
@@ -210,7 +211,7 @@ def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -
                 is_present=row.is_present,
                 is_deleted=is_deleted,
                 deleted_tasks=deleted_tasks,
-                is_draining=row.draining_since is not None,
+                is_draining=row.is_draining,
             )
         )
     return rows

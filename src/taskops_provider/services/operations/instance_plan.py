@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import instance_operations as adapter
-from taskops_provider.adapter.instance_operations import LiveInstance, Ref
+from taskops_provider.adapter.instance_operations import AmbiguousInstance, LiveInstance, Ref
 from taskops_provider.adapter.rerun_reach import Following
 from taskops_provider.domain.gate import effect_of, waits_in_gate
 from taskops_provider.domain.instances import InstanceVerb, Reach, has_begun, why_not
@@ -29,6 +29,9 @@ from taskops_provider.services.shared.actor import Actor
 
 HELD = "held"
 ALREADY_HELD = "is held already"
+
+#: they last, and what they are for has no region: it is every instance with a map index
+_ORDERS = frozenset({InstanceVerb.FORCE, InstanceVerb.HOLD, InstanceVerb.RELEASE})
 
 #: Airflow's state of an instance after the operation (None: it is to be scheduled)
 AFTER = {
@@ -72,8 +75,9 @@ def make_plan(
     task = get_task(session, actor, dag_id, task_id, now)
     if not actor.permissions.may_change_instances(dag_id):
         raise Forbidden(CHANGES_NO_INSTANCES)
-    found = Found(adapter.find(session, dag_id, task_id, wanted, lock=lock))
+    found = Found(_find(session, request, wanted, lock=lock))
     _refuse_unknown(task_id, [ref for ref in wanted if ref not in found.chosen])
+    wanted = list({found.chosen[ref].instance.id: ref for ref in reversed(wanted)}.values())[::-1]
     reached = reach_of(session, actor, dag_id, task_id, wanted, request.downstream)
     allowed = {one for one in {each.dag_id for each in reached.instances} if _may_change(actor, one)}
     found.following = adapter.find_following(
@@ -86,7 +90,7 @@ def make_plan(
     for one in reached.instances:
         if item := _following_item(one, found, allowed):
             items.append(item)
-            refs.append(Ref(one.run_id, one.map_index))
+            refs.append(Ref(one.run_id, one.map_index, one.region_id))
     plan = Plan(f"instances-{verb.value}", Scope.TASK, items, plan_hash=_hash(request, items, refs, reached))
     return InstancePlan(plan, refs, reached.followers), found
 
@@ -98,6 +102,23 @@ def _check(request: InstanceRequest, wanted: Sequence[Ref]) -> None:
         raise BadInput(f"{len(wanted)} instances are selected; at most {MAX_INSTANCES} are changed at once")
     if request.downstream is not Reach.NONE and request.verb is not InstanceVerb.RERUN:
         raise BadInput(f"with_downstream goes with rerun, not with {request.verb}")
+
+
+def _find(session: Session, request: InstanceRequest, wanted: Sequence[Ref], *, lock: bool) -> dict[Ref, LiveInstance]:
+    dag_id, task_id, verb = request.dag_id, request.task_id, request.verb
+    try:
+        if verb in _ORDERS and any(ref.region_id for ref in wanted):
+            adapter.find(session, dag_id, task_id, [ref._replace(region_id=None) for ref in wanted], lock=False)
+        return adapter.find(session, dag_id, task_id, wanted, lock=lock)
+    except AmbiguousInstance as error:
+        more = (
+            f"which {verb.value} does not tell apart"
+            if verb in _ORDERS
+            else "name the region_id of each, which the list of instances shows"
+        )
+        raise BadInput(
+            f"task {task_id!r} has several instances in {name_of(error.args[0])}, in iterations of a loop: {more}"
+        ) from error
 
 
 def _may_change(actor: Actor, dag_id: str) -> bool:
@@ -113,7 +134,8 @@ def _refuse_unknown(task_id: str, unknown: Sequence[Ref]) -> None:
 
 def name_of(ref: Ref) -> str:
     """What a record calls an instance of a task, or with an empty run id nothing."""
-    return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "")
+    region = f" in region {ref.region_id}" if ref.region_id else ""
+    return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "") + region
 
 
 def key_of(request: InstanceRequest, ref: Ref) -> InstanceKey:

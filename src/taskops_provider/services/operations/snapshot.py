@@ -118,7 +118,8 @@ def _task_query(dag_ids: Collection[str], request: Request, now: datetime, *, ma
     query = join_for_tasks(
         select(
             *BLOCKER_COLUMNS,
-            task_status(now).label("status"),
+            # somebody can end Airflow's draining at any time; a pause stays
+            task_status(now, but_draining=request.verb is Verb.PAUSE).label("status"),
             Task.state,
             Task.is_present,
             Task.downstream,

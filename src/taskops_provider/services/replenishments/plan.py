@@ -256,6 +256,8 @@ def _pull_in(graph: DagGraph, asked_for: set[str], excluded: Collection[str]) ->
                 following.setdefault(source, f"{task_id} takes its result")
             for setup in graph.setups_of.get(task_id, ()):
                 following.setdefault(setup, f"it is a setup or teardown of {task_id}")
+            for other in graph.loops.get(task_id, ()):
+                following.setdefault(other, f"it is in the loop of {task_id}")
         frontier = {task_id for task_id in following if task_id not in {*found, *asked_for, *excluded}}
         found.update({task_id: following[task_id] for task_id in frontier})
     return found
@@ -320,7 +322,12 @@ def _choose(grid: Grid, request: ReplenishmentRequest, asked_for: set[str], keep
     for row in reversed(grid.rows):
         if row.pulled_in is None:
             continue
-        takers = [other for other in grid.rows if row.task_id in graph.results_of.get(other.task_id, ())]
+        takers = [
+            other
+            for other in grid.rows
+            if row.task_id in graph.results_of.get(other.task_id, ())
+            or row.task_id in graph.loops.get(other.task_id, ())
+        ]
         served = [other for other in grid.rows if row.task_id in graph.setups_of.get(other.task_id, ())]
         for i, code in enumerate(row.classes):
             # a result that is there already need not be made again; a setup has to be
