@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, inspect, or_, select
+from sqlalchemy import and_, exists, inspect, literal, or_, select
 from sqlalchemy.orm import object_session
 from sqlalchemy.orm.attributes import instance_state
 
@@ -23,16 +23,20 @@ from taskops_provider.domain.gate import (
     WAITING_MARKS,
     WAITING_STATE,
     WAITS_FOR,
+    IntervalInForce,
     effect_for,
-    effects,
+    effects_with_windows,
 )
 from taskops_provider.domain.states import Downstream
+from taskops_provider.domain.windows.scope import ANY_DAG
 from taskops_provider.policies.decoration import set_airflow_defaults
 from taskops_provider.policies.foreign import is_foreign
 from taskops_provider.policies.replenished import RunEffects, effects_of_replenishment_run
 from taskops_provider.policies.under_way import is_under_way, was_cleared
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
 #: the attribute of a run object that holds our memory of it
@@ -40,8 +44,10 @@ _MEMO = "_taskops_gate"
 _LOOK_AGAIN_AFTER = 30.0  # seconds between two looks for our tables while they are missing
 
 _tables_seen = False
-#: whether intervals have a planned end: our tables may be of the version before for a while
-_planned_ends_seen = False
+#: the columns that intervals have: our tables may be of a version before for a while
+_columns_seen: frozenset[str] = frozenset()
+_PLANNED_END, _WINDOW = "resume_at", "window_id"
+_COLUMNS = frozenset({_PLANNED_END, _WINDOW})
 _looked_at = float("-inf")
 
 
@@ -171,18 +177,34 @@ def _effects_at_creation(dag_run: Any, session: Session, *, but_paused: bool = F
     # when it is asked for a task that a later Dag version brings, the run has instances already
     is_old = exists().where(TI.dag_id == dag_run.dag_id, TI.run_id == dag_run.run_id)
     covered = and_(Gate.from_at <= created, or_(Gate.to_at.is_(None), Gate.to_at > created))
+    in_force = or_(and_(~is_old, Gate.to_at.is_(None)), and_(is_old, covered))
+    is_window: Any = literal(False)
+    if _WINDOW in _columns_seen:
+        is_window = Gate.window_id.is_not(None)
+        in_force = or_(and_(~is_window, in_force), and_(is_window, _is_in_window(dag_run, created)))
     query = (
-        select(Gate.task_id, Gate.downstream)
-        .where(Gate.dag_id == dag_run.dag_id, or_(and_(~is_old, Gate.to_at.is_(None)), and_(is_old, covered)))
+        select(Gate.task_id, Gate.state, Gate.downstream, is_window)
+        .where(Gate.dag_id.in_((dag_run.dag_id, ANY_DAG)), in_force)
         .order_by(Gate.from_at, Gate.id)
     )
-    if _planned_ends_seen:
+    if _PLANNED_END in _columns_seen:
         query = query.where(or_(Gate.resume_at.is_(None), Gate.resume_at > created))
     if but_paused:
         query = query.where(Gate.state != "paused")
     # The hook is called in the middle of building instances: a flush here would write half-made rows.
     with session.no_autoflush:
-        return {**effects((row.task_id, row.downstream) for row in session.execute(query))}
+        return {**effects_with_windows(IntervalInForce(*row) for row in session.execute(query))}
+
+
+def _is_in_window(dag_run: Any, created: datetime) -> Any:
+    """Whether an interval that was laid ahead covers the run: both its ends are known, whoever looks when."""
+    from taskops_provider.models import GateInterval as Gate
+
+    by_creation = and_(Gate.by_cycle.is_(False), Gate.from_at <= created, Gate.to_at > created)
+    if getattr(dag_run.run_type, "value", dag_run.run_type) != "scheduled":
+        return by_creation
+    due = dag_run.run_after
+    return or_(by_creation, and_(Gate.by_cycle.is_(True), Gate.from_at <= due, Gate.to_at > due))
 
 
 def _effect_of_siblings(ti: Any, dag_run: Any, memo: _Memo, effect: Downstream) -> Downstream | None:
@@ -213,14 +235,14 @@ def _effect_of_siblings(ti: Any, dag_run: Any, memo: _Memo, effect: Downstream) 
 
 def _tables_exist(session: Session) -> bool:
     """Tell whether our tables are there. An SQL error would abort the scheduler's transaction, so look first."""
-    global _tables_seen, _planned_ends_seen, _looked_at
-    if not (_tables_seen and _planned_ends_seen) and time.monotonic() - _looked_at >= _LOOK_AGAIN_AFTER:
+    global _tables_seen, _columns_seen, _looked_at
+    if not (_tables_seen and _columns_seen >= _COLUMNS) and time.monotonic() - _looked_at >= _LOOK_AGAIN_AFTER:
         _looked_at = time.monotonic()
         with session.no_autoflush:
             _tables_seen = _has_table(session, "taskops_gate_interval")
             if _tables_seen:
                 columns = inspect(session.connection()).get_columns("taskops_gate_interval")
-                _planned_ends_seen = any(column["name"] == "resume_at" for column in columns)
+                _columns_seen = frozenset(column["name"] for column in columns)
     return _tables_seen
 
 
