@@ -35,5 +35,11 @@ class Window(Base):
     changed_by: Mapped[str] = mapped_column(String(250), nullable=False)
     #: counts the changes
     version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
+    #: it is no more; the row stays as long as records do, for notes name it
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    #: when more of it has to be laid ahead; NULL: nothing is left to lay
+    lay_again_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    #: digest of the Dags and tasks that it was laid for
+    laid_for: Mapped[str | None] = mapped_column(String(64), nullable=True)
 
-    __table_args__ = (Index(None, "enabled", "purpose"),)
+    __table_args__ = (Index(None, "deleted_at"),)

@@ -1,8 +1,8 @@
 """When a window is open: its occurrences, to the second, also where clocks change.
 
 A recurrence is a rule of iCalendar (RFC 5545) or a cron expression, read on the clock of a zone. What the clock shows
-twice begins the first time (but a cron expression for every hour, which counts each), what it never shows begins as much
-later as clocks jump. An occurrence ends after a duration, which is time that passes, or when the clock shows a time.
+twice begins the first time (but a cron expression for every hour counts each), what it never shows begins as much later
+as clocks jump. An occurrence ends after a duration, which is time that passes, or when the clock shows a time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from math import prod
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -39,7 +39,30 @@ MOST_A_DAY = 24
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _CRON = re.compile(r"[0-9A-Za-z*,/#L-]+( [0-9A-Za-z*,/#L-]+){4}", re.ASCII)
 #: croniter has letters of its own, for moments that it makes up
-_NAMES = {*"jan feb mar apr may jun jul aug sep oct nov dec sun mon tue wed thu fri sat l".split()}
+_NAMES = {
+    *[
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "may",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "oct",
+        "nov",
+        "dec",
+        "sun",
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "sat",
+        "l",
+    ]
+}
 _DURATION = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,6})m)?", re.ASCII)
 
 
@@ -246,7 +269,7 @@ def problem_of(times: Times, now: datetime) -> str | None:
     first = list(islice(times.occurrences(min(times_since(times), now)), 200))
     if not first:
         return "it never occurs: no day and time that lies within five years of its first begin fits"
-    for one, other in zip(first, first[1:], strict=False):
+    for one, other in pairwise(first):
         if other.begin - one.begin < SHORTEST_STEP:
             return f"it begins again after {other.begin - one.begin}; allowed are 15 minutes and more"
         if other.begin < one.end:
@@ -257,4 +280,3 @@ def problem_of(times: Times, now: datetime) -> str | None:
 def times_since(times: Recurrence) -> datetime:
     """Return when a recurrence begins to count."""
     return to_utc(times.starts, times.zone)
-

@@ -36,11 +36,14 @@ def upgrade() -> None:
         sa.Column("changed_at", UtcDateTime(), nullable=False),
         sa.Column("changed_by", sa.String(length=250), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("lay_again_at", UtcDateTime(), nullable=True),
+        sa.Column("laid_for", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_taskops_window")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("taskops_window") as batch_op:
-        batch_op.create_index(op.f("ix_taskops_window_enabled_purpose"), ["enabled", "purpose"], unique=False)
+        batch_op.create_index(op.f("ix_taskops_window_deleted_at"), ["deleted_at"], unique=False)
     with op.batch_alter_table(TABLE) as batch_op:
         batch_op.add_column(sa.Column("window_id", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("by_cycle", sa.Boolean(), nullable=False, server_default=sa.false()))

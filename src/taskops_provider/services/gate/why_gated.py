@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, func, or_, select
@@ -15,8 +15,8 @@ from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import ANY_TASK, Cause, effects, strictest
 from taskops_provider.domain.states import OUT_OF_SERVICE
 from taskops_provider.domain.windows.scope import ANY_DAG
-from taskops_provider.domain.windows.times import UNTIL_RELEASED
 from taskops_provider.models import GateInterval, Operation, Replenishment, ReplenishmentRun, Window
+from taskops_provider.services.shared.window_pauses import until_words
 
 
 class GateMoment(NamedTuple):
@@ -156,8 +156,3 @@ def _as_cause(row: Any) -> Cause:
     until = None if row.by_cycle else until_words(row.to_at)
     # of a window that was deleted nothing but its number is left
     return Cause(row.state, None, None, row.reason, row.window or str(row.window_id), until)
-
-
-def until_words(until: datetime) -> str:
-    """Return until when a window lasts, as notes and reasons have it."""
-    return "it is released" if until >= UNTIL_RELEASED else f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

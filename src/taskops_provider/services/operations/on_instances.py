@@ -23,11 +23,12 @@ from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
 from taskops_provider.inputs.operation import ReasonAndTicket
 from taskops_provider.models import Operation
 from taskops_provider.services.catalog.tasks import get_task
-from taskops_provider.services.operations.plan import GONE
+from taskops_provider.services.operations.plan import GONE, check_override
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items
 from taskops_provider.services.shared.retries import retried
+from taskops_provider.services.windows.in_force import frozen
 
 __all__ = [
     "MAX_INSTANCES",
@@ -62,6 +63,8 @@ class InstanceRequest:
     verb: InstanceVerb
     refs: Sequence[Ref]
     explanation: ReasonAndTicket
+    #: do it although a window freezes the task
+    override_freeze: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +148,25 @@ def _plan(
     found = adapter.find(session, dag_id, task_id, wanted, lock=lock)
     _refuse_unknown(task_id, [ref for ref in wanted if ref not in found])
     items = [_item(dag_id, task_id, verb, found[ref], is_present=task.is_present) for ref in wanted]
+    _refuse_frozen(session, actor, request, items, now)
     if verb is InstanceVerb.RERUN and adapter.is_paused(session, dag_id):
         for item in items:
             if item.outcome is Outcome.APPLIED:
                 item.reason = "runs once its Dag is unpaused"
     return InstancePlan(Plan(f"instances-{verb.value}", Scope.TASK, items), wanted), found
+
+
+def _refuse_frozen(
+    session: Session, actor: Actor, request: InstanceRequest, items: Sequence[Item], now: datetime
+) -> None:
+    if request.override_freeze:
+        check_override(actor, request.explanation.reason)
+        return
+    task = (request.dag_id, request.task_id)
+    if reason := frozen(session, actor, [task], now).get(task):
+        for item in items:
+            if item.outcome is Outcome.APPLIED:
+                item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, reason
 
 
 def _refuse_unknown(task_id: str, unknown: Sequence[Ref]) -> None:
@@ -198,7 +215,7 @@ def _record(session: Session, actor: Actor, of_instances: InstancePlan, request:
         at=now,
         actor=actor.recorded_name,
         source=actor.source,
-        options={},
+        options={"override_freeze": True} if request.override_freeze else {},
         reason=request.explanation.reason,
         ticket=request.explanation.ticket,
         outcome=plan.outcome().value,

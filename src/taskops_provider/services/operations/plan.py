@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider import config
 from taskops_provider.domain.answers import Json
-from taskops_provider.domain.operations.answers import Affects
+from taskops_provider.domain.operations.answers import Affects, WindowNotice
 from taskops_provider.domain.operations.fingerprint import plan_hash
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
@@ -42,6 +42,8 @@ from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.task_keys import TaskKey
+from taskops_provider.services.shared.window_pauses import until_words, window_pauses
+from taskops_provider.services.windows.in_force import frozen
 
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
@@ -101,6 +103,7 @@ def _make_plan(
     snapshot = take_snapshot(session, actor, request, now)
     items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
     _forbid(actor, request, items, within)
+    _refuse_frozen(session, actor, request, items, now)
     if request.verb in BECOMES and BECOMES[request.verb] in GATED_STATES and request.options.downstream:
         forbid_to_end_held(session, actor, [(item, request.options.downstream) for item in items])
     strict: list[str] = []
@@ -126,7 +129,17 @@ def preview_operation(
     affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
     missed = plan_gap(session, actor, plan, request, now)
     held = existing_instances.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
-    return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None)
+    windows = _windows(session, pairs, now) if request.verb in (Verb.START, Verb.SUBMIT) else []
+    return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None, windows=windows)
+
+
+def _windows(session: Session, pairs: list[TaskKey], now: datetime) -> list[WindowNotice]:
+    """The windows that the tasks are in: what is started inside one goes on being paused by it."""
+    found = [pause for pauses in window_pauses(session, pairs, now).values() for pause in pauses]
+    return [
+        WindowNotice(pause.window_id, pause.name, pause.downstream.value, until_words(pause.until), number)
+        for pause, number in Counter(found).items()
+    ]
 
 
 def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], links: DownstreamLinks) -> Affects:
@@ -235,6 +248,38 @@ def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Colle
     for item in items:
         if item.dag_id not in may_instances:
             block(item, reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES)
+
+
+def _refuse_frozen(session: Session, actor: Actor, request: Request, items: Sequence[Item], now: datetime) -> None:
+    """Block the targets that a window freezes, unless somebody who may overrides it with a reason.
+
+    :raises BadInput: where the reason is missing
+    :raises Forbidden: where the actor may not override
+    """
+    if request.options.override_freeze:
+        check_override(actor, request.options.reason)
+    else:
+        block_frozen(session, actor, items, now)
+
+
+def check_override(actor: Actor, reason: str | None) -> None:
+    """Refuse to override a freeze without the right or the reason.
+
+    :raises BadInput: where the reason is missing
+    :raises Forbidden: where the actor may not override
+    """
+    if not actor.permissions.may_change_settings():
+        raise Forbidden("overriding a freeze needs the permission to edit every Dag")
+    if not (reason or "").strip():
+        raise BadInput("override_freeze needs a reason")
+
+
+def block_frozen(session: Session, actor: Actor, items: Iterable[Item], now: datetime) -> None:
+    """Block what is planned for targets that a window freezes now."""
+    acts = (Outcome.APPLIED, Outcome.SIDE_EFFECT)
+    planned = {(item.dag_id, item.task_id): item for item in items if item.outcome in acts}
+    for pair, reason in frozen(session, actor, planned, now).items():
+        block(planned[pair], reason)
 
 
 def forbid_to_end_held(session: Session, actor: Actor, effects: Iterable[tuple[Item, Downstream]]) -> None:

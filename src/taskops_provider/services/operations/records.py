@@ -41,6 +41,8 @@ SOURCES = ("ui", "cli", "api", "operator", "monitor")
 EXPORT = "export"
 #: how verbs on alarm rules begin
 OF_RULES = "alarm-"
+#: those on windows
+OF_WINDOWS = "window-"
 #: and those on strict mode
 OF_STRICT_MODE = "strict-mode-"
 NEWEST_FIRST = "-operation_id"
@@ -156,8 +158,9 @@ def _touching(where: RecordFilter) -> list[ColumnElement[bool]]:
 def visible(query: Select[*tuple[Any, ...]], actor: Actor) -> Select[*tuple[Any, ...]]:
     """Keep the operations that the actor may know of: those that touched a Dag they may read.
 
-    Operations without targets are of settings and of rules on projects, which are seen with a workflow of the project;
-    and downloads, whose filter may name anything: those are seen by who asked for them, and by who may read everything.
+    Operations without targets are of settings, and of rules and windows on projects, which are seen with a workflow of
+    the project; and downloads, whose filter may name anything: those are seen by who asked for them, and by who may
+    read everything.
     """
     readable = actor.permissions.readable()
     if readable is None:
@@ -166,7 +169,7 @@ def visible(query: Select[*tuple[Any, ...]], actor: Actor) -> Select[*tuple[Any,
     touched = any_item.where(OperationItem.dag_id.in_(readable))
     projects = select(Workflow.project).where(Workflow.dag_id.in_(readable))
     is_of_rule = Operation.verb.startswith(OF_RULES)
-    is_of_settings = Operation.verb.startswith(OF_STRICT_MODE)
+    is_of_settings = or_(Operation.verb.startswith(OF_STRICT_MODE), Operation.verb.startswith(OF_WINDOWS))
     # of other verbs it may be anything
     named_projects = json_texts(case((is_of_settings, Operation.options["projects"]))).table_valued("value")
     others = or_(

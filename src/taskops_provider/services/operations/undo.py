@@ -35,7 +35,12 @@ from taskops_provider.services.operations.apply import (
     found_paused,
     keep_others_paused,
 )
-from taskops_provider.services.operations.plan import NOT_EDITABLE, refuse_without_permission, state_to_restore
+from taskops_provider.services.operations.plan import (
+    NOT_EDITABLE,
+    block_frozen,
+    refuse_without_permission,
+    state_to_restore,
+)
 from taskops_provider.services.operations.records import visible
 from taskops_provider.services.operations.restored_states import judge_restored, overtaken
 from taskops_provider.services.shared.actor import Actor
@@ -217,6 +222,7 @@ def _items(
                 item.restore = _restore_of_undo(row, by, owners)
         items.append(item)
     judge_restored(session, actor, items, now)
+    block_frozen(session, actor, items, now)
     return items
 
 

@@ -28,6 +28,7 @@ from taskops_provider.services.replenishments.stop_runs import cancel_runs, paus
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.retries import retried
+from taskops_provider.services.windows.in_force import frozen
 
 
 class ControlVerb(StrEnum):
@@ -65,6 +66,9 @@ def control_replenishment(
     rights = rights_to_control(session, actor, [replenishment_id])[replenishment_id]
     rights.refuse(verb, end_running=end_running)
     _check(replenishment, verb)
+    if stopped := frozen(session, actor, [(dag_id, "") for dag_id in sorted(rights.dag_ids)], now):
+        (dag_id, _), why = min(stopped.items())
+        raise Conflict(f"{verb.value} is refused: {dag_id} is {why}")
     if verb is ControlVerb.RETRY:
         # one that is over goes on again, and counts as one more
         refuse_too_many(session, actor, replenishment.actor)

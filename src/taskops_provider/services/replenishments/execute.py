@@ -27,6 +27,7 @@ from taskops_provider.adapter import backfills, dag_state, waiting
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.progress import ReplenishmentState, state_when_over
 from taskops_provider.domain.replenishment_run import RunState
+from taskops_provider.domain.windows.kinds import WindowKind
 from taskops_provider.models import Replenishment, ReplenishmentRun, Workflow
 from taskops_provider.services.replenishments.clear_runs import clear_next
 from taskops_provider.services.replenishments.make_runs import make_next
@@ -44,6 +45,7 @@ from taskops_provider.services.replenishments.waking import ensure_unpaused, rep
 from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.public_errors import public_cause
+from taskops_provider.services.windows.in_force import stopped_by
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +171,9 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
         waits.append(f"backfill {paused[0]} of {dag_id} was paused in Airflow; unpause it to go on")
         return False
     if replenishment.state == ReplenishmentState.CANCELLED or _older_at_work(session, replenishment, dag_id):
+        return False
+    if window := stopped_by(session, WindowKind.NO_REPLENISH, [(dag_id, "")], now).get((dag_id, "")):
+        waits.append(f"{dag_id} is in {window.words}")
         return False
     did, waits_for = _start(session, replenishment, dag_id, active, now)
     if not did and waits_for is None:
