@@ -18,13 +18,21 @@ from tests.support.warehouse import ALICE
 NIGHTS: Mapping[str, Any] = {"cron": "0 22 * * *", "zone": "Europe/Berlin", "until": "06:00"}
 
 
-def body(*names: str, kinds: str | list[str] = "pause", times: Mapping[str, Any] = NIGHTS, **more: Any) -> dict[str, Any]:
+def body(
+    *names: str, kinds: str | list[str] = "pause", times: Mapping[str, Any] = NIGHTS, **more: Any
+) -> dict[str, Any]:
     """The body of a window; a name without a dot is a workflow."""
     scope = {
         "workflows": [name for name in names if "." not in name],
         "tasks": [dict(zip(("dag_id", "task_id"), name.split(".", 1), strict=True)) for name in names if "." in name],
     }
-    return {"name": "night", "kinds": kinds.split(",") if isinstance(kinds, str) else kinds, "scope": scope, "times": dict(times), **more}
+    return {
+        "name": "night",
+        "kinds": kinds.split(",") if isinstance(kinds, str) else kinds,
+        "scope": scope,
+        "times": dict(times),
+        **more,
+    }
 
 
 def once(begin: datetime, end: datetime) -> dict[str, Any]:

@@ -24,12 +24,13 @@ from taskops_provider.api.routes import (
     replenishments,
     settings,
     tasks,
+    windows,
     workflows,
 )
 from taskops_provider.api.security import get_actor
 from taskops_provider.domain.answers import Json
 
-_GUARDED = (workflows, tasks, instances, replenishments, alarms, operation_records, exports, settings)
+_GUARDED = (workflows, tasks, instances, replenishments, alarms, windows, operation_records, exports, settings)
 
 
 class TaskOpsApi(FastAPI):

@@ -258,6 +258,7 @@ CHANGE: tuple[Arg, ...] = (
         help="E-mail the owners of the changed targets (or use the channels of the setting notice_channels)",
         action="store_true",
     ),
+    Arg(("--override-freeze",), help="Do it although a window freezes it; needs a --reason", action="store_true"),
 )
 YES = Arg(
     ("-y", "--yes"),

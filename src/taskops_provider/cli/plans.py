@@ -72,6 +72,9 @@ def summary(plan: Plan, *, terminates: bool = False) -> Iterable[str]:
     if affects.downstream_tasks:
         workflows = plural(affects.downstream_workflows, "workflow")
         yield f"{plural(affects.downstream_tasks, 'task')} downstream, in {workflows}"
+    for window in plan.windows:
+        tasks = plural(window.tasks, "task")
+        yield f"{tasks} in window {window.name} until {window.until}: runs created in it do not execute them"
     if plan.gap is not None and counts.applied:
         yield from _gap(plan.gap, is_done=not plan.dry_run)
 

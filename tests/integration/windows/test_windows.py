@@ -240,6 +240,16 @@ class TestFreeze:
         record = session.get(Operation, plan.operation_id)
         assert (record.options["override_freeze"], record.reason) == (True, "fire")
 
+    def test_nobody_plans_around_it(self, session):
+        self.frozen(session)
+        limited = bob("orders", edits=("orders",))
+        for names in (("orders",), ("orders.clean",)):
+            with pytest.raises(Conflict, match="frozen by window night"):
+                make(session, NOW, *names, actor=limited)
+        with pytest.raises(Conflict, match="frozen by window night"):
+            skip_next(session, limited, SkipNext(workflows=["orders"]), NOW)
+        make(session, NOW, "orders.load", actor=limited)
+
     def test_it_is_not_lifted_by_changing_the_window(self, session):
         install(session, retail())
         limited = bob("orders", edits=("orders",))
@@ -299,9 +309,7 @@ class TestWhatIsTold:
         assert {row.window for row in page.rows} == {None}
         operate(session, "pause", "orders.clean", now=NOW)
         answer = preview_operation(session, ALICE, request("start", "orders.clean"), inside).answer()
-        assert [(one.name, one.tasks, one.until) for one in answer.windows] == [
-            ("night", 1, "2026-10-23 13:00:00 UTC")
-        ]
+        assert [(one.name, one.tasks, one.until) for one in answer.windows] == [("night", 1, "2026-10-23 13:00:00 UTC")]
 
     def test_a_preview_names_the_cycles_that_it_stops(self, session):
         install(session, [chain("hourly", "a", "b", schedule="@hourly"), chain("manual", "a", schedule=None)])

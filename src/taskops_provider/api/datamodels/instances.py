@@ -150,6 +150,9 @@ class InstanceChange(Input):
 
     instances: Annotated[list[InstanceTarget], Field(min_length=1, max_length=MAX_INSTANCES)]
     reason: OptionalText = Field(None, description="Why; kept with the operation.")
+    override_freeze: StrictBool = Field(
+        False, description="Do it although a window freezes the task. Needs a reason, and to edit every Dag."
+    )
     ticket: OptionalText = Field(None, description="The ticket that asks for it.")
     dry_run: StrictBool = Field(False, description="Show what would be done and change nothing.")
 

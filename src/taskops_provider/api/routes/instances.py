@@ -96,7 +96,7 @@ def change_instances(
 
     It needs the permission to edit the Dag's task instances.
     """
-    request = InstanceRequest(dag_id, task_id, verb, body.refs(), body.explanation())
+    request = InstanceRequest(dag_id, task_id, verb, body.refs(), body.explanation(), body.override_freeze)
     if body.dry_run:
         return preview_on_instances(session, actor, request, now).answer()
     return apply_on_instances(session, actor, request).answer()

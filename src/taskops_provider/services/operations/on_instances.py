@@ -23,7 +23,7 @@ from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
 from taskops_provider.inputs.operation import ReasonAndTicket
 from taskops_provider.models import Operation
 from taskops_provider.services.catalog.tasks import get_task
-from taskops_provider.services.operations.plan import GONE, check_override
+from taskops_provider.services.operations.plan import GONE, check_override, check_reason_of_override
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items
@@ -120,6 +120,8 @@ def apply_on_instances(
     :raises Forbidden: when its instances may not be changed
     """
     request.explanation.check_lengths()
+    if request.override_freeze:
+        check_reason_of_override(request.explanation.reason)
     if not (actor.may_read(request.dag_id) and actor.permissions.may_change_instances(request.dag_id)):
         # refused before anybody waits for it
         _plan(session, actor, request, now or datetime.now(UTC), lock=False)
@@ -160,7 +162,7 @@ def _refuse_frozen(
     session: Session, actor: Actor, request: InstanceRequest, items: Sequence[Item], now: datetime
 ) -> None:
     if request.override_freeze:
-        check_override(actor, request.explanation.reason)
+        check_override(actor)
         return
     task = (request.dag_id, request.task_id)
     if reason := frozen(session, actor, [task], now).get(task):

@@ -251,25 +251,30 @@ def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Colle
 
 
 def _refuse_frozen(session: Session, actor: Actor, request: Request, items: Sequence[Item], now: datetime) -> None:
-    """Block the targets that a window freezes, unless somebody who may overrides it with a reason.
+    """Block the targets that a window freezes, unless somebody who may overrides it.
 
-    :raises BadInput: where the reason is missing
     :raises Forbidden: where the actor may not override
     """
     if request.options.override_freeze:
-        check_override(actor, request.options.reason)
+        check_override(actor)
     else:
         block_frozen(session, actor, items, now)
 
 
-def check_override(actor: Actor, reason: str | None) -> None:
-    """Refuse to override a freeze without the right or the reason.
+def check_override(actor: Actor) -> None:
+    """Refuse to override a freeze without the right.
 
-    :raises BadInput: where the reason is missing
     :raises Forbidden: where the actor may not override
     """
     if not actor.permissions.may_change_settings():
         raise Forbidden("overriding a freeze needs the permission to edit every Dag")
+
+
+def check_reason_of_override(reason: str | None) -> None:
+    """Refuse to override a freeze without saying why; a preview may.
+
+    :raises BadInput: where the reason is missing
+    """
     if not (reason or "").strip():
         raise BadInput("override_freeze needs a reason")
 

@@ -19,6 +19,7 @@ from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.retries import retried
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 from taskops_provider.services.windows.answers import WindowAnswer
+from taskops_provider.services.windows.in_force import frozen
 from taskops_provider.services.windows.laying import lay
 from taskops_provider.services.windows.listing import answer, is_open, seen_window
 from taskops_provider.services.windows.recorded import record_change
@@ -71,6 +72,7 @@ def checked(session: Session, actor: Actor, window: WindowCreate, now: datetime)
     definition = window.window(default=config.default_downstream())
     check_times(window.times, now)
     check_scope(session, actor, definition.scope)
+    refuse_frozen(session, actor, definition.scope, now)
     return definition
 
 
@@ -93,6 +95,7 @@ def update_window(session: Session, actor: Actor, window_id: int, change: Window
     if window == before:
         return answer(row, before, now)
     check_scope(session, actor, window.scope)
+    refuse_frozen(session, actor, window.scope, now)
     fill_row(row, window, actor.recorded_name, now)
     session.flush()
     lay(session, row, window, now)
@@ -146,6 +149,7 @@ def _changeable(session: Session, actor: Actor, window_id: int, now: datetime) -
         raise Forbidden(f"window {window_id} covers Dags that you may not change")
     if WindowKind.FREEZE in window.kinds and is_open(window, now) and not actor.permissions.may_change_settings():
         raise Forbidden(f"window {window_id} is open and freezes: changing it needs the permission to edit every Dag")
+    refuse_frozen(session, actor, scope, now)
     return row, window
 
 
@@ -170,6 +174,19 @@ def check_scope(session: Session, actor: Actor, scope: WindowScope) -> None:
         raise Forbidden(f"you may not change Dag {forbidden[0]!r}")
     _check_tasks(session, scope.tasks)
     _check_projects(session, scope.projects)
+
+
+def refuse_frozen(session: Session, actor: Actor, scope: WindowScope, now: datetime) -> None:
+    """Refuse to plan around a freeze: a window that pauses what is frozen would be an operation on it.
+
+    :raises Conflict: for what is frozen now, unless the actor may override a freeze
+    """
+    if actor.permissions.may_change_settings():
+        return
+    keys = [*scope.tasks, *((dag_id, "") for dag_id in scope.workflows)]
+    if stopped := frozen(session, actor, keys, now):
+        (dag_id, task_id), why = min(stopped.items())
+        raise Conflict(f"{' '.join(filter(None, (dag_id, task_id)))} is {why}")
 
 
 def _check_tasks(session: Session, tasks: Collection[TaskKey]) -> None:

@@ -21,7 +21,7 @@ from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.retries import retried
 from taskops_provider.services.windows.answers import WindowAnswer
-from taskops_provider.services.windows.changes import check_scope, refuse_too_many
+from taskops_provider.services.windows.changes import check_scope, refuse_frozen, refuse_too_many
 from taskops_provider.services.windows.listing import answer
 from taskops_provider.services.windows.recorded import record_change
 from taskops_provider.services.windows.stored import new_row
@@ -43,6 +43,7 @@ def skip_next(session: Session, actor: Actor, asked: SkipNext, now: datetime) ->
     if scope == WindowScope():
         raise BadInput("nothing is selected: name at least one task or workflow")
     check_scope(session, actor, scope)
+    refuse_frozen(session, actor, scope, now)
     take_writer_lock(session, actor.name)
     refuse_too_many(session, len(scope.named_dags))
     made: list[tuple[Window, WindowDefinition]] = []
