@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,13 @@ from taskops_provider.inputs.windows.holding import HoldAll, ReleaseAll, SkipNex
 from taskops_provider.inputs.windows.window import WindowChange, WindowCreate
 from taskops_provider.services.windows import changes as window_changes
 from taskops_provider.services.windows import preview
-from taskops_provider.services.windows.answers import HeldOrReleased, WindowAnswer, WindowPreview
+from taskops_provider.services.windows.answers import (
+    HeldOrReleased,
+    OccurrenceAnswer,
+    StoppedCycle,
+    WindowAnswer,
+    WindowPreview,
+)
 from taskops_provider.services.windows.calendar_file import MAX_LENGTH, export_windows, read_windows
 from taskops_provider.services.windows.hold_all import hold_all, release_all
 from taskops_provider.services.windows.listing import WindowFilter, list_windows, show_window
@@ -215,7 +220,9 @@ def _print_preview(shown: WindowPreview, output: str) -> None:
         return
     tell = say if output == "plain" else out
     tell(f"{plural(shown.workflows, 'workflow')}, {plural(shown.tasks, 'task')}")
-    rows: Sequence[Any] = [(one, cycle) for one in shown.occurrences for cycle in one.cycles or [None]]
+    rows: list[tuple[OccurrenceAnswer, StoppedCycle | None]] = []
+    for one in shown.occurrences:
+        rows += [(one, cycle) for cycle in one.cycles] or [(one, None)]
     print_table(rows, CYCLES, output, empty="it is not open any more")
     for one in shown.occurrences:
         if one.more_cycles:

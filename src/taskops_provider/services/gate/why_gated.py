@@ -145,7 +145,7 @@ def _strictest_of(rows: Iterable[Any]) -> str | None:
 def _is_stricter(window: Any, operation: Any) -> bool:
     if window is None or operation.state in OUT_OF_SERVICE or window.downstream == operation.downstream:
         return False
-    return _strictest_of([window, operation]) == window.downstream
+    return bool(_strictest_of([window, operation]) == window.downstream)
 
 
 def _as_cause(row: Any) -> Cause:

@@ -42,7 +42,8 @@ def held_until(session: Session, instances: Collection[Instance]) -> dict[UUID, 
             GateInterval.to_at > first,
         )
         for dag_id, task_id, from_at, to_at in session.execute(query):
-            spans[dag_id, task_id].append(_Span(from_at, to_at))
+            if to_at is not None:
+                spans[dag_id, task_id].append(_Span(from_at, to_at))
     found: dict[UUID, datetime] = {}
     for ti in instances:
         ends = [

@@ -48,7 +48,7 @@ def hold_all(session: Session, actor: Actor, asked: HoldAll, now: datetime) -> H
     """
     scope = _scope(session, actor, asked.project)
     take_writer_lock(session, actor.name)
-    if _held(session, asked.project):
+    if any(window_of(row).scope == scope for row in _held(session, asked.project)):
         raise Conflict(f"{_words(asked.project)} is held already; release it first")
     refuse_too_many(session, 1)
     dag_ids = sorted(place.dag_id for place in dag_places(session, [scope]) if scope.covers_dag(place))

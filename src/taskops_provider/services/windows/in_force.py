@@ -18,6 +18,8 @@ from taskops_provider.services.shared.window_pauses import until_words
 from taskops_provider.services.windows.places import dag_places
 from taskops_provider.services.windows.stored import there, window_of
 
+#: how the reason begins why an operation is refused
+FROZEN = "frozen by "
 _FLAGS = {WindowKind.NO_REPLENISH: Window.stops_replenishments, WindowKind.FREEZE: Window.freezes}
 
 
@@ -82,4 +84,4 @@ def frozen(session: Session, actor: Actor, targets: Collection[TaskKey], now: da
     if actor is MONITOR:
         return {}
     stopped = stopped_by(session, WindowKind.FREEZE, targets, now)
-    return {target: f"frozen by {window.words}" for target, window in stopped.items()}
+    return {target: f"{FROZEN}{window.words}" for target, window in stopped.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -103,16 +103,15 @@ def _seen(scope: WindowScope, actor: Actor, places: Sequence[DagPlace]) -> Windo
     if actor.permissions.readable() is None:
         return scope
 
-    def with_dags(field: str) -> tuple[str, ...]:
-        names: tuple[str, ...] = getattr(scope, field)
-        return tuple(name for name in names if any(map(WindowScope(**{field: (name,)}).covers_dag, places)))
+    def with_dags(names: tuple[str, ...], part: Callable[[str], WindowScope]) -> tuple[str, ...]:
+        return tuple(name for name in names if any(map(part(name).covers_dag, places)))
 
     return WindowScope(
         tuple(key for key in scope.tasks if actor.may_read(key[0])),
         tuple(dag_id for dag_id in scope.workflows if actor.may_read(dag_id)),
-        with_dags("folders"),
-        with_dags("projects"),
-        with_dags("tags"),
+        with_dags(scope.folders, lambda name: WindowScope(folders=(name,))),
+        with_dags(scope.projects, lambda name: WindowScope(projects=(name,))),
+        with_dags(scope.tags, lambda name: WindowScope(tags=(name,))),
         scope.everything,
     )
 

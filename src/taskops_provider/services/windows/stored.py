@@ -19,7 +19,7 @@ from taskops_provider.models import Window
 log = logging.getLogger(__name__)
 
 
-def there() -> Select[tuple[Window]]:
+def there() -> Select[Window]:
     """The windows that there are, the newest first."""
     return select(Window).where(Window.deleted_at.is_(None)).order_by(Window.id.desc())
 
