@@ -182,6 +182,8 @@ def _effects_at_creation(dag_run: Any, session: Session, *, but_paused: bool = F
     if _WINDOW in _columns_seen:
         is_window = Gate.window_id.is_not(None)
         in_force = or_(and_(~is_window, in_force), and_(is_window, _is_in_window(dag_run, created)))
+        # the same once more, so that an index tells what is over: of windows there may be much
+        in_force = and_(in_force, or_(Gate.to_at.is_(None), Gate.to_at > min(created, dag_run.run_after or created)))
     query = (
         select(Gate.task_id, Gate.state, Gate.downstream, is_window)
         .where(Gate.dag_id.in_((dag_run.dag_id, ANY_DAG)), in_force)

@@ -20,6 +20,7 @@ from taskops_provider.services.operations.plan import preview_operation
 from taskops_provider.services.operations.records import RecordFilter, list_operations
 from taskops_provider.services.replenishments import execute as replenishment_execute
 from taskops_provider.services.replenishments.create import create_replenishment, show_replenishment
+from taskops_provider.services.retention import delete_old_records
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.why.task import why
 from taskops_provider.services.windows import changes
@@ -421,3 +422,19 @@ class TestHoldAll:
         session.commit()
         assert {row[3] for row in laid(session, held.window_ids[0])} == {NOW + HOUR}
         assert session.scalar(select(func.count()).select_from(Task)) > 0
+
+
+def test_what_is_over_is_kept_no_longer_than_records(session):
+    install(session, retail())
+    make(session, NOW, "orders", times=once(NOW, NOW + HOUR))
+    nightly = make(session, NOW, "orders.clean")
+    gone = make(session, NOW, "orders.load")
+    changes.delete_window(session, ALICE, gone.window_id, NOW)
+    session.commit()
+    delete_old_records(session, NOW + 40 * DAY)
+    session.commit()
+    assert session.scalars(select(GateInterval.window_id)).all() == []
+    assert len(session.scalars(select(Window.id)).all()) == 3
+    delete_old_records(session, NOW + 9999 * DAY)
+    session.commit()
+    assert session.scalars(select(Window.id)).all() == [nightly.window_id]

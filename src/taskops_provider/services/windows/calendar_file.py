@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from taskops_provider import __version__
 from taskops_provider.domain.answers import Json
 from taskops_provider.domain.windows.kinds import WindowPurpose
 from taskops_provider.domain.windows.times import Recurrence, Times, merged
@@ -40,7 +39,7 @@ def export_windows(session: Session, actor: Actor, now: datetime) -> str:
     from icalendar import Calendar
 
     calendar = Calendar()
-    calendar.add("prodid", f"-//TaskOps//{__version__}//EN")
+    calendar.add("prodid", "-//TaskOps//Windows//EN")
     calendar.add("version", "2.0")
     for row, window in visible_windows(session, actor):
         if row.purpose == WindowPurpose.WINDOW.value and window.times is not None and window.enabled:
