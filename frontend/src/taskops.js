@@ -1,6 +1,7 @@
 // What the pages do beyond plain HTML. Each part is on its own; all pages work without any of it.
 import "htmx.org";
 import { afterLoad, followAirflow, signIn } from "./shared/airflow.js";
+import { keepAsked } from "./shared/asked.js";
 import { columnMenu } from "./lists/columns.js";
 import { copyButtons } from "./shared/copy.js";
 import { changeDialogs } from "./operations/dialog.js";
@@ -26,6 +27,7 @@ signIn();
 copyButtons();
 diagrams();
 dialogs();
+keepAsked();
 changeDialogs();
 ownersPicker();
 resumeFields();

@@ -67,10 +67,16 @@ def filled() -> Iterator[None]:
     empty_tables()
 
 
+@pytest.fixture(scope="session")
+def in_airflow() -> bool:
+    """Whether pages are opened inside Airflow's UI; a module that is not about the two together overrides it."""
+    return True
+
+
 @pytest.fixture
-def person(browser: Any, server: LiveAirflow, filled: None) -> Iterator[Person]:
+def person(browser: Any, server: LiveAirflow, filled: None, in_airflow: bool) -> Iterator[Person]:
     """Somebody at the browser; our scripts must not have complained by the end."""
-    somebody = Person(browser, server)
+    somebody = Person(browser, server, in_airflow=in_airflow)
     yield somebody
     somebody.context.close()
     assert somebody.errors == []

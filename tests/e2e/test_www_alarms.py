@@ -18,6 +18,12 @@ pytestmark = pytest.mark.live
 FRAME = "plugin/taskops/pluginsv2/taskops"
 
 
+@pytest.fixture(scope="module")
+def in_airflow() -> bool:
+    """Our pages alone: what they do inside Airflow's UI is asked in ``test_www_browser``."""
+    return False
+
+
 @pytest.fixture
 def desk(person: Person) -> Iterator[Person]:
     empty_tables()

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.support import diagram_rows, rows
 from tests.support.airflow_db import empty_tables, new_session
-from tests.support.browser import Person
+from tests.support.browser import Person, inside_airflow
 from tests.support.diagram_rows import SHOP
 from tests.support.live import LiveAirflow
 
@@ -27,6 +27,12 @@ FACTS = {
     "Cycle": "Day",
     "Plan": "30 2 * * *",
 }
+
+
+@pytest.fixture(scope="module")
+def in_airflow() -> bool:
+    """Our pages alone: what they do inside Airflow's UI is asked in ``test_www_browser``."""
+    return False
 
 
 @pytest.fixture(scope="module")
@@ -203,12 +209,14 @@ def test_walking_by_keyboard_and_opening_the_task(shop: Person) -> None:
     shop.page.wait_for_url(f"**/taskops/task?dag_id={SHOP}&task_id=check_totals")
 
 
+@inside_airflow
 def test_a_click_with_ctrl_opens_the_task_in_a_tab_inside_airflow(shop: Person) -> None:
     with shop.context.expect_page() as opened:
         box(shop, "publish").click(modifiers=["Control"])
     opened.value.wait_for_url(f"**/plugin/taskops/pluginsv2/taskops/task?dag_id={SHOP}&task_id=publish")
 
 
+@inside_airflow
 def test_dark_and_light(shop: Person) -> None:
     body = box(shop, "publish").locator(".body")
     fills = set()

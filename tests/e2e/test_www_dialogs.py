@@ -24,6 +24,12 @@ TASKS = "plugin/taskops/pluginsv2/taskops/tasks"
 WORKFLOWS = "plugin/taskops/pluginsv2/taskops/workflows"
 
 
+@pytest.fixture(scope="module")
+def in_airflow() -> bool:
+    """Our pages alone: what they do inside Airflow's UI is asked in ``test_www_browser``."""
+    return False
+
+
 @pytest.fixture
 def session() -> Iterator[Any]:
     with new_session() as opened:
@@ -194,7 +200,7 @@ def test_start_and_submit_again(desk: Desk, session: Any) -> None:
     left.locator("summary").click()
     expect(left.get_by_role("link", name="extract")).to_be_visible()
     desk.done("1 task started").close()
-    desk.choose("orders load").open("Submit again", "Submit 1 task again").done("1 task submitted again")
+    desk.choose("orders load").open("Resubmit", "Resubmit 1 task").done("1 task resubmitted")
     assert set(stored(session, "orders").values()) == {"scheduling"}
 
 

@@ -14,11 +14,17 @@ from sqlalchemy import select
 from taskops_provider.models import Export
 from taskops_provider.services.exports.prepare import prepare_next
 from tests.support.airflow_db import new_session
-from tests.support.browser import Person
+from tests.support.browser import Person, inside_airflow
 from tests.support.warehouse import BOB, operate, stored
 
 pytestmark = pytest.mark.live
 FRAME = "plugin/taskops/pluginsv2/taskops"
+
+
+@pytest.fixture(scope="module")
+def in_airflow() -> bool:
+    """Our pages alone: what they do inside Airflow's UI is asked in ``test_www_browser``."""
+    return False
 
 
 def test_find_an_operation_read_it_and_undo_it(person: Person) -> None:
@@ -54,6 +60,7 @@ def test_find_an_operation_read_it_and_undo_it(person: Person) -> None:
         assert set(stored(session, "payments").values()) == {"scheduling"}
 
 
+@inside_airflow
 def test_times_are_those_of_the_zone_chosen_in_airflow(person: Person) -> None:
     with new_session() as session:
         operate(session, "set-owners", "sales_mart", owners=["ann"])

@@ -23,6 +23,12 @@ FRAME = "plugin/taskops/pluginsv2/taskops"
 TASKS = ("extract", "clean", "load")
 
 
+@pytest.fixture(scope="module")
+def in_airflow() -> bool:
+    """Our pages alone: what they do inside Airflow's UI is asked in ``test_www_browser``."""
+    return False
+
+
 def today() -> int:
     """The number of today's run."""
     return (datetime.now(UTC) - START).days

@@ -20,6 +20,12 @@ FRAME = "plugin/taskops/pluginsv2/taskops"
 DAYS = 40
 
 
+@pytest.fixture(scope="module")
+def in_airflow() -> bool:
+    """Our pages alone: what they do inside Airflow's UI is asked in ``test_www_browser``."""
+    return False
+
+
 @pytest.fixture
 def number(person: Person) -> int:
     """A replenishment of 3 tasks by 40 cycles that runs; the first cycle is active."""

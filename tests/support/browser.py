@@ -27,6 +27,9 @@ WAIT_MS = 60_000
 #: pytest puts tests together by the number of their parameter, and each change is another start of Airflow
 both = pytest.mark.parametrize("server", [FAB, SIMPLE], ids=["fab", "simple"], indirect=True)
 
+#: for tests of what our pages and Airflow's UI do together, in modules that open our pages alone
+inside_airflow = pytest.mark.parametrize("in_airflow", [True], ids=["inside"])
+
 
 def cannot_run(reason: str) -> None:
     """Skip the test, or fail it where everything is to run."""
@@ -49,11 +52,19 @@ def chromium() -> Iterator[Any]:
             running.close()
 
 
-class Person:
-    """Somebody at a browser, signed out at first."""
+#: where Airflow's UI shows our pages, before their own address
+INSIDE = "plugin/taskops/"
 
-    def __init__(self, browser: Any, server: LiveAirflow, **context: Any):
+
+class Person:
+    """Somebody at a browser, signed out at first.
+
+    Our pages are opened inside Airflow's UI, or alone: without Airflow's scripts a page costs a quarter of the time.
+    """
+
+    def __init__(self, browser: Any, server: LiveAirflow, *, in_airflow: bool = True, **context: Any):
         self.server = server
+        self.in_airflow = in_airflow
         self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **context)
         self.context.set_default_timeout(WAIT_MS)
         self.page = self.context.new_page()
@@ -68,8 +79,8 @@ class Person:
 
     @property
     def frame(self) -> Any:
-        """Our page, inside Airflow's."""
-        return self.page.frame_locator('iframe[title="TaskOps"]')
+        """Our page, which is inside Airflow's or alone."""
+        return self.page.frame_locator('iframe[title="TaskOps"]') if self.in_airflow else self.page
 
     def heading(self) -> Any:
         """The heading of our page, its scripts running: how many rows there are."""
@@ -81,8 +92,9 @@ class Person:
 
     def go(self, path: str) -> None:
         """Open an address of the server; a page of ours with its scripts running: what is pressed before is lost."""
-        self.page.goto(f"{self.server.url}/{path}")
-        if "plugin/taskops" in path:
+        is_ours = path.startswith(INSIDE)
+        self.page.goto(f"{self.server.url}/{path if self.in_airflow else path.removeprefix(INSIDE)}")
+        if is_ours:
             self.is_ready()
 
     def is_ready(self) -> None:

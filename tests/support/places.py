@@ -152,7 +152,7 @@ ORDINARY = (
     Place("workflows-pause", "workflows", dialog("Pause", *FLOWS)),
     Place("workflows-offline", "workflows", (*dialog("Take offline", *FLOWS), *chosen("skip"))),
     Place("workflows-delete", "workflows", (*dialog("Delete", *FLOWS), *chosen("run"))),
-    Place("workflows-submit", "workflows", dialog("Submit again", *FLOWS)),
+    Place("workflows-submit", "workflows", dialog("Resubmit", *FLOWS)),
     Place("workflows-owners", "workflows", dialog("Change owners", *FLOWS)),
     Place("tasks", "tasks"),
     Place("tasks-end", "tasks", (scroll_to_end,)),
@@ -163,7 +163,7 @@ ORDINARY = (
     Place("tasks-offline", OF_FLOW, (*dialog("Take offline", *TASKS), *chosen("skip"))),
     Place("tasks-offline-blocked", "tasks?dag_id=orders", dialog("Take offline", "orders extract", "orders load")),
     Place("tasks-delete", OF_FLOW, (*dialog("Delete", *TASKS), *chosen("fail"), *told)),
-    Place("tasks-submit", OF_FLOW, dialog("Submit again", *TASKS)),
+    Place("tasks-submit", OF_FLOW, dialog("Resubmit", *TASKS)),
     Place("tasks-owners", OF_FLOW, dialog("Change owners", *TASKS)),
     Place(
         "tasks-told",

@@ -28,7 +28,7 @@ TASK_CHANGES: dict[str, Example] = {
     "start": _example("start, and skip what was held", targets=_TASK, held="skip"),
     "offline": _example("offline, ending what runs", targets=_TASK, reason="replaced", terminate_instances=True),
     "delete": _example("delete, what follows fails", "An offline task.", targets=_TASK, downstream="fail"),
-    "submit": _example("submit again", "An offline or deleted task.", targets=_TASK),
+    "submit": _example("resubmit", "An offline or deleted task.", targets=_TASK),
     "set-owners": _example("set-owners", targets=_TASK, owners=["ann", "bob"]),
 }
 

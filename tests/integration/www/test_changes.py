@@ -115,7 +115,7 @@ def test_apply_is_recorded_as_the_apis(dialogs, web, session):
         ("offline", None, {"downstream": "run"}, "1 task taken offline", "offline"),
         ("delete", "offline", {"downstream": "run"}, "1 task deleted", "deleted"),
         ("delete", "offline", {"downstream": "fail"}, "1 task deleted", "deleted"),
-        ("submit", "offline", {}, "1 task submitted again", "scheduling"),
+        ("submit", "offline", {}, "1 task resubmitted", "scheduling"),
         ("set-owners", None, {"owner": ["carol", "dan"]}, "Owners of 1 task changed", "scheduling"),
     ],
 )
@@ -140,7 +140,7 @@ def test_every_verb_on_tasks(dialogs, session, verb, before, fields, title, afte
         ("start", "pause", {}, "3 tasks of 1 workflow started"),
         ("offline", None, {}, "3 tasks of 1 workflow taken offline"),
         ("delete", "offline", {"downstream": "run"}, "3 tasks of 1 workflow deleted"),
-        ("submit", "offline", {}, "3 tasks of 1 workflow submitted again"),
+        ("submit", "offline", {}, "3 tasks of 1 workflow resubmitted"),
         ("set-owners", None, {"owner": ["carol", "dan"]}, "Owners of 1 workflow changed"),
     ],
 )

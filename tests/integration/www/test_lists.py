@@ -140,13 +140,13 @@ def test_the_menu_of_a_workflow(web: WebApp) -> None:
     page = get(web, WORKFLOWS)
     paused = actions(row(page, "customer_master"))
     assert list(paused) == [
-        "Start all", "Pause all", "Take all offline", "Delete", "Submit again", "Change owners", "Replenish",
+        "Start all", "Pause all", "Take all offline", "Delete", "Resubmit", "Change owners", "Replenish",
         "Set alarm",
     ]  # fmt: skip
     assert [label for label, why_not in paused.items() if not why_not] == [
         "Start all",
         "Take all offline",
-        "Submit again",
+        "Resubmit",
         "Change owners",
         "Replenish",
         "Set alarm",
@@ -165,7 +165,7 @@ def test_the_menu_of_a_task(web: WebApp) -> None:
     part = row(get(web, f"{TASKS}?dag_id=inventory_snapshot&status=offline"), "step_06")
     assert [label for label, why_not in actions(part).items() if not why_not] == [
         "Delete",
-        "Submit again",
+        "Resubmit",
         "Change owners",
         "Set alarm",
     ]

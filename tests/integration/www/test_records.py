@@ -57,7 +57,7 @@ def test_who_did_what_when_from_where_why_and_what_came_of_it(web: WebApp, wareh
     assert cells(page, "source")[1:] == ["Command line", "REST API", "Command line"]
     assert cells(page, "outcome")[1:] == [
         "Refused 1 left alone",
-        "Part success 1 applied, 1 left alone",
+        "Partial success 1 applied, 1 left alone",
         "Success 2 applied",
     ]
     assert cells(page, "reason")[1:] == ["–", "–", "late source"]

@@ -197,7 +197,7 @@ def test_basic_information_has_every_field(web: WebApp, session: Session) -> Non
     html = page(web, view="info")
     for label in (
         "Task ID", "Workflow", "Project", "Folder", "Owners", "Type", "Source tables", "Target tables", "Schedule type",
-        "Plan", "Resource group", "Queue", "Executor", "Effective from", "Expires", "First submission",
+        "Plan", "Pool", "Queue", "Executor", "Effective from", "Expires", "First submission",
         "Last submission", "First run",
     ):  # fmt: skip
         assert f"<dt>{label}</dt>" in html, label

@@ -185,7 +185,7 @@ def test_operations_are_offered_as_status_and_permission_allow(web: WebApp, fab:
         return {label.strip(): not off for off, _, label in buttons}
 
     everything = {
-        "Start all": True, "Pause all": True, "Take all offline": True, "Delete": False, "Submit again": True,
+        "Start all": True, "Pause all": True, "Take all offline": True, "Delete": False, "Resubmit": True,
         "Change owners": True, "Replenish": True, "Set alarm": True,
     }  # fmt: skip
     with web_app("simple").active():
@@ -205,7 +205,7 @@ def test_operations_are_offered_as_status_and_permission_allow(web: WebApp, fab:
         filled.execute(update(Workflow).where(Workflow.dag_id == "month_end_close").values(default_state="deleted"))
         filled.commit()
         deleted = offered("month_end_close")
-        assert [label for label, is_on in deleted.items() if is_on] == ["Submit again"]
+        assert [label for label, is_on in deleted.items() if is_on] == ["Resubmit"]
 
 
 def test_last_operations_are_told(web: WebApp, filled: Session) -> None:

@@ -40,7 +40,7 @@ _MEANWHILE = {
     Downstream.HOLD: "it waits until it is started",
 }
 _IN_WINDOW = {Downstream.HOLD: "it waits until the window ends"}
-_WAY_BACK = {TaskState.PAUSED: "start it", TaskState.OFFLINE: "submit it again", TaskState.DELETED: "submit it again"}
+_WAY_BACK = {TaskState.PAUSED: "start it", TaskState.OFFLINE: "resubmit it", TaskState.DELETED: "resubmit it"}
 
 
 def why(

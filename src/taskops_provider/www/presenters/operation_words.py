@@ -34,7 +34,7 @@ VERBS: Mapping[str, OperationWords] = {
     Verb.PAUSE: OperationWords("Pause", "Paused {}", "pause {}"),
     Verb.OFFLINE: OperationWords("Take offline", "Took {} offline", "take {} offline"),
     Verb.DELETE: OperationWords("Delete", "Deleted {}", "delete {}"),
-    Verb.SUBMIT: OperationWords("Submit again", "Submitted {} again", "submit {} again"),
+    Verb.SUBMIT: OperationWords("Resubmit", "Resubmitted {}", "resubmit {}"),
     Verb.SET_OWNERS: OperationWords("Change owners", "Changed the owners of {}", "change the owners of {}"),
     "undo": OperationWords("Undo", "Undid operation {number}: {}", "undo operation {number}: {}"),
     f"instances-{InstanceVerb.RERUN.value}": OperationWords("Rerun instances", "Reran {}", "rerun {}"),
@@ -73,7 +73,7 @@ SOURCES: Mapping[str, str] = {
 }
 OUTCOMES: Mapping[str, Badge] = {
     OperationOutcome.SUCCESS: Badge("Success", "green"),
-    OperationOutcome.PART_SUCCESS: Badge("Part success", "amber"),
+    OperationOutcome.PART_SUCCESS: Badge("Partial success", "amber"),
     OperationOutcome.REFUSED: Badge("Refused", "red"),
 }
 _COUNTS: Mapping[str, str] = {"applied": "applied", "left_alone": "left alone", "blocked": "blocked"}

@@ -22,6 +22,6 @@ WORDS: Mapping[Verb, VerbWords] = {
     Verb.PAUSE: VerbWords("Pause", "Pause {}", "Pausing {}", "{} paused"),
     Verb.OFFLINE: VerbWords("Take offline", "Take {} offline", "Taking {} offline", "{} taken offline"),
     Verb.DELETE: VerbWords("Delete", "Delete {}", "Deleting {}", "{} deleted"),
-    Verb.SUBMIT: VerbWords("Submit again", "Submit {} again", "Submitting {} again", "{} submitted again"),
+    Verb.SUBMIT: VerbWords("Resubmit", "Resubmit {}", "Resubmitting {}", "{} resubmitted"),
     Verb.SET_OWNERS: VerbWords("Change owners", "Change owners of {}", "Changing owners of {}", "Owners of {} changed"),
 }

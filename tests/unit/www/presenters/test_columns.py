@@ -68,7 +68,7 @@ def test_a_choice_names_every_column() -> None:
 def test_the_source_has_twelve_columns_of_tasks_to_configure() -> None:
     """B25."""
     assert [column.label for column in tasks.COLUMNS] == [
-        "Status", "Workflow", "Owners", "Type", "Schedule", "Resource group", "Last submission", "First run", "Folder",
+        "Status", "Workflow", "Owners", "Type", "Schedule", "Pool", "Last submission", "First run", "Folder",
         "Created", "Effective from", "Expires",
     ]  # fmt: skip
     for columns in (tasks.COLUMNS, workflows.COLUMNS):
@@ -105,7 +105,7 @@ def verbs(menu: Iterable[rows.Action]) -> set[Verb]:
 def test_what_is_offered_is_what_the_operations_allow() -> None:
     of_task, of_workflow = offers(tasks.ROWS, {"d"}, {"d"}), offers(workflows.ROWS, {"d"}, {"d"})
     stopped = {a.verb: a for a in of_task.menu("d", TaskStatus.OFFLINE)}[rows.REPLENISH]
-    assert stopped.why_not == "Offline tasks are not replenished; submit them again first"
+    assert stopped.why_not == "Offline tasks are not replenished; resubmit them first"
     for status in TaskStatus:
         assert verbs(of_task.menu("d", status)) == {verb for verb in Verb if status in TASK_MAY_BE[verb]}
         [alarm] = [a for a in of_task.menu("d", status) if a.verb == rows.ALARM]

@@ -13,7 +13,7 @@ from taskops_provider.www.urls import Urls
 #: what is offered beside the verbs
 REPLENISH = "replenish"
 ALARM = "alarm"
-STOPPED = "Offline tasks are not replenished; submit them again first"
+STOPPED = "Offline tasks are not replenished; resubmit them first"
 NO_MORE = "It is deleted: nothing of it runs any more"
 #: in the order of the toolbar and of the menus
 VERBS = (Verb.START, Verb.PAUSE, Verb.OFFLINE, Verb.DELETE, Verb.SUBMIT, Verb.SET_OWNERS)

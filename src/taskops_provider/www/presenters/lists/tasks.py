@@ -30,7 +30,7 @@ COLUMNS = (
     Column("owners", "Owners"),
     Column("type", "Type", "task_type"),
     Column("schedule", "Schedule", "period"),
-    Column("pool", "Resource group", "pool"),
+    Column("pool", "Pool", "pool"),
     Column("last_submitted", "Last submission", "last_submitted_at", largest_first=True, kind="time"),
     Column("first_run", "First run", "first_run_at", largest_first=True, kind="time", shown=ColumnVisibility.WIDE),
     Column("folder", "Folder", "folder", shown=ColumnVisibility.WIDE),

@@ -96,9 +96,9 @@ def _cards(
 def hints(request: Request) -> str:
     """What a person should know of a verb before they go on."""
     if request.verb is Verb.OFFLINE:
-        return "Offline tasks stay offline when their Dag is parsed again; submit them again to bring them back."
+        return "Offline tasks stay offline when their Dag is parsed again; resubmit them to bring them back."
     if request.verb is Verb.DELETE:
-        kept = "The Dag file and the history stay; submitting again brings them back."
+        kept = "The Dag file and the history stay; resubmit them to bring them back."
         return kept if request.scope is Scope.WORKFLOW else f"Only offline tasks are deleted. {kept}"
     if request.verb is Verb.SUBMIT:
         return "They are scheduled again from the next run on; runs that passed meanwhile are not made up for."

@@ -35,7 +35,7 @@ BADGES: Mapping[str, Badge] = {
     ReplenishmentState.RUNNING: Badge("Running", "blue"),
     ReplenishmentState.PAUSED: Badge("Paused", "amber"),
     ReplenishmentState.SUCCESS: Badge("Success", "green"),
-    ReplenishmentState.PART_SUCCESS: Badge("Part success", "rust"),
+    ReplenishmentState.PART_SUCCESS: Badge("Partial success", "rust"),
     ReplenishmentState.FAILED: Badge("Failed", "red"),
     ReplenishmentState.CANCELLED: Badge("Cancelled", "grey"),
 }

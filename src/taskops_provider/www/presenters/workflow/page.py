@@ -211,5 +211,5 @@ def _buttons(asked: PageRequest, row: WorkflowRow) -> list[rows.Action]:
     actions = offers.menu(row.dag_id, row.status)
     if not row.is_deleted:
         return list(actions)
-    why_not = "This workflow is deleted; it would have to be submitted again first"
+    why_not = "This workflow is deleted; resubmit it first"
     return [action if action.verb == Verb.SUBMIT else replace(action, why_not=why_not) for action in actions]
