@@ -63,18 +63,19 @@ def _unjustified(query: Select[*tuple[Any, ...]], now: datetime) -> Select[*tupl
     )
 
 
-def dags_with_missed(session: Session) -> list[str]:
+def dags_with_missed(session: Session, now: datetime) -> list[str]:
     """Return the Dags in which something may have escaped a watched interval. One query."""
-    return list(session.scalars(_escaped(select(GateInterval.dag_id)).distinct().order_by(GateInterval.dag_id)))
+    return list(session.scalars(_escaped(select(GateInterval.dag_id), now).distinct().order_by(GateInterval.dag_id)))
 
 
-def missed(session: Session, dag_id: str) -> list[tuple[Instance, int]]:
+def missed(session: Session, dag_id: str, now: datetime) -> list[tuple[Instance, int]]:
     """Return what may have escaped in a Dag, each with the id of the interval."""
-    query = _escaped(select(*INSTANCE_COLUMNS, GateInterval.id)).where(GateInterval.dag_id == dag_id).order_by(TI.id)
+    query = _escaped(select(*INSTANCE_COLUMNS, GateInterval.id), now).where(GateInterval.dag_id == dag_id)
+    query = query.order_by(TI.id)
     return [(Instance(*row[:-1]), row[-1]) for row in session.execute(query)]
 
 
-def _escaped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+def _escaped(query: Select[*tuple[Any, ...]], now: datetime) -> Select[*tuple[Any, ...]]:
     """Ungated instances of runs that the interval's operation did not see, or of any run if it ended instances.
 
     What somebody cleared executes, and so do runs that a replenishment creates.
@@ -86,7 +87,12 @@ def _escaped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
         .where(
             or_(
                 GateInterval.to_at.is_(None),
-                and_(GateInterval.window_id.is_not(None), GateInterval.to_at > RUN_CREATED_AT),
+                # a window that is over lets go what it held: that has not escaped it
+                and_(
+                    GateInterval.window_id.is_not(None),
+                    GateInterval.to_at > RUN_CREATED_AT,
+                    GateInterval.to_at > now,
+                ),
             ),
             GateInterval.seen_run_id.is_not(None),
             or_(GateInterval.task_id == TI.task_id, GateInterval.task_id == ANY_TASK),

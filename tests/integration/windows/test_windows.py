@@ -362,6 +362,14 @@ class TestSkipNext:
         with pytest.raises(Conflict):
             change(session, NOW, made.window_id, reason="x")
 
+    def test_it_is_taken_back_for_cycles_that_are_due_as_well(self, session):
+        install(session, [chain("d", "a", "b")])
+        (made,) = skip_next(session, ALICE, SkipNext(workflows=["d"]), NOW)
+        session.commit()
+        changes.delete_window(session, ALICE, made.window_id, datetime.now(UTC))
+        session.commit()
+        assert session.scalars(select(GateInterval)).all() == []
+
     def test_what_has_no_cycles_is_refused(self, session):
         install(session, [chain("manual", "a", schedule=None)])
         with pytest.raises(BadInput, match="has no next cycle"):
@@ -408,6 +416,22 @@ class TestHoldAll:
         with pytest.raises(ResourceNotFound):
             release_all(session, ALICE, ReleaseAll(), datetime.now(UTC))
 
+    def test_what_is_released_at_once_is_not_taken_for_escaped(self, session):
+        install(session, [chain("a", "a1", schedule=None)])
+        gate_settle.ensure_pools(session)
+        session.commit()
+        scheduler = Scheduler(session, settle=settle)
+        hold_all(session, ALICE, HoldAll(), datetime.now(UTC))
+        session.commit()
+        scheduler.create_run("a", "new")
+        scheduler.run_to_end("a", "new")
+        release_all(session, ALICE, ReleaseAll(), datetime.now(UTC))
+        session.commit()
+        for _ in range(3):
+            sweep(session, datetime.now(UTC))
+        scheduler.run_to_end("a", "new")
+        assert scheduler.states("a", "new") == {"a1": "success"}
+
     def test_a_project_and_rights(self, session):
         install(session, retail())
         project = session.scalar(select(Workflow.project).limit(1))
@@ -431,10 +455,10 @@ def test_what_is_over_is_kept_no_longer_than_records(session):
     gone = make(session, NOW, "orders.load")
     changes.delete_window(session, ALICE, gone.window_id, NOW)
     session.commit()
-    delete_old_records(session, NOW + 40 * DAY)
+    delete_old_records(session, NOW + 50 * DAY)
     session.commit()
     assert session.scalars(select(GateInterval.window_id)).all() == []
-    assert len(session.scalars(select(Window.id)).all()) == 3
+    assert session.scalars(select(Window.id).order_by(Window.id)).all() == [nightly.window_id, gone.window_id]
     delete_old_records(session, NOW + 9999 * DAY)
     session.commit()
     assert session.scalars(select(Window.id)).all() == [nightly.window_id]

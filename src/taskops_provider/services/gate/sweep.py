@@ -41,7 +41,7 @@ def dags_to_sweep(session: Session, now: datetime) -> list[str]:
     watched = session.scalar(select(GateInterval.id).where(GateInterval.seen_run_id.is_not(None)).limit(1))
     if watched is None:
         return sorted(unjustified)
-    found = unjustified | set(dags_with_missed(session))
+    found = unjustified | set(dags_with_missed(session, now))
     table = update(GateInterval).where(GateInterval.seen_run_id.is_not(None))
     begun = table.where(GateInterval.watched_since.is_(None)).values(watched_since=now)
     over = table.where(GateInterval.watched_since <= now - WATCHED_FOR).values(seen_run_id=None)
@@ -115,7 +115,7 @@ def _gate_missed(session: Session, dag_id: str, now: datetime) -> int:
     own = {row.task_id for row in intervals.values() if row.window_id is None}
     ends: dict[Downstream, list[Instance]] = defaultdict(list)
     waits: dict[Downstream, list[Instance]] = defaultdict(list)
-    for ti, interval_id in missed(session, dag_id):
+    for ti, interval_id in missed(session, dag_id, now):
         interval = intervals[interval_id]
         if interval.task_id == ANY_TASK and interval.window_id is None and ti.task_id in own:
             continue

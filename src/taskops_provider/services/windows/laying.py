@@ -102,14 +102,17 @@ def _laid(session: Session, window_id: int, now: datetime) -> Sequence[Any]:
         GateInterval.from_at,
         GateInterval.to_at,
         GateInterval.downstream,
+        GateInterval.by_cycle,
     ).where(GateInterval.window_id == window_id, GateInterval.to_at > now)
     return session.execute(query).all()
 
 
 def _take_away(session: Session, rows: Sequence[Any], now: datetime) -> None:
-    for some in chunks([row.id for row in rows if row.from_at > now]):
+    # a cycle that is due may have no run yet
+    ahead = {row.id for row in rows if row.from_at > now or row.by_cycle}
+    for some in chunks(sorted(ahead)):
         session.execute(delete(GateInterval).where(GateInterval.id.in_(some)))
-    for some in chunks([row.id for row in rows if row.from_at <= now]):
+    for some in chunks([row.id for row in rows if row.id not in ahead]):
         ended = update(GateInterval).where(GateInterval.id.in_(some)).values(to_at=now, seen_run_id=None)
         session.execute(ended.execution_options(synchronize_session=False))
 
