@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from airflow.utils.types import DagRunType
 from sqlalchemy import select
 
 from taskops_provider.models import GateInterval, Window
+from taskops_provider.policies import gate as policy
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.gate.existing_instances import release
 from taskops_provider.services.gate.sweep import dags_to_sweep, sweep_dag
@@ -254,3 +256,19 @@ def test_it_is_one_question_whatever_is_laid_ahead(session):
         Scheduler(session).create_run("d", "many")
     assert len(many) == len(none)
     assert session.scalars(select(DagRun.run_id).order_by(DagRun.id)).all() == ["none", "many"]
+
+
+def test_tables_of_a_version_before_are_asked_nothing_that_they_do_not_know(session, monkeypatch):
+    """A query that fails would abort the scheduler's transaction."""
+    three(session)
+    gate(session, "d", "g", "skip")
+    laid(session, "", "", begin=datetime.now(UTC) - HOUR, end=datetime.now(UTC) + HOUR)
+    monkeypatch.setattr(policy, "_tables_seen", True)
+    monkeypatch.setattr(policy, "_columns_seen", frozenset({"resume_at"}))
+    monkeypatch.setattr(policy, "_looked_at", time.monotonic())
+    with counted_queries() as statements:
+        Scheduler(session).create_run("d", "r")
+    assert not [one for one in statements if "window_id" in one or "by_cycle" in one]
+    scheduler = Scheduler(session, settle=settle)
+    scheduler.run_to_end("d", "r")
+    assert scheduler.states("d", "r") == {"before": "success", "g": "skipped", "after": "skipped"}

@@ -20,8 +20,9 @@ from croniter import croniter
 from croniter.croniter import CroniterBadDateError
 from dateutil.rrule import rrulestr
 
-#: the end of what ends when somebody says so
-UNTIL_RELEASED = datetime(9000, 1, 1, tzinfo=UTC)
+#: the end of what ends when somebody says so: the last moment that the times of every database reach (MariaDB's do not
+#: go beyond January 2038)
+UNTIL_RELEASED = datetime(2037, 12, 31, 23, 59, 59, tzinfo=UTC)
 #: the begin of what also covers runs that were there before
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 #: occurrences that anything looks at
