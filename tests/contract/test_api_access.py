@@ -141,6 +141,7 @@ def window(path: str, body: Any = None) -> Prepare:
 
     def prepare(session: Session, _web: WebApp, _role: str) -> tuple[str, Any]:
         session.execute(delete(Window).where(Window.purpose == "hold_all"))
+        session.commit()
         made = make(session, datetime.now(UTC), "orders")
         if path.endswith("release-all"):
             hold_all(session, ALICE, HoldAll(), datetime.now(UTC))
