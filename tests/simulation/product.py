@@ -50,7 +50,8 @@ __all__ = [
 
 AnyStep = Step | PerItemStep[Any]
 
-BOB = Actor("bob", "api", UnrestrictedPermissions())
+#: from the command line: nobody loses rights here, and no auth manager has to know him
+BOB = Actor("bob", "cli", UnrestrictedPermissions())
 
 
 def operate(session: Session, verb: str, dag_id: str, task_ids: Sequence[str] | None, options: dict[str, Any]) -> None:

@@ -2,24 +2,26 @@
 
 Rows of ``dag``, ``dag_version`` and ``serialized_dag`` in, plain values out. The latest version of a Dag is the one
 with the highest number. A version that has no instances yet is updated in place by the dag-processor, so its
-number alone does not tell that nothing changed: the mark of a version is its number and the hash of its content.
+number alone does not tell that nothing changed: the mark of a version is its number, the hash of its content and its
+id. The id tells a Dag from another one of its name that was made after it was deleted.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from airflow.models.asset import AssetActive
 from airflow.models.dag import DagModel
 from airflow.models.dag_version import DagVersion
 from airflow.models.serialized_dag import SerializedDagModel
-from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select, true, union_all
+from airflow.models.team import dag_bundle_team_association_table
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from taskops_provider.models import Workflow
@@ -75,13 +77,23 @@ def change_markers(session: Session) -> ChangeMarkers:
     return ChangeMarkers(str(row[0]) if row[0] else None, row[1])
 
 
-def unsynced_dags(session: Session, dag_ids: Collection[str] | None = None) -> tuple[set[str], set[str]]:
-    """Compare which Dags there are, and in which bundle, with our workflows. One query, one row per difference.
+class Unsynced(NamedTuple):
+    """How Dags differ from our workflows.
 
-    :returns: (ids of Dags that are new, back or in another bundle, ids of present workflows without a live Dag)
+    :param changed: new, back or in another bundle
+    :param stale: of present workflows; their Dag is still there, and may come back
+    :param deleted: of workflows, present or not, whose Dag Airflow knows no more
     """
+
+    changed: set[str]
+    stale: set[str]
+    deleted: set[str]
+
+
+def unsynced_dags(session: Session, dag_ids: Collection[str] | None = None) -> Unsynced:
+    """Compare which Dags there are, and in which bundle, with our workflows. One query, one row per difference."""
     live = (
-        select(DagModel.dag_id, true().label("live"))
+        select(DagModel.dag_id, literal("changed").label("how"))
         .outerjoin(Workflow, Workflow.dag_id == DagModel.dag_id)
         .where(
             DagModel.is_stale.is_(False),
@@ -92,16 +104,58 @@ def unsynced_dags(session: Session, dag_ids: Collection[str] | None = None) -> t
             ),
         )
     )
+    how = case((DagModel.dag_id.is_(None), "deleted"), else_="stale")
     gone = (
-        select(Workflow.dag_id, false().label("live"))
+        select(Workflow.dag_id, how.label("how"))
         .outerjoin(DagModel, DagModel.dag_id == Workflow.dag_id)
-        .where(Workflow.is_present.is_(True), or_(DagModel.dag_id.is_(None), DagModel.is_stale.is_(True)))
+        .where(or_(DagModel.dag_id.is_(None), and_(Workflow.is_present.is_(True), DagModel.is_stale.is_(True))))
     )
     if dag_ids is not None:
         live = live.where(DagModel.dag_id.in_(dag_ids))
         gone = gone.where(Workflow.dag_id.in_(dag_ids))
-    found = session.execute(union_all(live, gone)).all()
-    return {dag_id for dag_id, is_live in found if is_live}, {dag_id for dag_id, is_live in found if not is_live}
+    found: dict[str, set[str]] = {name: set() for name in Unsynced._fields}
+    for dag_id, how_it_differs in session.execute(union_all(live, gone)):
+        found[how_it_differs].add(dag_id)
+    return Unsynced(**found)
+
+
+def replaced_dags(session: Session, marks: Mapping[str, str | None]) -> set[str]:
+    """Return those of some Dags that Airflow deleted, and that were made anew, since their mark was made. One query.
+
+    ``airflow db clean`` takes away old versions but the latest, so a version that is gone tells nothing if all others
+    are newer. A Dag that was deleted begins with number one again.
+
+    :param marks: what ``Workflow.source_mark`` keeps, by ``dag_id``
+    """
+    known = {dag_id: version for dag_id, mark in marks.items() if (version := _version_in_mark(mark))}
+    if not known:
+        return set()
+    query = select(DagVersion.dag_id, DagVersion.id, DagVersion.version_number).where(DagVersion.dag_id.in_(known))
+    series: dict[str, dict[str, int]] = {dag_id: {} for dag_id in known}
+    for dag_id, version_id, number in session.execute(query):
+        series[dag_id][version_id.hex] = number
+    return {
+        dag_id
+        for dag_id, numbers in series.items()
+        if known[dag_id] not in numbers and min(numbers.values(), default=0) <= number_in_mark(marks[dag_id])
+    }
+
+
+def bundles_before_and_now(session: Session, dag_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return the bundles in which some Dags were indexed and are now, of those that are in another one. One query."""
+    query = (
+        select(Workflow.dag_id, Workflow.project, DagModel.bundle_name)
+        .join(DagModel, DagModel.dag_id == Workflow.dag_id)
+        .where(Workflow.dag_id.in_(dag_ids), Workflow.project != DagModel.bundle_name)
+    )
+    return {dag_id: (before, now) for dag_id, before, now in session.execute(query)}
+
+
+def teams_of(session: Session, bundles: Collection[str]) -> dict[str, str]:
+    """Return the teams of those of some bundles that belong to one. One query."""
+    table = dag_bundle_team_association_table
+    query = select(table.c.dag_bundle_name, table.c.team_name).where(table.c.dag_bundle_name.in_(sorted(bundles)))
+    return {row.dag_bundle_name: row.team_name for row in session.execute(query)}
 
 
 def outdated(
@@ -185,9 +239,9 @@ def asset_uris(session: Session, names: Collection[str]) -> dict[str, str]:
     return {row.name: row.uri for row in session.execute(query)}
 
 
-def mark_of(number: int, dag_hash: str) -> str:
+def mark_of(number: int, dag_hash: str, version_id: UUID) -> str:
     """Name a version with its content: what ``Workflow.source_mark`` keeps."""
-    return f"{number}:{dag_hash}"
+    return f"{number}:{dag_hash}:{version_id.hex}"
 
 
 def number_in_mark(mark: str | None) -> int:
@@ -196,13 +250,20 @@ def number_in_mark(mark: str | None) -> int:
     return int(number) if number.isdigit() else 0
 
 
+def _version_in_mark(mark: str | None) -> str:
+    """Return the id of the version that a mark names; empty where it was made before marks had it."""
+    return (mark or "").partition(":")[2].partition(":")[2]
+
+
 def _latest_mark() -> ColumnElement[str]:
     """Return the SQL for the mark of a Dag's latest version.
 
     A subquery in place of a join: PostgreSQL would hash every version there is.
     """
+    # databases that know UUIDs write them with hyphens
+    version_id = func.replace(cast(DagVersion.id, String(36)), "-", "", type_=String)
     return (
-        select(cast(DagVersion.version_number, String(20)) + ":" + SerializedDagModel.dag_hash)
+        select(cast(DagVersion.version_number, String(20)) + ":" + SerializedDagModel.dag_hash + ":" + version_id)
         .select_from(DagVersion)
         .join(SerializedDagModel, SerializedDagModel.dag_version_id == DagVersion.id)
         .where(DagVersion.dag_id == DagModel.dag_id)

@@ -30,7 +30,8 @@ class Workflow(Base):
     last_submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     #: the Dag exists and is not stale
     is_present: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
-    #: what the index was made from: ``version number:dag_hash`` of the serialized Dag
+    #: what the index was made from: ``version number:dag_hash:id of the version``. The id tells which Dag it is of
+    #: those that have had the name
     source_mark: Mapped[str | None] = mapped_column(String(80), nullable=True)
 
     #: the state of tasks that have no record yet: scheduling, offline or deleted

@@ -39,8 +39,8 @@ def delete_old_records(session: Session, now: datetime) -> bool:
 
     The caller commits; of replenishments, which have many rows, each chunk is committed.
 
-    A record stays while a task's present state or an open gate interval names it; an interval stays while a run
-    that was made in it is unfinished, for its mapped tasks may still be expanded.
+    A record stays while a task's present state, an open gate interval or a replenishment that goes on names it; an
+    interval stays while a run that was made in it is unfinished, for its mapped tasks may still be expanded.
     """
     before = now - timedelta(days=config.records_retention_days())
     deleted = _delete_operations(session, before)
@@ -73,9 +73,12 @@ def _delete_operations(session: Session, before: datetime) -> bool:
     of_gates = select(GateInterval.operation_id).where(
         GateInterval.to_at.is_(None), GateInterval.operation_id.is_not(None)
     )
+    # who asked for it
+    of_replenishments = select(Replenishment.operation_id).where(Replenishment.ended_at.is_(None))
+    needed = (of_states, of_gates, of_replenishments)
     query = (
         select(Operation.id)
-        .where(Operation.at < before, Operation.id.not_in(of_states), Operation.id.not_in(of_gates))
+        .where(Operation.at < before, *(Operation.id.not_in(numbers) for numbers in needed))
         .order_by(Operation.id)
     )
     deleted = False

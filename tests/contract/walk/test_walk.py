@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from starlette.routing import Mount
 
+from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.www import csrf
 from tests.contract.walk import rights_table as rights
 from tests.contract.walk.page_requests import page_requests
@@ -25,6 +27,7 @@ from tests.contract.walk.world import HIDDEN, Side, World, furnished
 from tests.support.airflow_db import empty_tables, new_session
 from tests.support.apps import NOBODY, TEAMS, WebApp, web_app
 from tests.support.dialogs import ROOT, token_of
+from tests.support.queries import counted_queries
 
 DONE, DENIED, ABSENT, SIGN_IN = "done", "denied", "does not exist", "sign in"
 
@@ -112,6 +115,42 @@ def _differences(walk: Walk) -> Iterator[str]:
         known |= {has, elsewhere}
 
 
+def test_who_may_not_do_something_never_waits_for_the_lock(walk: Walk) -> None:
+    """Somebody else is writing: who may is kept waiting, who may not gets an answer at once."""
+    side = walk.world.sides[0]
+    names = {rights_of(walk.client(name), walk.world, name, side): name for name in walk.people if name}
+    writes = [ask for ask in _once_each_route([*rest_requests(), *page_requests()]) if ask.method != "GET"]
+    acts = documented_acts()
+    wrong, asked = [], 0
+    with _writer_lock_elsewhere() as statements:
+        for has, name in names.items():
+            asker = Asker(walk, name, tells_hidden=True)
+            for ask in writes:
+                if ask.changes is not False and not acts[ask.act].needs <= has:
+                    answer = asker.ask(filled(ask, side, name))
+                    asked += 1
+                    if _waits(statements) or not (answer.status_code >= 300 or _says_refused(answer)):
+                        wrong.append(f"{name}: {ask.act}: {ask.route}: {answer.status_code}")
+                    statements.clear()
+    walk.world.put_back()
+    assert wrong == []
+    assert asked > len(writes)
+
+
+@contextmanager
+def _writer_lock_elsewhere() -> Iterator[list[str]]:
+    """Hold the writer lock in a transaction of somebody else; collect the statements that are sent meanwhile."""
+    with new_session() as session:
+        take_writer_lock(session, "somebody else")
+        with counted_queries() as statements:
+            yield statements
+        session.rollback()
+
+
+def _waits(statements: list[str]) -> bool:
+    return any(one.startswith("UPDATE taskops_lease") for one in statements)
+
+
 def _once_each_route(requests: Iterable[Ask]) -> list[Ask]:
     return list({(ask.route, ask.act): ask for ask in reversed(list(requests))}.values())
 
@@ -146,7 +185,7 @@ class Asker:
         of_side = [ask for ask in (*rest_requests(), *page_requests()) if ask.of_side or side is self._world.sides[0]]
         for ask in _once_each_route(of_side) if thin else of_side:
             asked = filled(ask, side, self._name)
-            answer = self._ask(asked)
+            answer = self.ask(asked)
             found, expected = self._outcome(answer, ask), _expected(ask.act, acts[ask.act].needs, has)
             where = f"{self._name or 'anonymous'}: {ask.route} {asked.path} {asked.body or ''}"
             if found != expected:
@@ -154,7 +193,8 @@ class Asker:
             if HIDDEN in answer.text and not self._tells_hidden:
                 yield f"{where}: tells of what may not be read"
 
-    def _ask(self, ask: Ask) -> Response:
+    def ask(self, ask: Ask) -> Response:
+        """Send a request that is filled in."""
         if ask.is_rest:
             answer: Response = self._client.request(ask.method, f"/taskops{ask.path}", json=ask.body)
         elif ask.method == "GET":

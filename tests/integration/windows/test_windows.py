@@ -16,6 +16,7 @@ from taskops_provider.models import GateInterval, Operation, Task, Window, Workf
 from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.catalog.tasks import list_tasks
 from taskops_provider.services.gate import settle as gate_settle
+from taskops_provider.services.index.deleted import forget_dags
 from taskops_provider.services.operations.plan import preview_operation
 from taskops_provider.services.operations.records import RecordFilter, list_operations
 from taskops_provider.services.replenishments import execute as replenishment_execute
@@ -120,6 +121,20 @@ class TestLaying:
         folder = session.scalar(select(Workflow.folder).where(Workflow.dag_id == "tagged"))
         of_folder = make(session, NOW, scope={"folders": [f"{folder}/"]})
         assert {row[0] for row in laid(session, of_folder.window_id)} == {"mart", "orders", "report", "sales", "tagged"}
+
+    def test_a_dag_that_was_deleted_is_in_no_window_any_more(self, session):
+        """Another Dag of its name would be."""
+        install(session, retail())
+        both = make(session, NOW, "orders.clean", "sales")
+        alone = make(session, NOW, "orders")
+        forget_dags(session, ["orders"], NOW)
+        session.commit()
+        assert show_window(session, ALICE, both.window_id, NOW).scope["tasks"] == []
+        assert show_window(session, ALICE, both.window_id, NOW).scope["workflows"] == ["sales"]
+        with pytest.raises(ResourceNotFound):
+            show_window(session, ALICE, alone.window_id, NOW)
+        lay_all(session, NOW)
+        assert {row[0] for row in laid(session, both.window_id)} == {"sales"}
 
     def test_everything_is_one_row_each(self, session):
         install(session, retail())

@@ -24,7 +24,7 @@ from taskops_provider.services.alarms.rules import check_editable, editable_rule
 from taskops_provider.services.alarms.stored_rules import change_row, new_row
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.bulk_inserts import insert_returning
-from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.locks import lock_if_allowed
 from taskops_provider.services.shared.recording import record_items
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
@@ -63,8 +63,7 @@ def create_rules(
 
 def _create(session: Session, actor: Actor, rules: Sequence[Rule], now: datetime) -> list[RuleAnswer]:
     # one after the other, so that each counts the rules of those before
-    take_writer_lock(session, actor.name)
-    _check_targets(session, actor, rules)
+    lock_if_allowed(session, actor.name, lambda: _check_targets(session, actor, rules))
     # they differ in what they are on alone
     _check_channels(rules[0], before=None)
     _refuse_too_many(session, rules)
@@ -98,12 +97,17 @@ def update_rule(session: Session, actor: Actor, rule_id: int, change: RuleChange
     :raises Forbidden: if the actor may not edit what it is, or would be, on
     :raises Conflict: if there are too many on what it would be on
     """
-    take_writer_lock(session, actor.name)
-    row, before = editable_rule(session, actor, rule_id)
-    rule = change.apply_to(before)
+
+    def look() -> tuple[AlarmRule, Rule, Rule]:
+        row, before = editable_rule(session, actor, rule_id)
+        rule = change.apply_to(before)
+        if rule != before:
+            _check_targets(session, actor, [rule])
+        return row, before, rule
+
+    row, before, rule = lock_if_allowed(session, actor.name, look)
     if rule == before:
         return rule_answer(row)
-    _check_targets(session, actor, [rule])
     _check_channels(rule, before)
     if (rule.dag_id, rule.project) != (before.dag_id, before.project):
         _refuse_too_many(session, [rule])
@@ -122,8 +126,8 @@ def enable_rules(
     :raises ResourceNotFound: if there is no such rule, or the actor may not see it
     :raises Forbidden: if the actor may not edit what one of them is on
     """
-    take_writer_lock(session, actor.name)
-    found = [(row, rule) for row, rule in editable_rules(session, actor, rule_ids) if rule.enabled is not enabled]
+    editable = lock_if_allowed(session, actor.name, lambda: editable_rules(session, actor, rule_ids))
+    found = [(row, rule) for row, rule in editable if rule.enabled is not enabled]
     for row, rule in found:
         if rule.problem is None:
             change_row(row, rule, replace(rule, enabled=enabled), actor.recorded_name, now)
@@ -153,8 +157,8 @@ def delete_rules(session: Session, actor: Actor, rule_ids: Collection[int], now:
     :raises Forbidden: if the actor may not edit what one of them is on
     """
     # who comes second finds them gone
-    take_writer_lock(session, actor.name)
-    rows = [row for row, _ in editable_rules(session, actor, rule_ids)]
+    editable = lock_if_allowed(session, actor.name, lambda: editable_rules(session, actor, rule_ids))
+    rows = [row for row, _ in editable]
     shown = [rule_answer(row) for row in rows]
     _record(session, actor, "alarm-delete", rows, now)
     for row in rows:

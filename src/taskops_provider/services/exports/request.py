@@ -29,7 +29,7 @@ from taskops_provider.services.exports.filters import FilterValue, filter_json
 from taskops_provider.services.exports.formats import FORMS
 from taskops_provider.services.exports.store import read_piece
 from taskops_provider.services.shared.actor import Actor
-from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.locks import lock_if_allowed
 
 __all__ = ["Content", "ExportAnswer", "ExportState", "get_export", "open_content", "request_export"]
 
@@ -104,14 +104,7 @@ def request_export(
     check_choices("format", [form], FORMS)
     _check_filter(where, actor, now)
     # one after the other, so that each counts those before
-    take_writer_lock(session, actor.name)
-    under_way = session.scalar(
-        select(func.count())
-        .select_from(Export)
-        .where(Export.actor == actor.recorded_name, Export.state.in_(UNFINISHED))
-    )
-    if (under_way or 0) >= MAX_UNFINISHED:
-        raise Conflict(f"{under_way} of your exports are not ready yet; wait for one of them")
+    lock_if_allowed(session, actor.name, lambda: _refuse_too_many(session, actor))
     kind = "tasks" if isinstance(where, TaskFilter) else "workflows"
     filters = filter_json(where)
     operation = _record(session, actor, kind, form, filters, now)
@@ -136,6 +129,16 @@ def request_export(
     operation.options = {**operation.options, "export_id": export.id}
     session.flush()
     return ExportAnswer.of(export)
+
+
+def _refuse_too_many(session: Session, actor: Actor) -> None:
+    under_way = session.scalar(
+        select(func.count())
+        .select_from(Export)
+        .where(Export.actor == actor.recorded_name, Export.state.in_(UNFINISHED))
+    )
+    if (under_way or 0) >= MAX_UNFINISHED:
+        raise Conflict(f"{under_way} of your exports are not ready yet; wait for one of them")
 
 
 def _check_filter(where: TaskFilter | WorkflowFilter, actor: Actor, now: datetime) -> None:

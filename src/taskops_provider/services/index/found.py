@@ -51,7 +51,8 @@ def find(session: Session, dag_ids: Sequence[str], stored: Mapping[str, Stored])
     rows = {row.dag_id: row for row in airflow_dags.rows(session, dag_ids)}
     versions = airflow_dags.versions(session, dag_ids)
     for dag_id in rows.keys() - versions.keys():
-        yield ParsedDag(rows[dag_id], None, None, None, None)
+        if stored[dag_id].workflow is not None:  # one that we do not know is made once it has a definition
+            yield ParsedDag(rows[dag_id], None, None, None, None)
     past = _unseen(session, versions, stored)
     latest = {some[-1].id: dag_id for dag_id, some in versions.items() if dag_id in rows}
     for some in chunks(latest, _DOCUMENTS):
@@ -62,7 +63,7 @@ def find(session: Session, dag_ids: Sequence[str], stored: Mapping[str, Stored])
             version = versions[dag_id][-1]
             yield ParsedDag(
                 row=rows[dag_id],
-                mark=airflow_dags.mark_of(version.number, document.dag_hash),
+                mark=airflow_dags.mark_of(version.number, document.dag_hash, version.id),
                 first_submitted_at=versions[dag_id][0].created_at,
                 last_submitted_at=document.updated_at or version.created_at,
                 definition=definition,

@@ -3,7 +3,8 @@
 ``services.index.watermark`` knows what the last refresh saw, ``adapter.dags`` which Dags differ from our rows since.
 Of these Dags ``services.index.stored`` reads our rows and ``services.index.found`` Airflow's definitions;
 ``services.index.merge`` works out what to write so that the rows match the definitions, and ``services.index.write``
-writes it.
+writes it. ``services.index.deleted`` forgets Dags that were deleted in Airflow, ``services.index.moved`` sees to those
+that another team has got.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dags as airflow_dags
 from taskops_provider.adapter.dags import ChangeMarkers
 from taskops_provider.domain.chunks import chunks
+from taskops_provider.models import Workflow
 from taskops_provider.services.index import found as index_found
 from taskops_provider.services.index import stored as index_stored
 from taskops_provider.services.index import watermark as index_watermark
 from taskops_provider.services.index import write as index_write
+from taskops_provider.services.index.deleted import forget_dags
 from taskops_provider.services.index.merge import Writes, merge
+from taskops_provider.services.index.moved import stop_for_new_team
 from taskops_provider.services.index.resolvers import Resolvers
 from taskops_provider.services.index.watermark import Watermark
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -61,7 +66,8 @@ class _Differences:
     #: whether every Dag was compared
     complete: bool
     changed: set[str]
-    gone: set[str]
+    stale: set[str]
+    deleted: set[str]
 
 
 def refresh(
@@ -86,7 +92,7 @@ def refresh(
     started = time.perf_counter()
     differences = _find_differences(session, now, dag_ids, thorough, force)
     change = IndexChange()
-    if differences.changed or differences.gone:
+    if differences.changed or differences.stale or differences.deleted:
         take_writer_lock(session, "index")
         # another process may have done it meanwhile
         differences = _find_differences(session, now, dag_ids, thorough, force)
@@ -106,18 +112,20 @@ def _find_differences(
     force = force or (dag_ids is None and not mark.is_current)
     complete = thorough or force or dag_ids is not None or mark.compares_all(now, markers)
     changed: set[str] = set()
-    gone: set[str] = set()
+    stale: set[str] = set()
+    deleted: set[str] = set()
     for some in _batches(dag_ids):
-        unsynced, lost = airflow_dags.unsynced_dags(session, some)
-        changed |= unsynced
-        gone |= lost
+        unsynced = airflow_dags.unsynced_dags(session, some)
+        changed |= unsynced.changed
+        stale |= unsynced.stale
+        deleted |= unsynced.deleted
         if force:
             changed |= airflow_dags.live_dag_ids(session, some)
         elif complete:
             changed |= airflow_dags.outdated(session, dag_ids=some)
         elif since := mark.parsed_since(markers):
             changed |= airflow_dags.outdated(session, parsed_since=since)
-    return _Differences(markers, mark, complete, changed, gone)
+    return _Differences(markers, mark, complete, changed, stale, deleted)
 
 
 def _note(session: Session, now: datetime, differences: _Differences, *, wrote: bool) -> None:
@@ -128,15 +136,26 @@ def _note(session: Session, now: datetime, differences: _Differences, *, wrote: 
 
 
 def _bring_up_to_date(session: Session, differences: _Differences, now: datetime) -> IndexChange:
-    gone = sorted(differences.gone)
-    index_write.mark_gone(session, gone)
-    total = IndexChange(workflows_gone=len(gone))
+    index_write.mark_gone(session, sorted(differences.stale))
+    deleted = differences.deleted | _replaced(session, differences.changed)
+    forget_dags(session, deleted, now)
+    stop_for_new_team(session, differences.changed, now)
+    total = IndexChange(workflows_gone=len(differences.stale) + len(deleted))
     resolvers = Resolvers()
     for chunk in chunks(sorted(differences.changed), CHUNK):
         total = _add(total, _index(session, chunk, resolvers, now))
     # objects that the caller loaded before do not know what was written past them
     session.expire_all()
     return total
+
+
+def _replaced(session: Session, dag_ids: Collection[str]) -> set[str]:
+    """Return those of some Dags that are others than those of the same names that we know."""
+    found: set[str] = set()
+    for some in chunks(sorted(dag_ids)):
+        query = select(Workflow.dag_id, Workflow.source_mark).where(Workflow.dag_id.in_(some))
+        found |= airflow_dags.replaced_dags(session, {row.dag_id: row.source_mark for row in session.execute(query)})
+    return found
 
 
 def _index(session: Session, dag_ids: Sequence[str], resolvers: Resolvers, now: datetime) -> IndexChange:

@@ -51,7 +51,8 @@ def workflow_row(found: ParsedDag, stored: Mapping[str, Any] | None, resolvers: 
         "first_submitted_at": earlier(before["first_submitted_at"], found.first_submitted_at),
         "last_submitted_at": found.last_submitted_at or before["last_submitted_at"],
         "is_present": True,
-        "source_mark": found.mark,
+        # which Dag it is stays known where it has no definition for a while
+        "source_mark": found.mark or (stored or {}).get("source_mark"),
     }
     if definition is not None:
         row |= {

@@ -19,7 +19,7 @@ REFRESHED_AT = "index_refreshed_at"
 _WATERMARK = "index_watermark"
 
 #: raise it when the index is made differently from the same Dags
-_FORMAT = 1
+_FORMAT = 2
 
 #: the time of refresh is written this often while nothing changes
 _WRITE_EVERY = timedelta(seconds=60)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
@@ -16,6 +18,7 @@ from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.kept_wishes import fill_their_gap
 from taskops_provider.services.operations.plan import targets_of
 from taskops_provider.services.shared.actor import MONITOR
+from taskops_provider.services.shared.in_whose_name import Askers
 from taskops_provider.services.shared.task_keys import TaskKey
 
 REASON = "resume_at has come"
@@ -27,7 +30,7 @@ def due_dags(session: Session, now: datetime) -> list[str]:
 
 
 def resume_dag(session: Session, dag_id: str, now: datetime) -> bool:
-    """Start the tasks of a Dag whose time has come, as one operation, or two where some fill their gap.
+    """Start the tasks of a Dag whose time has come, as one operation, or more where some fill their gap and others not.
 
     Each Dag is done alone, so that what is wrong with one, or a gap that is too large, keeps no other waiting. Each is
     committed.
@@ -39,12 +42,19 @@ def resume_dag(session: Session, dag_id: str, now: datetime) -> bool:
     )
     paused_by = {(dag_id, row.task_id): row.state_operation_id for row in session.execute(query)}
     filling = fill_their_gap(session, paused_by)
-    due = {fills: [pair for pair in paused_by if (pair in filling) is fills] for fills in (True, False)}
-    for fills, pairs in due.items():
-        if pairs:
-            _start(session, pairs, fills=fills)
-            session.commit()  # an operation that is done again rolls back what was done before in its transaction
-    return any(due.values())
+    askers = Askers()
+    why_not = cache(lambda number: askers.why_not_replenish(session, number, dag_id))
+    due: dict[tuple[bool, str | None], list[TaskKey]] = defaultdict(list)
+    for pair, number in paused_by.items():
+        refused = why_not(number) if pair in filling else None
+        due[pair in filling and refused is None, refused].append(pair)
+    for (fills, refused), pairs in due.items():
+        if fills:
+            _start_and_fill(session, pairs)
+        else:
+            _apply(session, pairs, _unfilled(refused) if refused else REASON, fills=False)
+        session.commit()  # an operation that is done again rolls back what was done before in its transaction
+    return bool(due)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
@@ -52,13 +62,17 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     return and_(Task.resume_at <= now, Task.state == TaskState.PAUSED.value)
 
 
-def _start(session: Session, pairs: list[TaskKey], *, fills: bool) -> None:
+def _start_and_fill(session: Session, pairs: list[TaskKey]) -> None:
     """Start tasks of one Dag. A gap that is too large keeps no task paused."""
     try:
-        _apply(session, pairs, REASON, fills=fills)
+        _apply(session, pairs, REASON, fills=True)
     except GapRefused as refused:
         # nothing was done yet
-        _apply(session, pairs, f"{REASON}; the gap is not filled: {refused.why}", fills=False)
+        _apply(session, pairs, _unfilled(refused.why), fills=False)
+
+
+def _unfilled(why: str) -> str:
+    return f"{REASON}; the gap is not filled: {why}"
 
 
 def _apply(session: Session, pairs: list[TaskKey], reason: str, *, fills: bool) -> None:

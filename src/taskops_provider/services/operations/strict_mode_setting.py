@@ -15,7 +15,7 @@ from taskops_provider.domain.operations.outcomes import OperationOutcome
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.models import Operation, Setting, Workflow
 from taskops_provider.services.shared.actor import Actor
-from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.locks import lock_if_allowed
 from taskops_provider.services.shared.retries import retried
 
 NAME = "strict_mode"
@@ -70,14 +70,7 @@ def set_strict_mode(session: Session, actor: Actor, project: str | None, on: boo
     :raises Forbidden: when the actor may not change settings
     :raises ResourceNotFound: when there is no such project
     """
-    if not actor.permissions.may_change_settings():
-        raise Forbidden("changing strict mode needs the permission to edit every Dag")
-    take_writer_lock(session, actor.name)
-    projects = [mode.project for mode in list_strict_mode(session, actor)]
-    if project is not None:
-        if project not in projects:
-            raise ResourceNotFound(f"project {project!r} does not exist; there are {', '.join(projects) or 'none yet'}")
-        projects = [project]
+    projects = lock_if_allowed(session, actor.name, lambda: _changeable(session, actor, project))
     for name in projects:
         session.execute(delete(Setting).where(Setting.project == name, Setting.name == NAME))
     if projects:
@@ -97,6 +90,17 @@ def set_strict_mode(session: Session, actor: Actor, project: str | None, on: boo
         _record(session, actor, projects, on, now)
     session.expire_all()
     return [mode for mode in list_strict_mode(session, actor) if mode.project in projects]
+
+
+def _changeable(session: Session, actor: Actor, project: str | None) -> list[str]:
+    if not actor.permissions.may_change_settings():
+        raise Forbidden("changing strict mode needs the permission to edit every Dag")
+    projects = [mode.project for mode in list_strict_mode(session, actor)]
+    if project is None:
+        return projects
+    if project not in projects:
+        raise ResourceNotFound(f"project {project!r} does not exist; there are {', '.join(projects) or 'none yet'}")
+    return [project]
 
 
 def _record(session: Session, actor: Actor, projects: list[str], on: bool, now: datetime) -> None:

@@ -26,7 +26,7 @@ from taskops_provider.services.replenishments.run_rows import move
 from taskops_provider.services.replenishments.schedule import is_held
 from taskops_provider.services.replenishments.stop_runs import cancel_runs, pause_runs, resume_runs
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
-from taskops_provider.services.shared.locks import take_writer_lock
+from taskops_provider.services.shared.locks import lock_if_allowed
 from taskops_provider.services.shared.retries import retried
 from taskops_provider.services.windows.in_force import frozen
 
@@ -61,14 +61,16 @@ def control_replenishment(
     """
     if end_running and verb is not ControlVerb.CANCEL:
         raise BadInput(f"ending what runs goes with cancel, not with {verb.value}")
-    take_writer_lock(session, actor.name)
-    replenishment = get_replenishment(session, actor, replenishment_id)
-    rights = rights_to_control(session, actor, [replenishment_id])[replenishment_id]
-    rights.refuse(verb, end_running=end_running)
-    _check(replenishment, verb)
-    if stopped := frozen(session, actor, [(dag_id, "") for dag_id in sorted(rights.dag_ids)], now):
-        (dag_id, _), why = min(stopped.items())
-        raise Conflict(f"{verb.value} is refused: {dag_id} is {why}")
+
+    def look() -> tuple[Replenishment, Rights]:
+        replenishment = get_replenishment(session, actor, replenishment_id)
+        rights = rights_to_control(session, actor, [replenishment_id])[replenishment_id]
+        rights.refuse(verb, end_running=end_running)
+        _check(replenishment, verb)
+        _refuse_frozen(session, actor, rights, verb, now)
+        return replenishment, rights
+
+    replenishment, rights = lock_if_allowed(session, actor.name, look)
     if verb is ControlVerb.RETRY:
         # one that is over goes on again, and counts as one more
         refuse_too_many(session, actor, replenishment.actor)
@@ -208,6 +210,12 @@ def _scopes(session: Session, ids: Collection[int]) -> defaultdict[int, _Scope]:
         if has_cleared:
             found[key].cleared.add(dag_id)
     return found
+
+
+def _refuse_frozen(session: Session, actor: Actor, rights: Rights, verb: ControlVerb, now: datetime) -> None:
+    if stopped := frozen(session, actor, [(dag_id, "") for dag_id in sorted(rights.dag_ids)], now):
+        (dag_id, _), why = min(stopped.items())
+        raise Conflict(f"{verb.value} is refused: {dag_id} is {why}")
 
 
 def _check(replenishment: Replenishment, verb: ControlVerb) -> None:

@@ -36,6 +36,7 @@ from taskops_provider.services.replenishments.progress import (
     workflow_progress,
 )
 from taskops_provider.services.replenishments.recorded import RecordedInputs
+from taskops_provider.services.replenishments.targets import may_be_planned
 from taskops_provider.services.shared.actor import MONITOR, Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items, write_audit
@@ -62,6 +63,10 @@ def create_replenishment(
         that have not ended
     :raises PlanChanged: if the plan is not the one with the fingerprint
     """
+    if not may_be_planned(actor, request):
+        # so that it is refused in the words that a plan has for it, before anybody waits for it
+        plan_replenishment(session, actor, request, now)
+    refuse_too_many(session, actor, actor.recorded_name)
     take_writer_lock(session, actor.name)
     plan = plan_replenishment(session, actor, request, now)
     if fingerprint:

@@ -43,6 +43,7 @@ from taskops_provider.services.replenishments.schedule import is_held, opened_at
 from taskops_provider.services.replenishments.settle_runs import parts_to_settle, settle_runs
 from taskops_provider.services.replenishments.waking import ensure_unpaused, repause_idle_dags, sync_user_pauses
 from taskops_provider.services.shared.actor import MONITOR
+from taskops_provider.services.shared.in_whose_name import Askers
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.public_errors import public_cause
 from taskops_provider.services.windows.in_force import stopped_by
@@ -54,6 +55,7 @@ ROUND_SECONDS = 3.0
 #: waiting runs that are looked at together
 _WINDOW = 60
 
+#: the replenishment that had the last turn, and who was looked up in this round
 _of_thread = local()
 
 
@@ -64,6 +66,7 @@ def advance_replenishments(session: Session, now: datetime) -> bool:
     if not numbers and not woken:
         return False
     did = bool(_in_transaction(session, None, lambda: sync_user_pauses(session, now)))
+    _of_thread.askers = Askers()
     until = monotonic() + ROUND_SECONDS
     # who had no turn in the last round comes first in this one
     last = getattr(_of_thread, "last", 0)
@@ -162,6 +165,9 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
         unreadable = problem_of_window(replenishment)
         waits += [unreadable] if unreadable else []
         return False
+    if lost := _right_lost(session, replenishment, dag_id):
+        waits.append(lost)
+        return False
     if active and (dag_state.paused_dags(session, [dag_id]) or dag_state.is_stale(session, dag_id)):
         # in a transaction of its own: what comes next locks runs, and those come before Dags
         waits_for = ensure_unpaused(session, replenishment, dag_id, now)
@@ -184,6 +190,14 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
         replenishment.started_at = now
         replenishment.state = ReplenishmentState.RUNNING.value
     return did
+
+
+def _right_lost(session: Session, replenishment: Replenishment, dag_id: str) -> str | None:
+    """Return why nothing more may start in the name of who asked for it. What Airflow has goes on, as backfills do."""
+    if replenishment.state == ReplenishmentState.CANCELLED:
+        return None
+    askers: Askers = _of_thread.askers
+    return askers.why_not_replenish(session, replenishment.operation_id, dag_id)
 
 
 def _taken_by_others(session: Session, dag_id: str, active: Sequence[ReplenishmentRun]) -> str | None:

@@ -66,6 +66,14 @@ def find_targets(session: Session, actor: Actor, request: ReplenishmentRequest) 
     return Targets(dict(sorted(by_dag.items())), warnings)
 
 
+def may_be_planned(actor: Actor, request: ReplenishmentRequest) -> bool:
+    """Whether the actor may replenish all that is named; of a selection, any of it."""
+    named = {*request.workflows, *(target.dag_id for target in request.tasks)}
+    readable = {dag_id for dag_id in named if actor.may_read(dag_id)}
+    allowed = replenishable(actor, readable) if readable else set()
+    return bool(allowed) if request.is_selection else allowed == named
+
+
 def _check_workflows(session: Session, actor: Actor, dag_ids: Collection[str]) -> None:
     query = select(Workflow.dag_id).where(Workflow.dag_id.in_(dag_ids), Workflow.is_present.is_(True))
     known = {dag_id for dag_id in session.scalars(query) if actor.may_read(dag_id)}

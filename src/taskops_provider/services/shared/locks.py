@@ -7,8 +7,9 @@ and it holds on every database that has row locks or (SQLite) one writer anyway.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import CursorResult, insert, update
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.busy_database import while_locked
 from taskops_provider.models import Lease
+
+T = TypeVar("T")
 
 WRITER = "writer"
 
@@ -40,3 +43,17 @@ def take_writer_lock(session: Session, who: str) -> None:
             session.execute(update(Lease).where(Lease.name == WRITER).values(values))
     # rows that were loaded before the wait may have changed under it
     session.expire_all()
+
+
+def lock_if_allowed(session: Session, who: str, look: Callable[[], T]) -> T:
+    """Wait for the writer lock as :func:`take_writer_lock` does, but only on behalf of somebody who may do it.
+
+    Whoever could wait for it could keep everybody else waiting.
+
+    :param look: reads what the act is about and raises what refuses it; asked once more under the lock, for it may be
+        otherwise then
+    :return: what it found under the lock
+    """
+    look()
+    take_writer_lock(session, who)
+    return look()

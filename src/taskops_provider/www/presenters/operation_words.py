@@ -62,6 +62,8 @@ VERBS: Mapping[str, OperationWords] = {
     "strict-mode-off": OperationWords(
         "Turn strict mode off", "Turned strict mode off for {}", "turn strict mode off for {}"
     ),
+    "dag-deleted": OperationWords("Forget", "Forgot {}, deleted in Airflow", "forget {}"),
+    "dag-moved": OperationWords("Change team", "Stopped alarms and replenishments of {}", "stop alarms of {}"),
 }
 #: from where an operation came
 SOURCES: Mapping[str, str] = {
