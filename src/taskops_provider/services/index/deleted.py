@@ -1,8 +1,9 @@
 """Forgetting Dags that were deleted in Airflow, so that another Dag that gets the name inherits nothing.
 
 Airflow's ``delete_dag`` takes away everything of a Dag but its audit log. So do we: rows of the index, owners, gate
-intervals and alarm rules go, windows no longer name it, and replenishments end. Records stay, under a name that no Dag can have. That is done as
-soon as the Dag is missed, or found to be another one, and never for a Dag that is only stale: its file may come back.
+intervals and alarm rules go, windows no longer name it, and replenishments end. Records stay, under a name that no Dag
+can have. That is done as soon as the Dag is missed, or found to be another one, and never for a Dag that is only stale:
+its file may come back.
 """
 
 from __future__ import annotations
