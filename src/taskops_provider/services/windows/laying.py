@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.dag_state import highest_run_ids
@@ -66,7 +66,7 @@ def lay(
     plan = plan_ahead(window.times, now) if keys and window.times is not None else _Plan([], None)
     row.laid_for, row.lay_again_at = digest_of(keys), plan.again_at
     effect = window.downstream.value if window.downstream else ""
-    wanted = {_key(key, one, effect, now): (key, one) for one in plan.occurrences for key in keys}
+    wanted = {_key(key, one, effect, now): (key, one) for one in plan.occurrences for key in sorted(keys)}
     surplus: list[Any] = []
     for found in _laid(session, row.id, now):
         key = (found.dag_id, found.task_id)
@@ -103,12 +103,15 @@ def _laid(session: Session, window_id: int, now: datetime) -> Sequence[Any]:
         GateInterval.to_at,
         GateInterval.downstream,
         GateInterval.by_cycle,
-    ).where(GateInterval.window_id == window_id, GateInterval.to_at > now)
+    ).where(
+        GateInterval.window_id == window_id,
+        # a cycle that is due may have no run yet
+        or_(GateInterval.to_at > now, GateInterval.by_cycle.is_(True)),
+    )
     return session.execute(query).all()
 
 
 def _take_away(session: Session, rows: Sequence[Any], now: datetime) -> None:
-    # a cycle that is due may have no run yet
     ahead = {row.id for row in rows if row.from_at > now or row.by_cycle}
     for some in chunks(sorted(ahead)):
         session.execute(delete(GateInterval).where(GateInterval.id.in_(some)))
