@@ -57,6 +57,12 @@ def _fastapi_apps() -> list[Any]:
     return [{"app": create_app(), "url_prefix": "/taskops", "name": "TaskOps"}]
 
 
+def _listeners() -> list[Any]:
+    from taskops_provider import listener
+
+    return [listener]
+
+
 def _external_views() -> list[Any]:
     if not _has_web():
         return []
@@ -99,3 +105,4 @@ class TaskOpsPlugin(AirflowPlugin):
     appbuilder_views = _Lazy(_appbuilder_views)
     fastapi_apps = _Lazy(_fastapi_apps)
     external_views = _Lazy(_external_views)
+    listeners = _Lazy(_listeners)

@@ -210,6 +210,7 @@ REQUESTS: dict[Route, Prepare] = {
         {"project": None, "strict_mode": False},
     ),
     ("GET", "/v1/health"): plain("/v1/health"),
+    ("GET", "/v1/health/checks"): plain("/v1/health/checks"),
     ("GET", "/openapi.json"): plain("/openapi.json"),
     ("GET", "/docs"): plain("/docs"),
     ("GET", "/docs/{name}"): plain(f"/docs/{docs_page.files()[docs_page.SCRIPT]}"),

@@ -20,14 +20,12 @@ from tests.support.warehouse import install, retail
 READER = (("can_read", "DAG:orders"),)
 EDITOR = (*READER, ("can_edit", "DAG:orders"))
 ALL_DAGS = (("can_read", "DAGs"),)
-OF_RUNS = (*READER, ("can_read", "DAG Runs"))
-OF_INSTANCES = (*OF_RUNS, ("can_read", "Task Instances"))
+OF_INSTANCES = (*READER, ("can_read", "DAG Runs"), ("can_read", "Task Instances"))
 #: person -> permissions, may read runs, may read instances
 WHO: dict[str, tuple[Any, bool, bool]] = {
     "dag_reader": (READER, False, False),
     "dag_editor": (EDITOR, False, False),
     "all_dags_reader": (ALL_DAGS, False, False),
-    "runs_reader": (OF_RUNS, True, False),
     "instances_reader": (OF_INSTANCES, True, True),
 }
 SECRET = "of-the-conf"

@@ -10,12 +10,16 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from taskops_provider.exceptions import Conflict
 from taskops_provider.models import AlarmDelivery, Export, Operation, Replenishment
+from taskops_provider.services.alarms import health as alarm_health
 from taskops_provider.services.alarms import rule_changes
+from taskops_provider.services.alarms.stored_rules import rule_of
+from taskops_provider.services.operations import plan as operation_plan
+from taskops_provider.services.operations import undo
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.replenishments import create, plan
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
@@ -30,8 +34,10 @@ from tests.support.dialogs import Dialogs
 from tests.support.exports import prepare
 from tests.support.gates import resume_due_tasks
 from tests.support.mail import MailServer
+from tests.support.pages import get
+from tests.support.queries import counted_queries
 from tests.support.replenishing import asked
-from tests.support.warehouse import ALICE, install, later, request, retail, stored
+from tests.support.warehouse import ALICE, install, later, operate, request, retail, stored
 
 
 @pytest.fixture
@@ -66,6 +72,70 @@ def test_large_plans_are_made_two_at_a_time(web, session, monkeypatch):
             plan_replenishment(session, ALICE, asked("orders"), now)
     for _ in range(AT_ONCE + 1):  # each gives its turn back
         plan_replenishment(session, ALICE, asked("orders"), now)
+
+
+@pytest.mark.parametrize("name", ["viewer", "op"])
+def test_a_large_operation_is_previewed_in_turn(web, session, monkeypatch, name):
+    """A reader's, too, and one that is refused after all; what an editor applies waits for its lock instead."""
+    done = operate(session, "pause", "orders").operation_id
+    body = {"targets": [{"dag_id": "orders"}], "fill_gap": True}
+    api = Api(web, name)
+    api.post("workflows/start", dry_run=True, **body)
+    monkeypatch.setattr(operation_plan, "LARGE", 2)
+    monkeypatch.setattr(undo, "LARGE", 2)
+    monkeypatch.setattr(plan, "LARGE", 1)
+    with ExitStack() as others:
+        others.enter_context(large_work("another plan")).take()
+        # one that is large twice takes one turn
+        api.post("workflows/start", dry_run=True, **body)
+        others.enter_context(large_work("another plan")).take()
+        assert "busy" in api.refused(409, "POST", "workflows/start", json={**body, "dry_run": True})
+        assert "busy" in Dialogs(web, name).post("change/workflows/start", 409, target="orders").problem
+        assert "busy" in Dialogs(web, name).post("undo", 409, operation_id=done).problem
+        if name == "viewer":
+            assert "busy" in api.refused(409, "POST", "workflows/start", json=body)
+            assert "busy" in api.refused(409, "POST", f"operations/{done}/undo", json={})
+    api.post("workflows/start", dry_run=True, **body)
+    if name == "op":
+        with ExitStack() as others:
+            for _ in range(AT_ONCE):
+                others.enter_context(large_work("another plan")).take()
+            api.post("workflows/start", targets=[{"dag_id": "orders"}])
+
+
+def test_an_old_plan_hash_has_no_records_read(web, session):
+    """Whatever number stands in front, what came since is told by the targets themselves."""
+    for number in range(3):
+        operate(session, "set-owners", "orders.clean", owners=[f"owner{number}"])
+    operate(session, "pause", "orders.load")
+    api = Api(web, "op")
+    body = {"targets": tasks("orders.clean", "orders.extract", "orders.load"), "plan_hash": "0." + "0" * 40}
+    with counted_queries() as queries:
+        answer = api.expect(409, "POST", "tasks/pause", json=body)
+    assert [(one["task_id"], one["why"].partition(" ")[0]) for one in answer["difference"]] == [
+        ("clean", "set-owners"),
+        ("load", "pause"),
+    ]
+    assert not [query for query in queries if "operation_id > " in query]
+
+
+def test_rules_are_read_for_who_can_mend_them(web, session, monkeypatch):
+    """There may be very many: the settings page of others only counts them."""
+    rule(session, "orders.clean", channels=["email"])
+    read: list[int] = []
+    monkeypatch.setattr(alarm_health, "rule_of", lambda row: read.append(row.id) or rule_of(row))
+    for name, reads in (("viewer", False), ("op", True)):
+        read.clear()
+        assert "1 enabled rule" in get(web, "/pluginsv2/taskops/settings", name)
+        assert bool(read) is reads
+
+
+def test_a_channel_finds_its_due_messages_by_an_index(session):
+    query = (
+        "SELECT id FROM taskops_alarm_delivery WHERE channel_key = 'a' AND state = 'waiting' AND next_attempt_at < 1"
+    )
+    how = str(session.execute(text(f"EXPLAIN QUERY PLAN {query}")).all())
+    assert "ix_taskops_alarm_delivery_channel_key_state_next_attempt_at" in how
 
 
 def test_a_large_diagram_needs_a_turn(web, monkeypatch):

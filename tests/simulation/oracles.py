@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.simulation import product
 from tests.simulation.ledger import Expect, Ledger
 from tests.simulation.reference import differences
 from tests.simulation.script import Event
@@ -47,7 +48,14 @@ def judge_end(world: World, ledger: Ledger, *, released: bool) -> list[Violation
         found = [*_pauses(ledger), *_replenishments(world, ledger)]
     else:
         found = [*_unfinished(world, ledger), *differences(world, ledger)]
+    found += _escaped(world)
     return [Violation(oracle, text, world.event) for oracle, text in found]
+
+
+def _escaped(world: World) -> Iterator[tuple[str, str]]:
+    with world.session() as session:
+        for run in product.escaped_runs(session):
+            yield "coverage", f"{run} was created with the gate, and the monitor says without"
 
 
 def _airflow_kinds(event: Event) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from taskops_provider.domain.replenishment import Range, ReplenishmentRequest
 from taskops_provider.domain.states import Downstream, Verb
 from taskops_provider.exceptions import TaskOpsError
 from taskops_provider.inputs.operation import Options, ReasonAndTicket, Request
-from taskops_provider.models import Operation, Replenishment
+from taskops_provider.models import EscapedRun, Operation, Replenishment
 from taskops_provider.monitor.per_item import PerItemStep
 from taskops_provider.monitor.steps import STEPS, Step
 from taskops_provider.services.gate import settle as _settle
@@ -41,6 +41,7 @@ __all__ = [
     "control_replenishment",
     "do_step",
     "ensure_pools",
+    "escaped_runs",
     "forget_dags",
     "let_rounds_end",
     "operate",
@@ -138,6 +139,11 @@ def do_step(
                 step.do(session, one, now)
         except Exception as error:
             yield step.name_of(one), error
+
+
+def escaped_runs(session: Session) -> list[str]:
+    """The runs that the monitor takes for created without the gate, which every process here has."""
+    return [f"{run.dag_id} {run.run_id}" for run in session.scalars(select(EscapedRun).order_by(EscapedRun.found_at))]
 
 
 def forget_dags() -> None:

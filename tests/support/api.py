@@ -6,7 +6,7 @@ from typing import Any
 
 from httpx import Response
 
-from tests.support.apps import WebApp
+from tests.support.apps import READS_TASKS, WebApp
 
 ROOT = "/taskops/v1"
 
@@ -58,13 +58,16 @@ def workflows(*names: str) -> list[dict[str, str]]:
     return [{"dag_id": name} for name in names]
 
 
-def fab_user(web: WebApp, name: str, *permissions: tuple[str, str]) -> str:
-    """Make a user of FabAuthManager with these permissions alone (action, resource); made once for each name."""
+def fab_user(web: WebApp, name: str, *permissions: tuple[str, str], reads_tasks: bool = True) -> str:
+    """Make a user of FabAuthManager with these permissions alone (action, resource); made once for each name.
+
+    :param reads_tasks: give them the right to read tasks too, by which they read no instances
+    """
     if name not in web._users:
         with web.flask.app_context():
             security = web.flask.appbuilder.sm
             role = security.add_role(f"role of {name}")
-            for permission in permissions:
+            for permission in dict.fromkeys((*permissions, *((READS_TASKS,) if reads_tasks else ()))):
                 security.add_permission_to_role(role, security.create_permission(*permission))
             security.add_user(name, name, name, f"{name}@example.com", role, name)
             web._users[name] = security.find_user(username=name)

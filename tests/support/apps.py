@@ -25,6 +25,8 @@ MEMBERS = {
     "both_user": ("User", ["north", "south"]),
     "admin": ("Admin", []),
 }
+#: what Airflow's own roles have too: without it TaskOps shows nothing of a Dag
+READS_TASKS = ("can_read", "Task Instances")
 #: may read one Dag, under FabAuthManager only; and one who may read none
 READER, NOBODY = "reader", "nobody"
 READERS_DAG = "customer_dim"
@@ -89,7 +91,7 @@ class WebApp:
         with self.flask.app_context():
             security = self.flask.appbuilder.sm
             security.sync_roles()
-            for role, pairs in {READER: [("can_read", f"DAG:{READERS_DAG}")], NOBODY: []}.items():
+            for role, pairs in {READER: [("can_read", f"DAG:{READERS_DAG}"), READS_TASKS], NOBODY: []}.items():
                 made = security.add_role(role)
                 for pair in pairs:
                     security.add_permission_to_role(made, security.create_permission(*pair))

@@ -60,6 +60,12 @@ class Limited:
     def runs_readable(self) -> frozenset[str]:
         return self._readable
 
+    def dependencies_readable(self) -> frozenset[str]:
+        return self._readable
+
+    def may_read_assets(self) -> bool:
+        return True
+
     def may_read_versions(self, dag_id: str) -> bool:
         return dag_id in self._readable
 

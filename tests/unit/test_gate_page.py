@@ -89,6 +89,10 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "gate/test_races.py::test_a_run_that_the_operation_saw_goes_on",
         "gate/test_races.py::test_terminating_ends_instances_of_a_run_that_was_being_created",
     ),
+    "A run that a process without TaskOps created": (
+        "gate/test_coverage.py::test_a_run_of_a_process_without_the_gate_is_gated_before_it_executes",
+        "gate/test_coverage.py::test_what_executed_is_told",
+    ),
     "A run that was being created while you started": (
         "gate/test_races.py::test_a_start_while_a_run_is_being_created_holds_nothing_for_ever",
         "gate/test_races.py::test_a_held_instance_that_appears_after_the_start_goes_the_way_that_was_chosen",

@@ -103,12 +103,13 @@ def _escaped(query: Select[*tuple[Any, ...]], now: datetime) -> Select[*tuple[An
             TI.pool.not_in(GATED_POOLS),
             DagRun.clear_number == 0,
             or_(DagRun.triggered_by.is_(None), DagRun.triggered_by != DagRunTriggeredByType.TEST),
-            _is_nobodys_replenishment(),
+            is_nobodys_replenishment(),
         )
     )
 
 
-def _is_nobodys_replenishment() -> ColumnElement[bool]:
+def is_nobodys_replenishment() -> ColumnElement[bool]:
+    """The condition that a run was not created by a replenishment."""
     of_replenishment = select(ReplenishmentRun.id).where(
         ReplenishmentRun.dag_id == DagRun.dag_id, ReplenishmentRun.backfill_id == DagRun.backfill_id
     )

@@ -31,10 +31,11 @@ _NOBODYS_DAG = "taskops: no Dag has this name"
 class UserPermissions:
     """The permissions of a signed-in user.
 
-    Reading is reading the Dag. A change needs to edit the Dag, deleting a workflow to delete it as well; settings
+    Reading is reading the Dag and its tasks, for TaskOps shows little else: a Dag whose tasks somebody may not read is
+    not there for them. A change needs to edit the Dag, deleting a workflow to delete it as well; settings
     need to edit every Dag (under FAB: the global ``can_edit`` on DAGs). Instances, runs and versions have permissions
     of their own beside it, as in Airflow (under FAB: ``can_read`` and ``can_edit`` on Task Instances, ``can_read`` on
-    DAG Runs, DAG Versions).
+    DAG Runs, DAG Versions, DAG Dependencies, Assets).
     """
 
     def __init__(self, user: Any):
@@ -68,33 +69,44 @@ class UserPermissions:
         return f"{kind.__module__}.{kind.__qualname__}"
 
     @cached_property
-    def _readable(self) -> frozenset[str] | None:
+    def _dags(self) -> frozenset[str] | None:
+        """Dags that the user may read, their tasks or not; None for all."""
         if self._may_all("GET"):
             return None
         return frozenset(self._manager.get_authorized_dag_ids(user=self._user, method="GET"))
+
+    @cached_property
+    def _readable(self) -> frozenset[str] | None:
+        return self._readable_with(DagAccessEntity.TASK, self._dags)
 
     def readable(self) -> frozenset[str] | None:
         return self._readable
 
     @cached_property
     def _instances_readable(self) -> frozenset[str] | None:
-        return self._readable_with(DagAccessEntity.TASK_INSTANCE)
+        return self._readable_with(DagAccessEntity.TASK_INSTANCE, self._readable)
 
     def instances_readable(self) -> frozenset[str] | None:
         return self._instances_readable
 
     @cached_property
     def _runs_readable(self) -> frozenset[str] | None:
-        return self._readable_with(DagAccessEntity.RUN)
+        return self._readable_with(DagAccessEntity.RUN, self._readable)
 
     def runs_readable(self) -> frozenset[str] | None:
         return self._runs_readable
 
-    def _readable_with(self, entity: DagAccessEntity) -> frozenset[str] | None:
-        """Dags that the user may read with what belongs to them; None for all. One query at most."""
-        if self._readable is None and self._may("GET", _NOBODYS_DAG, entity):
+    @cached_property
+    def _dependencies_readable(self) -> frozenset[str] | None:
+        return self._readable_with(DagAccessEntity.DEPENDENCIES, self._readable)
+
+    def dependencies_readable(self) -> frozenset[str] | None:
+        return self._dependencies_readable
+
+    def _readable_with(self, entity: DagAccessEntity, dag_ids: frozenset[str] | None) -> frozenset[str] | None:
+        """Those of some Dags that the user may read with what belongs to them; None for all. One query at most."""
+        if dag_ids is None and self._may("GET", _NOBODYS_DAG, entity):
             return None
-        dag_ids = self._readable
         if dag_ids is None:
             dag_ids = frozenset(self._manager.get_authorized_dag_ids(user=self._user, method="GET"))
         # asked for one by one, each would have its team looked up
@@ -111,8 +123,8 @@ class UserPermissions:
         )
 
     def may_list(self) -> bool:
-        """Whether the user may read any Dag at all."""
-        return self._may("GET")
+        """Whether the user may read the tasks of any Dag at all."""
+        return self._may("GET", entity=DagAccessEntity.TASK)
 
     def _allowed(self, method: str, dag_ids: Collection[str]) -> set[str]:
         asked = set(dag_ids)
@@ -144,6 +156,13 @@ class UserPermissions:
 
     def may_read_versions(self, dag_id: str) -> bool:
         return self._may("GET", dag_id, DagAccessEntity.VERSION)
+
+    @cached_property
+    def _reads_assets(self) -> bool:
+        return bool(self._manager.is_authorized_asset(method="GET", user=self._user))
+
+    def may_read_assets(self) -> bool:
+        return self._reads_assets
 
     def may_read_users(self) -> bool:
         return self._kind == HAS_USERS and bool(

@@ -202,7 +202,18 @@ def unfinished(session: Session, runs: Sequence[Run], *, held: bool) -> list[Ins
 
 def gate_instances(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> int:
     """Have instances that have not started wait in the gate, also those that wait there with another effect."""
-    values = {
+    return _update_unstarted(session, ids, _waiting_values(effect, now))
+
+
+def gate_unexecuted(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> int:
+    """The same of instances outside the gate, also of queued ones: a worker that takes such a one up is refused."""
+    unexecuted = or_(TI.state.is_(None), TI.state.in_((TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED)))
+    statement = update(TI).where(unexecuted, TI.pool.not_in(GATED_POOLS)).values(**_waiting_values(effect, now))
+    return sum(_changed(session, statement.where(TI.id.in_(chunk))) for chunk in chunks(ids))
+
+
+def _waiting_values(effect: Downstream, now: datetime) -> dict[str, Any]:
+    return {
         "pool": GATE_POOLS[effect],
         "state": WAITING_STATE,
         # the delay counts from the end of the last try, if there was one
@@ -211,7 +222,6 @@ def gate_instances(session: Session, ids: Iterable[UUID], effect: Downstream, no
         "retry_reason": WAITING_MARKS[effect],
         "updated_at": now,
     }
-    return _update_unstarted(session, ids, values)
 
 
 def hold_unstarted(session: Session, ids: Iterable[UUID], now: datetime) -> int:
@@ -270,6 +280,12 @@ def repair_misplaced(session: Session, now: datetime) -> int:
 def release_to_scheduler(session: Session, ids: Iterable[UUID], pool: str, now: datetime) -> int:
     """Hand waiting instances to the scheduler as if they had just been created, in their own pool."""
     return _update_unstarted(session, ids, {"pool": pool, "state": None, "updated_at": now, **_NOT_WAITING})
+
+
+def end_waiting(session: Session, ids: Iterable[UUID], state: str, now: datetime) -> int:
+    """End waiting instances, whether their turn has come or not; return how many."""
+    values = {"state": state, "start_date": now, "end_date": now, "duration": 0, "updated_at": now, **_NOT_WAITING}
+    return _update_unstarted(session, ids, values)
 
 
 def hold_for_dag(session: Session, ids: Iterable[UUID], now: datetime) -> int:

@@ -75,6 +75,7 @@ def _routes() -> APIRouter:
     guarded = APIRouter(dependencies=[Depends(get_actor), Depends(refuse_doubled)], responses=ANYWHERE)
     for module in _GUARDED:
         guarded.include_router(module.router)
+    guarded.include_router(health.checks_router)
     return guarded
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, Arg
 
 from taskops_provider.cli.deprecated import hidden
+from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.progress import CellState, ReplenishmentState
@@ -380,3 +381,30 @@ RECORD_ORDER = Arg(
 RECORD_LIMIT = Arg(("--limit",), help="At most N rows (default: 50)", metavar="N", type=int, default=50)
 PROJECT = Arg(("--project",), help="The project (Dag bundle); default: every project", metavar="BUNDLE")
 ONCE = Arg(("--once",), help="Run one round, then end", action="store_true")
+
+UNINSTALL: tuple[Arg, ...] = (
+    Arg(
+        ("--stopped",),
+        help="Dags with paused, offline or deleted tasks: pause-dags (default) pauses them in Airflow;\n"
+        "execute leaves them, and unpauses those that TaskOps paused: their tasks execute in new runs",
+        choices=tuple(one.value for one in StoppedTasks),
+        default=StoppedTasks.PAUSE_DAGS.value,
+    ),
+    Arg(
+        ("--waiting",),
+        help="Instances that wait in the gate: settle (default) ends them by their effect, held ones as skipped;\n"
+        "execute gives them to the scheduler, so that they execute when their turn comes",
+        choices=tuple(one.value for one in WaitingInstances),
+        default=WaitingInstances.SETTLE.value,
+    ),
+    Arg(
+        ("--drop-tables",),
+        help="Drop TaskOps' tables too. Refused while a scheduler with the gate or a monitor is alive",
+        action="store_true",
+    ),
+    Arg(
+        ("--stay",),
+        help="After an uninstallation without --drop-tables: let the monitors work again. States are not restored",
+        action="store_true",
+    ),
+)

@@ -443,11 +443,24 @@ COMMANDS: tuple[CLICommand, ...] = (
         "sends alarms and keeps the index fresh. You can run several: one works, the others stand by.",
     ),
     _command(
+        "uninstall.taskops_uninstall",
+        "Set right what TaskOps has in Airflow's tables, so that the package can be removed",
+        (*args.UNINSTALL, args.DRY_RUN, args.YES, *args.OUTPUT),
+        "uninstall --dry-run",
+        "uninstall",
+        "uninstall --drop-tables",
+        "uninstall --stay",
+        more="It stops the monitors, cancels replenishments, ends or releases waiting instances, pauses Dags with\n"
+        "stopped tasks, and deletes the gate pools; --drop-tables removes the tables, when nothing asks them.\n"
+        "docs/install.md says in which order to leave. It can be repeated. Exit codes: 0 done or shown; 1 error.",
+    ),
+    _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, pools, index, monitor, draining workflows, alarm messages",
+        "Check the installation: tables, gate, schedulers, pools, index, monitor, draining workflows, alarm messages",
         args.OUTPUT,
         "check",
-        more="It sees the gate of its own process only. Exit codes: 0 no errors (warnings do not count); 1 errors.",
+        more="It sees the gate of its own process, of all live schedulers, and runs that a process without the gate\n"
+        "created in the last day. Exit codes: 0 no errors (warnings do not count); 1 errors.",
     ),
 )
 

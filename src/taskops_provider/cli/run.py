@@ -19,6 +19,7 @@ from airflow.utils.providers_configuration_loader import providers_configuration
 from airflow.utils.session import create_session
 from sqlalchemy.orm import Session
 
+from taskops_provider import metrics
 from taskops_provider.cli.text import say
 from taskops_provider.exceptions import NotAllowed, OperationPlanChanged, TaskOpsError
 from taskops_provider.inputs.problems import flag
@@ -81,14 +82,23 @@ def reads(handler: Handler) -> Command:
 def changes(handler: Handler) -> Command:
     """Make a command of a handler that changes something: Airflow's audit log keeps the command line."""
     # check_db=False: our own check says what to do, and Airflow's would migrate or print to stdout
-    command: Command = cli_utils.action_cli(check_db=False)(reads(handler))
+    command: Command = cli_utils.action_cli(check_db=False)(reads(_measured(handler)))
     return command
 
 
 def serves(handler: Handler) -> Command:
     """Make a command of a handler that runs on and logs."""
-    command: Command = cli_utils.action_cli(check_db=False)(providers_configuration_loaded(_exits(handler)))
+    command: Command = cli_utils.action_cli(check_db=False)(providers_configuration_loaded(_exits(_measured(handler))))
     return command
+
+
+def _measured(handler: Handler) -> Handler:
+    @wraps(handler)
+    def measured(args: Namespace) -> int | None:
+        metrics.start()  # Airflow does so in its servers only
+        return handler(args)
+
+    return measured
 
 
 def _exits(handler: Handler) -> Command:

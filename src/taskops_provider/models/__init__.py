@@ -4,7 +4,7 @@ from taskops_provider.models.alarm import AlarmDelivery, AlarmEvent, AlarmRule
 from taskops_provider.models.base import Base, metadata
 from taskops_provider.models.edge import Edge
 from taskops_provider.models.export import Export, ExportPiece
-from taskops_provider.models.gate import GateInterval
+from taskops_provider.models.gate import CoveredScheduler, EscapedRun, GateInterval
 from taskops_provider.models.operation import Operation, OperationItem
 from taskops_provider.models.preference import Preference
 from taskops_provider.models.replenishment import (
@@ -24,7 +24,9 @@ __all__ = [
     "AlarmRule",
     "AssetRef",
     "Base",
+    "CoveredScheduler",
     "Edge",
+    "EscapedRun",
     "Export",
     "ExportPiece",
     "GateInterval",

@@ -130,6 +130,7 @@ class AlarmDelivery(Base):
 
     __table_args__ = (
         Index(None, "state", "next_attempt_at"),
+        Index(None, "channel_key", "state", "next_attempt_at"),
         Index(None, "event_id"),
         Index(None, "operation_id"),
         Index(None, "created_at"),

@@ -30,8 +30,8 @@ class Export(Base):
     filters: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
     #: the only one who may fetch it
     actor: Mapped[str] = mapped_column(String(250), nullable=False)
-    #: Dags that the actor could read when asking; NULL: all
-    readable: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
+    #: what the actor could read when asking (of older downloads a list of Dags); NULL: everything
+    readable: Mapped[dict[str, Any] | list[str] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
     #: queued, preparing, ready or failed
     state: Mapped[str] = mapped_column(String(12), nullable=False)

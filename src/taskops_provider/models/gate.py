@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Index, String
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskops_provider.models.base import Base, BigKey, StringID, UtcDateTime
@@ -45,6 +45,9 @@ class GateInterval(Base):
     seen_run_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
     #: when the monitor first looked for them
     watched_since: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    #: the highest id of the Dag's runs once that was over: the gate should have been asked for all later ones, so an
+    #: ungated instance in one of them comes from a process without it
+    after_run_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
     #: the operation ended instances of existing runs, so those that were being created end too
     terminates: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
 
@@ -58,4 +61,36 @@ class GateInterval(Base):
         Index(None, "dag_id", "task_id"),
         Index(None, "seen_run_id"),
         Index(None, "window_id", "to_at"),
+        Index(None, "to_at", "after_run_id"),
     )
+
+
+class CoveredScheduler(Base):
+    """A scheduler that has the gate: it writes this row in the transaction that writes its row in Airflow's ``job``."""
+
+    __tablename__ = "taskops_covered_scheduler"
+
+    job_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    host: Mapped[str] = mapped_column(String(500), nullable=False)
+    #: of our package
+    version: Mapped[str] = mapped_column(String(64), nullable=False)
+    #: why its gate does not work, or may not; empty: it does
+    trouble: Mapped[str] = mapped_column(String(1000), nullable=False)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
+
+
+class EscapedRun(Base):
+    """A run that a process without the gate created, with instances of tasks that were not scheduling."""
+
+    __tablename__ = "taskops_escaped_run"
+
+    dag_id: Mapped[str] = mapped_column(StringID(), primary_key=True)
+    run_id: Mapped[str] = mapped_column(StringID(), primary_key=True)
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
+    #: ``scheduler on HOST``, or how it was triggered: ``ui``, ``cli``
+    created_by: Mapped[str] = mapped_column(String(600), nullable=False)
+    #: instances that were gated before they executed, and that had begun
+    gated: Mapped[int] = mapped_column(Integer, nullable=False)
+    executed: Mapped[int] = mapped_column(Integer, nullable=False)
+
+    __table_args__ = (Index(None, "found_at"),)

@@ -11,6 +11,8 @@ from typing import Any
 
 from airflow.utils.session import create_session
 
+from taskops_provider import metrics
+from taskops_provider.domain.metrics import LAG, ROUNDS, STEP, STEP_FAILED
 from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import LeasedLoop, first_line
 from taskops_provider.monitor.per_item import PerItemRunner, PerItemStep
@@ -31,6 +33,8 @@ class _StepSchedule:
     backoff: Backoff
     #: ``time.monotonic()`` of the next time
     due: float = 0.0
+    #: and of the last time
+    began: float | None = None
     runner: PerItemRunner[Any] | None = None
 
     def __post_init__(self) -> None:
@@ -43,6 +47,10 @@ class _StepSchedule:
             with create_session(scoped=False) as session:
                 return bool(self.step.do(session, now))
         return self.runner is not None and self.runner.run(now)
+
+    def lag(self, moment: float, interval: float) -> float:
+        """How many seconds later than it should the step begins, with rounds at this interval."""
+        return 0.0 if self.began is None else max(0.0, moment - self.began - max(self.step.every, interval))
 
     def trouble(self) -> str | None:
         """What is wrong with it at present, in a line."""
@@ -87,18 +95,25 @@ class Monitor(LeasedLoop):
                 return False
             if self._run(schedule, now):
                 did.append(schedule.step.name)
-        self._status = self._told(did, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        metrics.duration(ROUNDS, seconds)
+        self._status = self._told(did, seconds)
         return True
 
     def _run(self, schedule: _StepSchedule, now: datetime | None) -> bool:
         """Run a step in a transaction of its own; tell whether it did anything. Never raises."""
         step = schedule.step
-        schedule.due = time.monotonic() + step.every
+        began = time.monotonic()
+        metrics.gauge(LAG, schedule.lag(began, self.interval), step.name)
+        schedule.due, schedule.began = began + step.every, began
         try:
             did = schedule.run(now or datetime.now(UTC))
         except Exception as error:
+            metrics.count(STEP_FAILED, step.name)
             self._failed(schedule, error)
             return False
+        finally:
+            metrics.duration(STEP, time.monotonic() - began, step.name)
         if failures := schedule.backoff.failures:
             log.info("The TaskOps monitor's step %s works again after %d failures", step.name, failures)
             schedule.backoff = self._backoff(step)

@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 from airflow.utils.session import create_session
 from sqlalchemy.orm import Session
 
+from taskops_provider import metrics
+from taskops_provider.domain.metrics import STEP_FAILED
 from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import first_line
 from taskops_provider.services.shared.retries import is_transient
@@ -89,6 +91,7 @@ class PerItemRunner(Generic[T]):
         return did
 
     def _set_aside(self, name: str, error: Exception) -> None:
+        metrics.count(STEP_FAILED, self._step.name)
         reason = first_line(error)
         if self._aside.setdefault(name, Backoff(FIRST_WAIT, LONGEST_WAIT)).note(reason):
             log.error(

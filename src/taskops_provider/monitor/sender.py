@@ -12,9 +12,13 @@ from datetime import UTC, datetime
 
 from airflow.utils.session import create_session
 
+from taskops_provider import metrics
+from taskops_provider.domain.alarms.deliveries import DeliveryState
+from taskops_provider.domain.metrics import MESSAGE_OUTCOMES, MESSAGES
 from taskops_provider.monitor.backoff import Backoff
 from taskops_provider.monitor.leased import LeasedLoop
 from taskops_provider.services.alarms import deliver
+from taskops_provider.services.shared.monitor_life import SENDER_LEASE
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +32,7 @@ class Sender(LeasedLoop):
     """The loop that sends: each channel has a thread of its own, so that a slow one delays no other."""
 
     title = "The sender of TaskOps' messages"
-    lease_name = "alarm sender"
+    lease_name = SENDER_LEASE
 
     def __init__(self, interval: float | None = None, holder: str | None = None):
         super().__init__(interval, holder)
@@ -43,6 +47,7 @@ class Sender(LeasedLoop):
             lost = deliver.give_up_lost(session, moment)
             due = deliver.due_channels(session, moment)
         if lost:
+            metrics.count(MESSAGES, MESSAGE_OUTCOMES[DeliveryState.UNCERTAIN.value], lost)
             log.warning("TaskOps: %d messages may or may not have gone out: their sender ended", lost)
         for key in due:
             self._start(key, now)

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from taskops_provider.monitor.per_item import PerItemStep
-from taskops_provider.services import retention
+from taskops_provider.services import gauges, retention
 from taskops_provider.services.alarms.evaluate import evaluate
 from taskops_provider.services.catalog import first_runs
 from taskops_provider.services.exports import prepare
 from taskops_provider.services.gate import advance_drains
+from taskops_provider.services.gate import coverage as gate_coverage
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.gate import sweep as gate_sweep
 from taskops_provider.services.index import refresh as index_refresh
@@ -59,6 +60,8 @@ STEPS: tuple[Step | PerItemStep[Any], ...] = (
     Step("pools", 10, _pools),
     PerItemStep("resume", 0, resume.due_dags, resume.resume_dag, str),
     PerItemStep("sweep", 5, gate_sweep.dags_to_sweep, gate_sweep.sweep_dag, str),
+    # every round: what a process without the gate created is to be gated before it executes
+    PerItemStep("coverage", 0, gate_coverage.dags_to_cover, gate_coverage.cover_dag, str),
     Step("annotate", 0, _annotate),
     PerItemStep("settle", 0, gate_settle.runs_to_settle, gate_settle.settle_run, "/".join),
     Step("replenishments", 0, execute.advance_replenishments),
@@ -70,5 +73,6 @@ STEPS: tuple[Step | PerItemStep[Any], ...] = (
     Step("alarms", 0, evaluate),
     Step("exports", 0, prepare.prepare_next),
     Step("first_runs", 60, first_runs.record_first_runs),
+    Step("metrics", 10, gauges.send_gauges),
     Step("retention", 3600, retention.delete_old_records),
 )

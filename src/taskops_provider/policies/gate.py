@@ -7,6 +7,7 @@ uses the session it is given, never commits, and sends no query that can fail.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from sqlalchemy import and_, exists, inspect, literal, or_, select
 from sqlalchemy.orm import object_session
 from sqlalchemy.orm.attributes import instance_state
 
+from taskops_provider import metrics
 from taskops_provider.domain.gate import (
     ANY_TASK,
     EFFECT_OF_POOL,
@@ -27,6 +29,7 @@ from taskops_provider.domain.gate import (
     effect_for,
     effects_with_windows,
 )
+from taskops_provider.domain.metrics import GATED
 from taskops_provider.domain.states import Downstream
 from taskops_provider.domain.windows.scope import ANY_DAG
 from taskops_provider.policies.decoration import set_airflow_defaults
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
 
 #: the attribute of a run object that holds our memory of it
 _MEMO = "_taskops_gate"
@@ -74,6 +79,10 @@ def apply(ti: Any, dag_run: Any) -> None:
     if effect is None:
         return
     ti.pool = GATE_POOLS[effect]
+    metrics.count(GATED, effect)
+    if not memo.is_told:
+        memo.is_told = True
+        log.info("TaskOps gates instances of %s in run %s of Dag %s (and of others)", ti.task_id, ti.run_id, ti.dag_id)
     preset = memo.presets.get(ti.task_id)
     if preset is not None:
         ti.state = preset
@@ -106,6 +115,8 @@ class _Memo:
     presets: dict[str, str] = field(default_factory=dict)
     #: in a run that a replenishment makes, or in which it cleared cells
     run_effects: RunEffects | None = None
+    #: whether the log names the run: once is enough
+    is_told: bool = False
 
 
 def _memo(dag_run: Any) -> _Memo:

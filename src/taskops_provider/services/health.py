@@ -10,6 +10,7 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import gate_state
+from taskops_provider.adapter.coverage import LiveScheduler
 from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.text import plural
@@ -18,10 +19,11 @@ from taskops_provider.models import Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
 from taskops_provider.services.alarms.channels import released_channels
 from taskops_provider.services.alarms.health import delivery_health
+from taskops_provider.services.gate.coverage import escaped_runs, scheduler_coverage
 from taskops_provider.services.index.watermark import REFRESHED_AT
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.durations import span
-from taskops_provider.services.shared.monitor_life import monitor_life
+from taskops_provider.services.shared.monitor_life import UNINSTALLED, monitor_life
 from taskops_provider.services.shared.watermarks import read_watermark
 
 MIGRATE = "TaskOps' tables are missing or old: run `airflow db migrate`"
@@ -90,9 +92,10 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
     checks = [tables, _gate()]
     if tables.level is CheckLevel.OK:
         signs = signs_of_life(session, now)
+        checks.append(_coverage(session, now, readable, with_host=with_host))
         checks += [_pools(session), _index(signs), _monitor(signs, with_note=with_errors, with_host=with_host)]
-        checks.append(_drains(session, now, readable))
-        checks.append(_alarms(session, now, reads_all=readable is None, with_errors=with_errors))
+        checks.append(_drains(session, now, actor))
+        checks.append(_alarms(session, now, actor, reads_all=readable is None, with_errors=with_errors))
     return checks
 
 
@@ -125,7 +128,8 @@ def signs_of_life(session: Session, now: datetime) -> SignsOfLife:
     monitor = monitor_life(session, now)
     if monitor is None:
         return SignsOfLife("", None, False, "", refreshed)
-    return SignsOfLife(monitor.holder, now - monitor.renewed_at, monitor.runs, monitor.note, refreshed)
+    runs = monitor.runs and monitor.holder != UNINSTALLED
+    return SignsOfLife(monitor.holder, now - monitor.renewed_at, runs, monitor.note, refreshed)
 
 
 def _tables(session: Session) -> Check:
@@ -140,26 +144,46 @@ def _tables(session: Session) -> Check:
 
 
 def _gate() -> Check:
-    if not gate_state.policy_is_registered():
-        return Check(
-            "gate", CheckLevel.ERROR, "the cluster policy is not registered: install airflow-provider-taskops anew"
-        )
-    if not gate_state.hook_is_asked():
-        return Check(
-            "gate",
-            CheckLevel.ERROR,
-            "Airflow does not ask the cluster policy: airflow_local_settings turned the hook off",
-        )
+    if trouble := gate_state.trouble():
+        works = gate_state.policy_is_registered() and gate_state.hook_is_asked()
+        return Check("gate", CheckLevel.WARNING if works else CheckLevel.ERROR, trouble)
     others = gate_state.other_policies()
-    if others.after:
-        return Check(
-            "gate",
-            CheckLevel.WARNING,
-            f"the cluster policy is loaded, but Airflow asks {', '.join(others.after)} after it: if that changes the "
-            "pool or the state of new task instances, paused tasks can execute; remove trylast from it",
-        )
     also = f"; before it Airflow asks {', '.join(others.before)}" if others.before else ""
     return Check("gate", CheckLevel.OK, f"the cluster policy is loaded (in this process){also}")
+
+
+def _coverage(session: Session, now: datetime, readable: frozenset[str] | None, *, with_host: bool) -> Check:
+    found = scheduler_coverage(session, now)
+    escaped = escaped_runs(session, now, readable)
+    told = [
+        f"{_scheduler(one, with_host=with_host)} is not known to have the gate: install airflow-provider-taskops there "
+        "and restart it"
+        for one in found.uncovered
+    ]
+    told += [f"{_scheduler(one, with_host=with_host)}: {one.trouble}" for one in found.troubled]
+    if escaped.runs:
+        named = ", ".join(
+            f"{run.dag_id} {run.run_id} (by {run.created_by if with_host else run.created_by.partition(' on ')[0]})"
+            for run in escaped.newest
+        )
+        told.append(
+            f"{plural(escaped.runs, 'run')} of the last day created by a process without the gate, of stopped tasks "
+            f"{plural(escaped.gated, 'instance')} gated in time and {escaped.executed} executed: {named}"
+        )
+    if told:
+        error = found.uncovered or found.troubled
+        return Check("coverage", CheckLevel.ERROR if error else CheckLevel.WARNING, "; ".join(told))
+    versions = sorted({one.version for one in found.covered if one.version})
+    if not versions:
+        return Check("coverage", CheckLevel.OK, "no scheduler runs")
+    by = f"{plural(len(found.covered), 'scheduler')} with the gate, TaskOps {', '.join(versions)}"
+    if len(versions) > 1:
+        return Check("coverage", CheckLevel.WARNING, f"{by}: install the same version everywhere")
+    return Check("coverage", CheckLevel.OK, by)
+
+
+def _scheduler(one: LiveScheduler, *, with_host: bool) -> str:
+    return f"the scheduler on {one.host} (job {one.job_id})" if with_host else f"a scheduler (job {one.job_id})"
 
 
 def _pools(session: Session) -> Check:
@@ -190,6 +214,8 @@ def _monitor(signs: SignsOfLife, *, with_note: bool, with_host: bool) -> Check:
             CheckLevel.ERROR,
             "none runs: gated instances wait. It runs in the API server, or by `airflow taskops monitor`",
         )
+    if signs.monitor == UNINSTALLED:
+        return Check("monitor", CheckLevel.ERROR, "TaskOps is being uninstalled: `airflow taskops uninstall --stay`")
     seen = _ago(signs.monitor_seen)
     if not signs.monitor_runs:
         last = signs.monitor if with_host else "One"
@@ -201,32 +227,35 @@ def _monitor(signs: SignsOfLife, *, with_note: bool, with_host: bool) -> Check:
     return Check("monitor", level, "; ".join(filter(None, (runs, note))))
 
 
-def _drains(session: Session, now: datetime, readable: frozenset[str] | None) -> Check:
+def _drains(session: Session, now: datetime, actor: Actor | None) -> Check:
     query = (
         select(Workflow.dag_id, Workflow.draining_since)
         .where(Workflow.draining_since.is_not(None))
         .order_by(Workflow.draining_since)
     )
-    if readable is not None:
+    if actor and (readable := actor.permissions.readable()) is not None:
         query = query.where(Workflow.dag_id.in_(readable))
     rows = session.execute(query).all()
     if not rows:
         return Check("drains", CheckLevel.OK, "no workflow is draining")
     named = rows[:NAMED]
-    runs = unfinished_run_counts(session, [row.dag_id for row in named])
-    told = ", ".join(f"{row.dag_id} (runs left: {runs.get(row.dag_id, 0)})" for row in named)
+    counted = [row.dag_id for row in named if actor is None or actor.may_read_runs(row.dag_id)]
+    runs = unfinished_run_counts(session, counted)
+    left = {dag_id: f" (runs left: {runs.get(dag_id, 0)})" for dag_id in counted}
+    told = ", ".join(f"{row.dag_id}{left.get(row.dag_id, '')}" for row in named)
     more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
     longest = now - rows[0].draining_since
     level = CheckLevel.WARNING if longest > DRAIN_IS_LONG_AFTER else CheckLevel.OK
     return Check("drains", level, f"{len(rows)} draining, the longest since {span(longest)}: {told}{more}")
 
 
-def _alarms(session: Session, now: datetime, *, reads_all: bool, with_errors: bool) -> Check:
+def _alarms(session: Session, now: datetime, actor: Actor | None, *, reads_all: bool, with_errors: bool) -> Check:
     try:
         released_channels()
     except BadInput as error:
         return Check("alarms", CheckLevel.ERROR, f"no alarm is sent: {error if with_errors else _BAD_CHANNELS}")
-    found = delivery_health(session, now)
+    # to read every rule takes long where there are very many: it is done for who can mend them
+    found = delivery_health(session, now, reads_rules=actor is None or actor.permissions.may_change_settings())
     if not reads_all:
         # channels and numbers are of rules on Dags that somebody may not read, too
         if found.is_well:

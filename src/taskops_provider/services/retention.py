@@ -15,6 +15,7 @@ from taskops_provider.domain.states import TaskState
 from taskops_provider.models import (
     AlarmDelivery,
     AlarmEvent,
+    EscapedRun,
     GateInterval,
     Operation,
     OperationItem,
@@ -25,6 +26,7 @@ from taskops_provider.models import (
     Task,
     Window,
 )
+from taskops_provider.services.gate.coverage import forget_ended_schedulers
 from taskops_provider.services.windows.stored import all_windows
 
 #: rows deleted by one statement, and statements in one call
@@ -51,6 +53,8 @@ def delete_old_records(session: Session, now: datetime) -> bool:
     of_windows = max(before, now - _WINDOWS_KEPT)
     deleted = _delete_intervals(session, of_windows, GateInterval.window_id.is_not(None)) or deleted
     deleted = _delete_windows(session, before, over_before=of_windows) or deleted
+    deleted = bool(forget_ended_schedulers(session)) or deleted
+    deleted = _delete_escaped(session, before) or deleted
     return delete_replenishments(session, before) or deleted
 
 
@@ -64,6 +68,11 @@ def _delete_old(session: Session, model: type[Any], column: Any, before: datetim
         _delete(session, model, model.id.in_(ids))
         deleted = True
     return deleted
+
+
+def _delete_escaped(session: Session, before: datetime) -> bool:
+    old = delete(EscapedRun).where(EscapedRun.found_at < before).execution_options(synchronize_session=False)
+    return bool(session.execute(old).rowcount)  # type: ignore[attr-defined]
 
 
 def _delete_operations(session: Session, before: datetime) -> bool:

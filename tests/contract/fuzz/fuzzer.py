@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -62,10 +62,13 @@ class Report:
 class Fuzzer:
     """The application with its world; requests of a seed are the same each time."""
 
-    def __init__(self, session: Session, tell: Callable[[str], None] = lambda _line: None):
+    def __init__(
+        self, session: Session, tell: Callable[[str], None] = lambda _line: None, routes: Collection[str] = ()
+    ):
         """Make the world.
 
         :param tell: called with what goes wrong, when it does, and now and then with how far it is
+        :param routes: those that are asked; none: all
         """
         self._tell = tell
         self._stack = ExitStack()
@@ -79,7 +82,8 @@ class Fuzzer:
         self._parameters = dict(self._documented_parameters())
         self._kept: list[str] = []
         self._rounds = 0
-        self._asks: list[Ask] = [*rest_requests(), *page_requests()]
+        asks: list[Ask] = [*rest_requests(), *page_requests()]
+        self._asks = [ask for ask in asks if not routes or ask.route in routes]
         self.report = Report()
 
     def close(self) -> None:

@@ -346,4 +346,5 @@ CASES: dict[str, tuple[Run, ...]] = {
         Run("monitor --once", hours=50),
     ),
     "check": (*formats("check", "table", "json"),),
+    "uninstall": (*formats("uninstall --dry-run", "table", "json"),),
 }

@@ -128,6 +128,10 @@ LISTS: Cases = {
         "no number": Ask("operations/first"),
     },
     "GET /v1/health": {"anyone": Ask("health", user=None)},
+    "GET /v1/health/checks": {
+        "all": Ask("health/checks"),
+        "of some Dags": Ask("health/checks", user="viewer"),
+    },
     "GET /v1/settings/strict-mode": {
         "all": Ask("settings/strict-mode"),
         "one": Ask("settings/strict-mode?project=dags-folder"),

@@ -17,6 +17,7 @@ from tests.contract.walk.requests import (
     LATER,
     LISTS,
     OPEN_WINDOWS,
+    OPERATE,
     PROJECT_RULES,
     RECORDS,
     REPLENISH,
@@ -143,3 +144,17 @@ def _others() -> Iterator[Ask]:
     asked = {"list": "tasks", "matching": "?", "format": "csv"}
     yield Ask(DOWNLOADS, "POST /exports", "/exports", asked, changes=False, apply=False, of_side=False)
     yield Ask("strict mode", "POST /settings", "/settings", {"project": "{project}", "strict_mode": "on"})
+
+
+def in_part() -> Iterator[Ask]:
+    """Requests about both groups of Dags, which who may change the first alone is allowed there."""
+    both = ["orders load", "vault load"]
+    yield Ask(
+        OPERATE,
+        "POST /v1/tasks/{verb}",
+        "/v1/tasks/pause",
+        {"targets": [dict(zip(("dag_id", "task_id"), one.split(), strict=True)) for one in both]},
+    )
+    yield Ask(OPERATE, "POST /change/tasks/{verb}", "/change/tasks/pause", {"target": both})
+    yield Ask(OPERATE, "POST /change/workflows/{verb}", "/change/workflows/pause", {"target": ["orders", "vault"]})
+    yield Ask(ACKNOWLEDGE, "POST /alarms/confirm", "/alarms/confirm", {"matching": "?"})

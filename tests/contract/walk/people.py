@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from tests.contract.walk import rights_table as rights
 from tests.contract.walk.world import Side, World
 from tests.support.api import fab_user
-from tests.support.apps import MEMBERS, NOBODY, TEAMS, WebApp
+from tests.support.apps import MEMBERS, NOBODY, READS_TASKS, TEAMS, WebApp
 from tests.support.live import USERS
 
 _NORTH = ("orders", "orders_old")
@@ -24,15 +24,20 @@ def _on(*actions: str) -> tuple[tuple[str, str], ...]:
 
 
 _EDITS = _on("can_read", "can_edit")
+#: reads everything, and changes one group of Dags
+OF_MANY = "north_editor_of_many"
 #: people of FabAuthManager who have permissions on one group of Dags only, who may do most of all first
 FAB_ONLY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "north_of_both": (*_EDITS, *_INSTANCES, *_RUNS),
-    "north_reader": _on("can_read"),
-    "north_editor": _EDITS,
-    "north_deleter": (*_EDITS, *_on("can_delete")),
+    "north_reader": (*_on("can_read"), READS_TASKS),
+    "north_editor": (*_EDITS, READS_TASKS),
+    "north_of_dags_alone": (*_EDITS, *_on("can_delete")),
+    "north_remover": (*_on("can_read", "can_delete"), READS_TASKS),
+    "north_deleter": (*_EDITS, *_on("can_delete"), READS_TASKS),
     "north_of_instances": (*_EDITS, *_INSTANCES),
-    "north_of_runs": (*_EDITS, *_RUNS),
-    "north_of_run_states": (*_EDITS, ("can_edit", "DAG Runs")),
+    "north_of_runs": (*_EDITS, *_RUNS, READS_TASKS),
+    "north_of_run_states": (*_EDITS, ("can_edit", "DAG Runs"), READS_TASKS),
+    OF_MANY: (("can_read", "DAGs"), *_EDITS, *_INSTANCES, *_RUNS),
 }
 #: a role of FabAuthManager that people who are signed in may have too
 PUBLIC = "public"
@@ -44,8 +49,8 @@ def people_of(web: WebApp, kind: str) -> tuple[str, ...]:
         return (*MEMBERS, "")
     if kind == "simple":
         return (*USERS, "")
-    made = [fab_user(web, name, *permissions) for name, permissions in FAB_ONLY.items()]
-    return (*USERS, *made, fab_user(web, PUBLIC, *_of_role(web, "Public")), NOBODY, "")
+    made = [fab_user(web, name, *permissions, reads_tasks=False) for name, permissions in FAB_ONLY.items()]
+    return (*USERS, *made, fab_user(web, PUBLIC, *_of_role(web, "Public"), reads_tasks=False), NOBODY, "")
 
 
 def _of_role(web: WebApp, name: str) -> list[tuple[str, str]]:
@@ -65,7 +70,7 @@ class AirflowAct:
 
 #: right -> the act that Airflow asks it for
 AIRFLOW_ACTS = {
-    rights.READ: AirflowAct("GET", "dags/{dag}"),
+    rights.READ: AirflowAct("GET", "dags/{dag}/tasks"),
     rights.READ_INSTANCES: AirflowAct("GET", "dags/{dag}/dagRuns/~/taskInstances"),
     rights.EDIT: AirflowAct("PATCH", "dags/{dag}", {"is_paused": False}),
     rights.DELETE: AirflowAct("DELETE", "dags/{dag}"),
@@ -89,6 +94,20 @@ def rights_of(client: TestClient, world: World, name: str, side: Side) -> frozen
     found = {right for right, act in AIRFLOW_ACTS.items() if may(act, side)}
     if all(may(AIRFLOW_ACTS[rights.EDIT], of) for of in world.sides):
         found.add(rights.EDIT_ALL)
-    if client.get("/api/v2/dags").status_code == 200:
+    if _may_list(client):
         found.add(rights.LIST)
     return frozenset({*found, rights.SIGNED_IN})
+
+
+def may_read_addresses(client: TestClient, has: frozenset[str], *, is_fab: bool) -> bool:
+    """Whether Airflow shows somebody the users; without FabAuthManager it has none, and who edits all may know."""
+    return client.get("/auth/fab/v1/users").status_code == 200 if is_fab else rights.EDIT_ALL in has
+
+
+def _may_list(client: TestClient) -> bool:
+    """Whether somebody may list Dags, and read the tasks of one of those that there are."""
+    answer = client.get("/api/v2/dags")
+    if answer.status_code != 200:
+        return False
+    dag_ids = [dag["dag_id"] for dag in answer.json()["dags"]]
+    return not dag_ids or any(client.get(f"/api/v2/dags/{dag_id}/tasks").status_code == 200 for dag_id in dag_ids)

@@ -55,6 +55,7 @@ def _reads() -> Iterator[Ask]:
         "windows",
         "windows/export",
         "settings/strict-mode",
+        "health/checks",
     ):
         yield get(LISTS, f"/v1/{path}", of_side=False)
     in_summer = "/v1/windows/calendar?begin=2190-06-01T00:00:00Z&end=2190-07-01T00:00:00Z"

@@ -4,9 +4,9 @@ and from what Airflow's own API lets that person do, under FabAuthManager, Simpl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,15 +15,17 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from starlette.routing import Mount
 
+from taskops_provider.adapter.permissions import UserPermissions
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.www import csrf
 from tests.contract.walk import rights_table as rights
-from tests.contract.walk.page_requests import page_requests
-from tests.contract.walk.people import AIRFLOW_ACTS, PUBLIC, people_of, rights_of
+from tests.contract.walk.page_requests import in_part, page_requests
+from tests.contract.walk.people import AIRFLOW_ACTS, OF_MANY, PUBLIC, may_read_addresses, people_of, rights_of
+from tests.contract.walk.plant import Holes
 from tests.contract.walk.requests import ACKNOWLEDGE, ALARM, Ask, filled
 from tests.contract.walk.rest_requests import rest_requests
 from tests.contract.walk.rights_table import documented_acts, documented_rights
-from tests.contract.walk.world import HIDDEN, Side, World, furnished
+from tests.contract.walk.world import HIDDEN, OF_ADDRESSES, Side, World, furnished
 from tests.support.airflow_db import empty_tables, new_session
 from tests.support.apps import NOBODY, TEAMS, WebApp, web_app
 from tests.support.dialogs import ROOT, token_of
@@ -32,7 +34,11 @@ from tests.support.queries import counted_queries
 DONE, DENIED, ABSENT, SIGN_IN = "done", "denied", "does not exist", "sign in"
 
 
-@dataclass(frozen=True)
+def _everything(_name: str, _ask: Ask) -> bool:
+    return True
+
+
+@dataclass
 class Walk:
     """One application with its world and its people.
 
@@ -46,6 +52,8 @@ class Walk:
     portal: BlockingPortal
     is_fab: bool
     hashes: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: told of each request before it is sent: who, what; it is left out where that says so
+    wants: Callable[[str, Ask], bool] = _everything
 
     def client(self, name: str) -> TestClient:
         """A browser of somebody, of nobody signed in without a name."""
@@ -56,15 +64,22 @@ class Walk:
 
 @pytest.fixture(scope="module", params=["fab", "simple", TEAMS])
 def walk(request: pytest.FixtureRequest) -> Iterator[Walk]:
-    web = web_app(request.param)
+    with walking(request.param) as made:
+        yield made
+
+
+@contextmanager
+def walking(kind: str) -> Iterator[Walk]:
+    """The application with an auth manager, furnished."""
+    web = web_app(kind)
     with web.active(), start_blocking_portal() as portal:
-        people = people_of(web, request.param)
+        people = people_of(web, kind)
         empty_tables()
         try:
             with new_session() as session:
                 known = [name for name in people if name and name not in (PUBLIC, NOBODY)]
-                with furnished(web, session, request.param, known) as world:
-                    yield Walk(web, world, people, portal, request.param == "fab")
+                with furnished(web, session, kind, known) as world:
+                    yield Walk(web, world, people, portal, kind == "fab")
         finally:
             empty_tables()
 
@@ -97,10 +112,42 @@ def test_the_table_has_every_route_there_is(walk: Walk) -> None:
 
 def test_everybody_gets_what_the_table_says(walk: Walk) -> None:
     """Nothing else is changed, and nobody is told of Dags that they may not read."""
-    assert list(_differences(walk)) == []
+    assert list(differences(walk)) == []
 
 
-def _differences(walk: Walk) -> Iterator[str]:
+def _planted(walk: Walk, *routes: str) -> str | None:
+    """The first thing that is answered otherwise by some routes."""
+    walk.wants = lambda _name, ask: ask.route in routes
+    try:
+        return next(differences(walk), None)
+    finally:
+        walk.wants = _everything
+
+
+@pytest.mark.parametrize(
+    ("place", "route"),
+    [
+        ("services/alarms/listing.py alarm_answers may_read_addresses", "GET /v1/alarms/events"),
+        ("services/alarms/acknowledge.py unacknowledged_ids editable", "POST /alarms/confirm"),
+    ],
+)
+def test_a_hole_that_is_planted_is_seen(walk: Walk, place: str, route: str) -> None:
+    """``python -m tests.contract.walk`` plants them all."""
+    if not walk.is_fab:
+        pytest.skip("others have people with fewer differences")
+    holes = Holes()
+    with holes.watched(), holes.opened(place):
+        assert _planted(walk, route)
+
+
+def test_deleting_needs_to_edit_too(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not walk.is_fab:
+        pytest.skip("others have nobody who may delete and not edit")
+    monkeypatch.setattr(UserPermissions, "deletable", lambda may, dag_ids: may._allowed("DELETE", dag_ids))
+    assert "north_remover" in (_planted(walk, "POST /v1/workflows/{verb}") or "")
+
+
+def differences(walk: Walk) -> Iterator[str]:
     """What was answered otherwise. Every request is asked once with each set of rights that there is, under
     FabAuthManager; others ask one for each route and act."""
     known: set[frozenset[str]] = set()
@@ -108,11 +155,18 @@ def _differences(walk: Walk) -> Iterator[str]:
     for name in walk.people:
         client = walk.client(name)
         has, elsewhere = (rights_of(client, walk.world, name, side) for side in walk.world.sides)
-        asker = Asker(walk, name, tells_hidden=rights.READ in elsewhere)
+        asker = Asker(
+            walk,
+            name,
+            tells_hidden=rights.READ in elsewhere,
+            tells_addresses=may_read_addresses(client, has, is_fab=walk.is_fab),
+        )
         yield from asker.differences(first, has, thin=not walk.is_fab or has in known or not has)
         if elsewhere != has and elsewhere not in known:
             yield from asker.differences(second, elsewhere, thin=True)
         known |= {has, elsewhere}
+    if walk.is_fab:
+        yield from Asker(walk, OF_MANY, tells_hidden=True, tells_addresses=False).differences_in_part(in_part())
 
 
 def test_who_may_not_do_something_never_waits_for_the_lock(walk: Walk) -> None:
@@ -124,7 +178,7 @@ def test_who_may_not_do_something_never_waits_for_the_lock(walk: Walk) -> None:
     wrong, asked = [], 0
     with _writer_lock_elsewhere() as statements:
         for has, name in names.items():
-            asker = Asker(walk, name, tells_hidden=True)
+            asker = Asker(walk, name, tells_hidden=True, tells_addresses=True)
             for ask in writes:
                 if ask.changes is not False and not acts[ask.act].needs <= has:
                     answer = asker.ask(filled(ask, side, name))
@@ -169,8 +223,9 @@ def _expected(act: str, needs: frozenset[str], has: frozenset[str]) -> str:
 class Asker:
     """Asks as one person, and compares."""
 
-    def __init__(self, walk: Walk, name: str, *, tells_hidden: bool):
-        self._world, self._hashes, self._name, self._tells_hidden = walk.world, walk.hashes, name, tells_hidden
+    def __init__(self, walk: Walk, name: str, *, tells_hidden: bool, tells_addresses: bool):
+        self._world, self._hashes, self._name, self._wants = walk.world, walk.hashes, name, walk.wants
+        self._tells_hidden, self._tells_addresses = tells_hidden, tells_addresses
         self._takes_parts = False
         self._client, self._admin = walk.client(name), walk.client("admin")
         self._tokens = {who: {csrf.HEADER: token_of(walk.web, who)} for who in (name, "admin") if who}
@@ -185,6 +240,8 @@ class Asker:
         of_side = [ask for ask in (*rest_requests(), *page_requests()) if ask.of_side or side is self._world.sides[0]]
         for ask in _once_each_route(of_side) if thin else of_side:
             asked = filled(ask, side, self._name)
+            if not self._wants(self._name, asked):
+                continue
             answer = self.ask(asked)
             found, expected = self._outcome(answer, ask), _expected(ask.act, acts[ask.act].needs, has)
             where = f"{self._name or 'anonymous'}: {ask.route} {asked.path} {asked.body or ''}"
@@ -192,6 +249,20 @@ class Asker:
                 yield f"{where}: {found} instead of {expected}: {answer.text[:300]}"
             if HIDDEN in answer.text and not self._tells_hidden:
                 yield f"{where}: tells of what may not be read"
+            if not self._tells_addresses and (told := OF_ADDRESSES.search(answer.text)):
+                yield f"{where}: tells {told.group()}"
+
+    def differences_in_part(self, requests: Iterable[Ask]) -> Iterator[str]:
+        """What was done otherwise than to the things of the first group, of requests about both."""
+        first, second = self._world.sides
+        for ask in requests:
+            asked = filled(ask, replace(first, numbers={**first.numbers, "other_event": second.numbers["event"]}), "")
+            if not self._wants(self._name, asked):
+                continue
+            answer = self.ask(asked)
+            found = self._world.changed_dags()
+            if answer.status_code >= 300 or found != {first.dag}:
+                yield f"{self._name}: {ask.route} {asked.body}: {answer.status_code}, did it to {sorted(found)}"
 
     def ask(self, ask: Ask) -> Response:
         """Send a request that is filled in."""

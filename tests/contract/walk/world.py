@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -45,6 +46,10 @@ TASK_IDS = ("extract", "clean", "load", "publish")
 VAULT_BUNDLE = "vault-bundle"
 #: in every name and text of the second group but those of its Dags
 HIDDEN = "zq-hidden"
+#: somebody with an account, who is told of alarms and of operations; the address is for who may read users
+TOLD = "viewer"
+#: tells of addresses: one, who has none, the number of a message
+OF_ADDRESSES = re.compile(rf'{TOLD}@example\.com|"delivery_id":\s*\d|"unreachable":\s*\["|[Nn]o address')
 #: what is compared to tell whether anything was done; records of what was refused, and leases, are not
 _NOT_COMPARED = frozenset({"log", "taskops_operation", "taskops_operation_item", "taskops_lease", "taskops_export"})
 
@@ -90,6 +95,13 @@ class World:
         differs = self._compared() != self._first
         self.put_back()
         return differs
+
+    def changed_dags(self) -> set[str]:
+        """The Dags of rows that came or differ; everything is as it was afterwards."""
+        rows = self._compared()
+        after = [row for name, table in rows.items() for key, row in table.items() if self._first[name].get(key) != row]
+        self.put_back()
+        return {row["dag_id"] for row in after if row.get("dag_id")}
 
     def put_back(self) -> None:
         """Make the database what it was."""
@@ -152,9 +164,12 @@ def _furnish(session: Session, dag_id: str, owner: str, folder: str, bundle: str
     operate(session, "pause", f"{dag_id}.clean", downstream="hold", **words)
     operate(session, "offline", f"{dag_id}.publish", downstream="run", **words)
     operate(session, "offline", old, downstream="run", **words)
-    numbers["operation"] = operate(session, "set-owners", f"{dag_id}.load", owners=[owner, "bob"]).operation_id or 0
-    numbers["rule"] = rule(session, f"{dag_id}.extract", name=f"{hidden} rule")
     numbers["window"] = _windows(session, dag_id, hidden, bundle)
+    numbers["operation"] = (
+        operate(session, "set-owners", f"{dag_id}.load", owners=[owner, TOLD], notify_owners=True).operation_id or 0
+    )
+    recipients = {"users": [TOLD, "eve"], "addresses": ["ops@example.com"]}
+    numbers["rule"] = rule(session, f"{dag_id}.extract", name=f"{hidden} rule", recipients=recipients)
     became(session, f"{dag_id}.extract", "failed", 2)
     look(session)
     numbers["event"] = max(one.id for one in alarms(session))

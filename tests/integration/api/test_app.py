@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from taskops_provider.api.app import create_app
@@ -42,6 +43,26 @@ def test_health_without_our_tables(web: WebApp, session: Session) -> None:
     finally:
         session.execute(text("ALTER TABLE alembic_version_taskops_away RENAME TO alembic_version_taskops"))
         session.commit()
+
+
+def test_health_where_the_database_does_not_answer(web: WebApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_session: Session) -> None:
+        raise OperationalError("SELECT 1", None, Exception("could not connect to server: secret-host"))
+
+    monkeypatch.setattr("taskops_provider.api.routes.health.require_tables", away)
+    answer = web.client().get("/taskops/v1/health")
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"status": "unhealthy", "detail": "the database does not answer"},
+    )
+
+
+def test_all_checks_are_for_signed_in_users(web: WebApp) -> None:
+    assert web.client().get("/taskops/v1/health/checks").status_code == 401
+    answer = web.client("viewer").get("/taskops/v1/health/checks")
+    assert answer.status_code == 200
+    names = [check["name"] for check in answer.json()["checks"]]
+    assert names[:3] == ["tables", "gate", "coverage"]
 
 
 @pytest.mark.parametrize("path", ["/taskops/docs", "/taskops/openapi.json"])

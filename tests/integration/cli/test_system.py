@@ -101,6 +101,7 @@ def test_check_finds_what_is_wrong(session, cli):
     assert checks(found) == {
         "tables": "ok",
         "gate": "ok",
+        "coverage": "ok",
         "pools": "warning",
         "index": "warning",
         "monitor": "error",
@@ -122,7 +123,7 @@ def test_check_finds_what_is_wrong(session, cli):
     session.commit()
     found = cli.json("check", code=1)
     assert checks(found)["pools"] == "error"
-    assert "gated tasks can execute: taskops_hold has 3 slots, not 0" in found[2]["message"]
+    assert "gated tasks can execute: taskops_hold has 3 slots, not 0" in found[3]["message"]
 
 
 def test_check_of_old_marks(session):

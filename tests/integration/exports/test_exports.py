@@ -152,7 +152,7 @@ def test_it_holds_what_the_asker_may_read_and_who_lost_the_right_loses_it(wareho
     text = content_of(warehouse, limited, number).decode()
     assert "orders,clean" in text
     assert "sales" not in text
-    with pytest.raises(Forbidden, match="no longer read all Dags"):
+    with pytest.raises(Forbidden, match="no longer read all that is in this export"):
         content_of(warehouse, Actor("lea", "api", Limited(["mart"])), number)
     with pytest.raises(ResourceNotFound):
         content_of(warehouse, BOB, number)

@@ -163,7 +163,7 @@ def test_blockers_that_may_not_be_read_are_not_named(strict):
     eve = Actor("eve", "api", Limited(readable={"orders"}, editable={"orders"}))
     plan = operate(strict, "offline", "orders.load", actor=eve)
     assert to_plain_data(plan.items[0].blocked_by) == [
-        {"dag_id": None, "task_id": None, "name": "a task that you may not see"}
+        {"dag_id": None, "task_id": None, "name": "others that you may not see"}
     ]
     assert "sales" not in str(plan.answer())
 

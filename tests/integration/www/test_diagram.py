@@ -214,8 +214,8 @@ def test_lineage_shows_workflows_that_may_not_be_read_without_their_names(web: W
     assert boxes["customer_dim", "step_00"].workflow == "customer_dim"
     assert boxes["customer_dim", "step_00"].url.endswith("task?dag_id=customer_dim&task_id=step_00&view=lineage")
     nameless = boxes[hidden[0].dag_id, hidden[0].task_id]
-    assert (nameless.title, nameless.url, nameless.facts, nameless.search) == ("Not visible to you", "", [], "")
-    assert drawn.kinds == ["sensor", "trigger"]
+    assert (nameless.title, nameless.url, nameless.facts, nameless.search) == ("Others you may not see", "", [], "")
+    assert drawn.kinds == ["sensor"], "how hidden tasks hang together with it is not told"
     everything = lineage(session, ALICE, SHOP, "wait_for_source", NOW, LineageReach(1, anonymous=True))
     assert not any(node.is_hidden for node in everything.nodes)
 

@@ -9,11 +9,13 @@ from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.config import options
-from taskops_provider.models import Lease, Operation, Setting, Workflow
+from taskops_provider.models import CoveredScheduler, Lease, Operation, Setting, Workflow
 from taskops_provider.services.health import check_health
 from taskops_provider.services.index.watermark import REFRESHED_AT
 from taskops_provider.services.operations.strict_mode_preview import StrictModeEffect, effect_of_strict_mode
@@ -237,6 +239,7 @@ def breathe(session: Session, monitor: timedelta | None, index: timedelta | None
     session.commit()
 
 
+TABLES = ("taskops_lease", "taskops_setting", "taskops_covered_scheduler")
 BARS = [
     (None, None, "The monitor does not run."),
     (None, timedelta(minutes=7), "The monitor has not run for 7 min."),
@@ -266,7 +269,32 @@ def test_all_pages_say_when_nothing_works_in_the_background(
     assert 'class="banner"' not in get(web, LIST, part=True)
 
 
-def test_the_bar_costs_two_queries_and_parts_none(web: WebApp, session: Session) -> None:
+def test_all_pages_say_when_a_scheduler_has_no_gate(web: WebApp, session: Session) -> None:
+    rows.write([rows.Flow("flow")], session)
+    breathe(session, timedelta(0), timedelta(0))
+    job = Job()
+    job.hostname = "host-c"
+    SchedulerJobRunner(job=job)
+    job.prepare_for_execution(session=session)
+    assert 'class="banner"' not in get(web, LIST)
+    session.execute(delete(CoveredScheduler))
+    session.commit()
+    found = re.search(r'<aside class="banner" role="status">(.*?)</aside>', get(web, LIST), re.S)
+    assert found is not None
+    assert plain(found.group(1)).startswith("The scheduler on host-c runs without TaskOps' gate.")
+    checks = web.client("viewer").get("/taskops/v1/health/checks").json()["checks"]
+    coverage = next(check for check in checks if check["name"] == "coverage")
+    assert coverage["level"] == "error"
+    assert "the scheduler on host-c (job " in coverage["message"]
+    # whom Airflow does not show its jobs
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("taskops_provider.adapter.permissions.UserPermissions.may_read_jobs", lambda _: False)
+        assert "A scheduler runs without TaskOps&#39; gate." in get(web, LIST)
+        assert "host-c" not in get(web, LIST)
+        assert "host-c" not in web.client("viewer").get("/taskops/v1/health/checks").text
+
+
+def test_the_bar_costs_few_queries_and_parts_none(web: WebApp, session: Session) -> None:
     rows.write([rows.Flow("flow")], session)
     client = web.client("viewer")
     asked = []
@@ -274,8 +302,8 @@ def test_the_bar_costs_two_queries_and_parts_none(web: WebApp, session: Session)
         client.get(LIST, headers=headers)
         with counted_queries() as queries:
             client.get(LIST, headers=headers)
-        asked.append([query for query in queries if "taskops_lease" in query or "taskops_setting" in query])
-    assert len(asked[0]) == 2
+        asked.append([query for query in queries if any(table in query for table in TABLES)])
+    assert len(asked[0]) == 2, "with a bar there is no need to look further"
     assert asked[1] == []
 
 

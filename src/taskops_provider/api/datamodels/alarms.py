@@ -87,7 +87,7 @@ class RulesQuery(PageQuery):
 class Delivery(BaseModel):
     """One message."""
 
-    delivery_id: int
+    delivery_id: int | None = Field(description="Null if you may not see which addresses names have.")
     why: DeliveryCause
     channel: str
     connection: str | None = Field(description="Always null: which connections there are is not told.")

@@ -12,3 +12,17 @@ class Health(BaseModel):
 
     status: Literal["healthy", "unhealthy"]
     detail: str | None = None
+
+
+class HealthCheck(BaseModel):
+    """One check, as `airflow taskops check` makes it."""
+
+    name: str
+    level: Literal["ok", "warning", "error"]
+    message: str
+
+
+class HealthChecks(BaseModel):
+    """All checks."""
+
+    checks: list[HealthCheck]

@@ -30,7 +30,7 @@ class Blocker(BaseModel):
 
     dag_id: str | None
     task_id: str | None
-    name: str = Field(examples=["load", "a task that you may not see"])
+    name: str = Field(examples=["load", "others that you may not see"])
     task_type: Sometimes[str] = None
     period: Sometimes[str] = None
     owners: Sometimes[list[str]] = None

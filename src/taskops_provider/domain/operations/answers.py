@@ -32,7 +32,8 @@ class Counts:
 class BlockingTask:
     """A task that blocks another one in strict mode.
 
-    Of a task in a Dag that the acting user may not read, only a text in the place of its name is there.
+    One that has only a text in the place of its name stands for all that the acting user may not see, be they one or
+    many.
     """
 
     dag_id: str | None
@@ -50,7 +51,7 @@ class BlockingTask:
         )
 
 
-HIDDEN = BlockingTask(None, None, "a task that you may not see")
+HIDDEN = BlockingTask(None, None, "others that you may not see")
 
 
 # not frozen: an answer may have 100,000 of them, and they are made in a third of the time

@@ -50,11 +50,13 @@ class RuleAnswer:
 class DeliveryAnswer:
     """One message to one person or channel.
 
+    :param delivery_id: None for who may not read addresses: the numbers that are missing between others would tell of
+        messages to addresses that a name has
     :param connection: always None: which connections there are is not told
     :param recipient: an address; None for a channel that knows no persons
     """
 
-    delivery_id: int
+    delivery_id: int | None
     why: DeliveryCause
     channel: str
     connection: str | None

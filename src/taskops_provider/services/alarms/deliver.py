@@ -22,10 +22,12 @@ from airflow.utils.session import create_session
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
+from taskops_provider import metrics
 from taskops_provider.adapter import notifiers
 from taskops_provider.adapter.notifiers import Message
 from taskops_provider.domain.alarms.deliveries import DeliveryState, MessageContent, wait_after
 from taskops_provider.domain.answers import Json
+from taskops_provider.domain.metrics import MESSAGE_OUTCOMES, MESSAGES
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.alarms.channel import Channel
 from taskops_provider.models import AlarmDelivery, AlarmEvent, AlarmRule, Operation
@@ -203,12 +205,13 @@ def _deliver(delivery: Delivery, sender: str, now: datetime | None) -> DeliveryO
     for attempt in range(_WRITE_TRIES):
         try:
             with create_session(scoped=False) as session:
-                _write(session, delivery, sender, outcome, now or datetime.now(UTC))
+                state = _write(session, delivery, sender, outcome, now or datetime.now(UTC))
         except Exception:
             if attempt == _WRITE_TRIES - 1:
                 raise
             time.sleep(_WRITE_WAIT)  # the database is busy or away; the message must not be forgotten
         else:
+            metrics.count(MESSAGES, MESSAGE_OUTCOMES[state.value])
             break
     return outcome
 
@@ -246,15 +249,16 @@ def _one_line(error: Exception | str) -> str:
     return " ".join(str(redact(str(error))).split())[:500]
 
 
-def _write(session: Session, delivery: Delivery, sender: str, outcome: DeliveryOutcome, now: datetime) -> None:
-    change = update(AlarmDelivery).values(state=outcome.state.value, last_error=outcome.error, ended_at=now)
-    if outcome.state is DeliveryState.WAITING:
-        if now >= delivery.expires_at:
-            change = change.values(state=DeliveryState.FAILED.value)
-        else:
-            # a channel that is down is tried with one message; the others need not wait for longer and longer
-            wait = wait_after(1 if outcome.is_down else delivery.attempts)
-            change = change.values(next_attempt_at=now + wait, ended_at=None)
+def _write(session: Session, delivery: Delivery, sender: str, outcome: DeliveryOutcome, now: datetime) -> DeliveryState:
+    """Write down what came of a message; return what it is now."""
+    state = outcome.state
+    if state is DeliveryState.WAITING and now >= delivery.expires_at:
+        state = DeliveryState.FAILED
+    change = update(AlarmDelivery).values(state=state.value, last_error=outcome.error, ended_at=now)
+    if state is DeliveryState.WAITING:
+        # a channel that is down is tried with one message; the others need not wait for longer and longer
+        wait = wait_after(1 if outcome.is_down else delivery.attempts)
+        change = change.values(next_attempt_at=now + wait, ended_at=None)
     session.execute(
         change.where(
             AlarmDelivery.id == delivery.id,
@@ -263,3 +267,4 @@ def _write(session: Session, delivery: Delivery, sender: str, outcome: DeliveryO
             AlarmDelivery.state.in_((_SENDING, _UNCERTAIN)),
         ).execution_options(synchronize_session=False)
     )
+    return state

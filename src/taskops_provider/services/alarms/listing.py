@@ -135,7 +135,8 @@ _COLUMNS = (
 def deliveries_by_id(session: Session, actor: Actor, ids: Collection[int]) -> list[DeliveryAnswer]:
     """Return those of some deliveries that the actor may see, the oldest first."""
     query = _visible_deliveries(actor).where(AlarmDelivery.id.in_(sorted(ids))).order_by(AlarmDelivery.id)
-    return [_delivery(row) for row in session.execute(query)]
+    reads = actor.permissions.may_read_addresses()
+    return [_delivery(row, reads_addresses=reads) for row in session.execute(query)]
 
 
 def _visible_deliveries(actor: Actor) -> Select[*tuple[Any, ...]]:
@@ -144,9 +145,9 @@ def _visible_deliveries(actor: Actor) -> Select[*tuple[Any, ...]]:
     return query if actor.permissions.may_read_addresses() else query.where(AlarmDelivery.by_name.is_(False))
 
 
-def _delivery(row: Row[*tuple[Any, ...]]) -> DeliveryAnswer:
+def _delivery(row: Row[*tuple[Any, ...]], *, reads_addresses: bool) -> DeliveryAnswer:
     return DeliveryAnswer(
-        delivery_id=row.id,
+        delivery_id=row.id if reads_addresses else None,
         why=DeliveryCause(row.why),
         channel=str(row.channel.get("channel", "")) if isinstance(row.channel, dict) else "",
         connection=None,
@@ -164,12 +165,12 @@ def alarm_answers(session: Session, actor: Actor, rows: Sequence[AlarmEvent]) ->
 
     Addresses that were found by a name, and who has none, are for those who may read addresses.
     """
+    reads = actor.permissions.may_read_addresses()
     deliveries: dict[int, list[DeliveryAnswer]] = defaultdict(list)
     for ids in chunks((row.id for row in rows), CHUNK):
         query = _visible_deliveries(actor).where(AlarmDelivery.event_id.in_(ids)).order_by(AlarmDelivery.id)
         for found in session.execute(query):
-            deliveries[found.event_id].append(_delivery(found))
-    reads = actor.permissions.may_read_addresses()
+            deliveries[found.event_id].append(_delivery(found, reads_addresses=reads))
     return [_alarm(row, deliveries[row.id], row.unreachable if reads else []) for row in rows]
 
 

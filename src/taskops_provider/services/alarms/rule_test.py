@@ -103,7 +103,7 @@ def send_test(session: Session, actor: Actor, rule_id: int, now: datetime) -> Ru
     """
     started = start_test(session, actor, rule_id, now)
     session.commit()
-    deliver.send_now([one.delivery_id for one in started.deliveries], f"test of rule {rule_id}")
+    deliver.send_now([one.delivery_id for one in started.deliveries if one.delivery_id], f"test of rule {rule_id}")
     # what was read before is not what came of them
     session.rollback()
     return last_test(session, actor, rule_id, now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, false, func, or_, select
 
 from taskops_provider.adapter.dag_state import dag_table
 from taskops_provider.domain.states import TaskState, TaskStatus, WorkflowStatus
@@ -43,7 +43,7 @@ class TaskFilter:
 
     :param search: part of the task's name or id
     :param workflows: part of the workflow's name or id, any of them
-    :param source_table: part of an inlet's URI
+    :param source_table: part of an inlet's URI; who may not read assets finds nothing by it, nor by the next
     :param target_table: part of an outlet's URI
     """
 
@@ -184,7 +184,7 @@ def _filter_tasks(
     if where.task_types:
         conditions.append(Task.task_type.in_(where.task_types))
     conditions += [
-        _uses_asset(direction, part)
+        _uses_asset(direction, part) if actor.permissions.may_read_assets() else false()
         for part, direction in ((where.source_table, "inlet"), (where.target_table, "outlet"))
         if part
     ]

@@ -78,7 +78,7 @@ class LineageReach:
     """How far around a task a graph goes.
 
     :param depth: in steps, 1 and more
-    :param anonymous: let one nameless node (``is_hidden``) stand for each Dag that the actor may not read
+    :param anonymous: let one nameless node (``is_hidden``) on each side stand for all that the actor may not see
     """
 
     depth: int
@@ -106,7 +106,8 @@ class Graph:
 def lineage(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime, reach: LineageReach) -> Graph:
     """Return the tasks up to ``reach.depth`` steps above and below a task, across workflows, with itself at level 0.
 
-    Tasks of Dags that the actor may not read are left out, with what lies behind them. One query for each step
+    Tasks of Dags that the actor may not read are left out, with what lies behind them, and those of other Dags for who
+    may not read dependencies. One query for each step
     that reaches further Dags.
 
     :raises BadInput: for a depth below 1
@@ -152,8 +153,8 @@ class _Walk:
         self._session = session
         self._actor = actor
         self._anonymous = anonymous
-        #: Dags that may not be read, with the nodes that stand for them
-        self._hidden: dict[str, Node] = {}
+        #: stands for everything that may not be seen: one for each Dag would tell how many there are
+        self._hidden: Node = (HIDDEN, "below" if downwards else "above")
         self._downwards = downwards
         self._links: dict[Node, list[LineageLink]] = defaultdict(list)
         self._loaded: set[str] = set()
@@ -185,14 +186,14 @@ class _Walk:
 
     def _shown(self, link: LineageLink) -> LineageLink | None:
         """The link as the actor may see it, None where they may not."""
-        dag_id = self._far_end(link)[0]
-        if self._actor.may_read(dag_id):
+        near, far = (link.up, link.down) if self._downwards else (link.down, link.up)
+        if self._actor.may_follow(near[0], far[0]):
             return link
-        if not self._anonymous:
+        # who may not read dependencies is not told that there is one
+        if not self._anonymous or not self._actor.may_read_dependencies(near[0]):
             return None
-        side = "below" if self._downwards else "above"
-        node = self._hidden.setdefault(dag_id, (HIDDEN, f"{side} {len(self._hidden) + 1}"))
-        return link._replace(down=node) if self._downwards else link._replace(up=node)
+        # all of one kind: several would tell that there are several
+        return LineageLink(near, self._hidden, "task") if self._downwards else LineageLink(self._hidden, near, "task")
 
     def _far_end(self, link: LineageLink) -> Node:
         return link.down if self._downwards else link.up

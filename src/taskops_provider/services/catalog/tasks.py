@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, SQLColumnExpression, and_, or_, select
+from sqlalchemy import Select, SQLColumnExpression, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.domain.answers import INTERNAL, OMIT_NONE, field_names
@@ -28,7 +28,11 @@ CHUNK = 2000
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One row of the task list; the fields are those of the JSON of ``tasks list`` (requirements 8)."""
+    """One row of the task list; the fields are those of the JSON of ``tasks list`` (requirements 8).
+
+    :param first_run_at: None also for who may not read the Dag's task instances
+    :param source_tables: empty, like ``target_tables``, for who may not read assets
+    """
 
     dag_id: str
     task_id: str
@@ -96,7 +100,7 @@ def _columns(now: datetime) -> Select[*tuple[Any, ...]]:
     return join_for_tasks(query)
 
 
-def _sortable(now: datetime) -> Mapping[str, SQLColumnExpression[Any]]:
+def _sortable(actor: Actor, now: datetime) -> Mapping[str, SQLColumnExpression[Any]]:
     return {
         "dag_id": Task.dag_id,
         "task_id": Task.task_id,
@@ -107,10 +111,16 @@ def _sortable(now: datetime) -> Mapping[str, SQLColumnExpression[Any]]:
         "pool": Task.pool,
         "first_submitted_at": Task.first_submitted_at,
         "last_submitted_at": Task.last_submitted_at,
-        "first_run_at": Task.first_run_at,
+        "first_run_at": _first_run_at(actor),
         "effective_from": Task.effective_from,
         "effective_to": Task.effective_to,
     }
+
+
+def _first_run_at(actor: Actor) -> SQLColumnExpression[Any]:
+    """When tasks were first executed; nothing of those whose instances the actor may not read, for the order tells."""
+    readable = actor.permissions.instances_readable()
+    return Task.first_run_at if readable is None else case((Task.dag_id.in_(sorted(readable)), Task.first_run_at))
 
 
 def list_tasks(
@@ -129,9 +139,9 @@ def list_tasks(
     """
     check_page(limit, offset)
     query = filter_tasks(_columns(now), where, actor, now)
-    query = order(query, order_by, _sortable(now), (Task.dag_id, Task.task_id))
+    query = order(query, order_by, _sortable(actor, now), (Task.dag_id, Task.task_id))
     found = session.execute(query.limit(limit).offset(offset)).all()
-    return Page(_rows(session, found, now), count_tasks(session, actor, where, now), limit, offset)
+    return Page(_rows(session, actor, found, now), count_tasks(session, actor, where, now), limit, offset)
 
 
 def count_tasks(session: Session, actor: Actor, where: TaskFilter, now: datetime) -> int:
@@ -147,9 +157,9 @@ def walk_tasks(
     :raises BadInput: for a column or a status that cannot be
     """
     query = filter_tasks(_columns(now), where, actor, now)
-    query = order(query, order_by, _sortable(now), (Task.dag_id, Task.task_id))
+    query = order(query, order_by, _sortable(actor, now), (Task.dag_id, Task.task_id))
     for chunk in session.execute(query.execution_options(yield_per=CHUNK)).partitions(CHUNK):
-        yield from _rows(session, chunk, now)
+        yield from _rows(session, actor, chunk, now)
 
 
 def tasks_after(
@@ -163,7 +173,7 @@ def tasks_after(
     if after is not None:
         dag_id, task_id = after
         query = query.where(or_(Task.dag_id > dag_id, and_(Task.dag_id == dag_id, Task.task_id > task_id)))
-    return _rows(session, session.execute(query).all(), now)
+    return _rows(session, actor, session.execute(query).all(), now)
 
 
 def get_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime) -> TaskRow:
@@ -173,25 +183,27 @@ def get_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: dat
     """
     where = TaskFilter(dag_ids=(dag_id,), deleted=True, absent=True)
     query = filter_tasks(_columns(now), where, actor, now).where(Task.task_id == task_id)
-    rows = _rows(session, session.execute(query).all(), now)
+    rows = _rows(session, actor, session.execute(query).all(), now)
     if not rows:
         raise ResourceNotFound(f"Task {task_id!r} of Dag {dag_id!r} does not exist")
     return rows[0]
 
 
-def _rows(session: Session, found: Sequence[Any], now: datetime) -> list[TaskRow]:
-    """Add owners, tables and windows to the rows of a page: three queries, whatever their number."""
+def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -> list[TaskRow]:
+    """Add owners, tables and windows to the rows of a page, as the actor may see them: three queries at most."""
     keys = {(row.dag_id, row.task_id) for row in found}
     owners = owners_by_key(session, keys)
     tables: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     columns = select(AssetRef.dag_id, AssetRef.task_id, AssetRef.direction, AssetRef.asset)
-    for query in queries_by_key(columns, AssetRef.dag_id, AssetRef.task_id, keys, order_by="asset"):
+    # which tables there are is what Airflow shows of its assets
+    of_assets = keys if actor.permissions.may_read_assets() else set()
+    for query in queries_by_key(columns, AssetRef.dag_id, AssetRef.task_id, of_assets, order_by="asset"):
         for dag_id, task_id, direction, asset in session.execute(query):
             tables[dag_id, task_id, direction].append(asset)
     windows = window_pauses(session, keys, now)
     return [
         TaskRow(
-            **row._mapping,
+            **{**row._mapping, "first_run_at": row.first_run_at if actor.may_read_instances(row.dag_id) else None},
             window=windows[key][0].words if (key := (row.dag_id, row.task_id)) in windows else None,
             owners=owners.get((row.dag_id, row.task_id), []),
             source_tables=tables.get((row.dag_id, row.task_id, "inlet"), []),

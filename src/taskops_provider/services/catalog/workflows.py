@@ -28,7 +28,7 @@ CHUNK = 500
 class WorkflowRow:
     """One row of the workflow list; the fields are those of the JSON of ``workflows list`` (requirements 8).
 
-    ``draining_runs`` is None for a workflow that is not draining.
+    ``draining_runs`` is None for a workflow that is not draining, and for who may not read its runs.
     """
 
     dag_id: str
@@ -47,6 +47,7 @@ class WorkflowRow:
     display_name: str = field(metadata=INTERNAL)
     is_present: bool = field(metadata=INTERNAL)
     is_deleted: bool = field(metadata=INTERNAL)
+    is_draining: bool = field(metadata=INTERNAL)
 
 
 #: the columns of exports
@@ -111,7 +112,7 @@ def list_workflows(
         query = query.add_columns(func.count().over().label("total_entries"))
     found = session.execute(query).all()
     total = found[0].total_entries if where.statuses and found else _count(session, where, actor, now)
-    return Page(_rows(session, found, now), total, limit, offset)
+    return Page(_rows(session, actor, found, now), total, limit, offset)
 
 
 def _count(session: Session, where: WorkflowFilter, actor: Actor, now: datetime) -> int:
@@ -128,7 +129,7 @@ def walk_workflows(
     """
     query = _matching(where, actor, now, order_by=order_by)
     for chunk in session.execute(query.execution_options(yield_per=CHUNK)).partitions(CHUNK):
-        yield from _rows(session, chunk, now)
+        yield from _rows(session, actor, chunk, now)
 
 
 def workflows_after(
@@ -141,7 +142,7 @@ def workflows_after(
     query = _matching(where, actor, now)
     if after is not None:
         query = query.where(Workflow.dag_id > after)
-    return _rows(session, session.execute(query.limit(limit)).all(), now)
+    return _rows(session, actor, session.execute(query.limit(limit)).all(), now)
 
 
 def get_workflow(session: Session, actor: Actor, dag_id: str, now: datetime) -> WorkflowRow:
@@ -150,7 +151,7 @@ def get_workflow(session: Session, actor: Actor, dag_id: str, now: datetime) -> 
     :raises ResourceNotFound: when there is none, or the Dag may not be read
     """
     where = WorkflowFilter(dag_ids=(dag_id,), deleted=True, absent=True)
-    rows = _rows(session, session.execute(_matching(where, actor, now)).all(), now)
+    rows = _rows(session, actor, session.execute(_matching(where, actor, now)).all(), now)
     if not rows:
         raise ResourceNotFound(f"Workflow {dag_id!r} does not exist")
     return rows[0]
@@ -177,14 +178,14 @@ def _status_counts(session: Session, dag_ids: Collection[str], now: datetime) ->
     }
 
 
-def _rows(session: Session, found: Sequence[Any], now: datetime) -> list[WorkflowRow]:
+def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -> list[WorkflowRow]:
     """Add what the tasks say, owners and runs left to the rows of a page: three queries at most."""
     dag_ids = [row.dag_id for row in found]
     if not dag_ids:
         return []
     counts = _status_counts(session, dag_ids, now)
     owners = owners_by_key(session, {(dag_id, "") for dag_id in dag_ids})
-    draining = [row.dag_id for row in found if row.draining_since is not None]
+    draining = [row.dag_id for row in found if row.draining_since is not None and actor.may_read_runs(row.dag_id)]
     runs_left = unfinished_run_counts(session, draining) if draining else {}
     rows = []
     for row in found:
@@ -200,12 +201,13 @@ def _rows(session: Session, found: Sequence[Any], now: datetime) -> list[Workflo
                 folder=row.folder,
                 schedule=row.schedule,
                 period=row.period,
-                draining_runs=runs_left.get(row.dag_id, 0) if row.draining_since is not None else None,
+                draining_runs=runs_left.get(row.dag_id, 0) if row.dag_id in draining else None,
                 first_submitted_at=row.first_submitted_at,
                 last_submitted_at=row.last_submitted_at,
                 display_name=row.display_name,
                 is_present=row.is_present,
                 is_deleted=row.default_state == "deleted",
+                is_draining=row.draining_since is not None,
             )
         )
     return rows

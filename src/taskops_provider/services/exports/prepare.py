@@ -21,6 +21,7 @@ from taskops_provider.services.catalog.tasks import TaskRow, tasks_after
 from taskops_provider.services.catalog.workflows import WorkflowRow, workflows_after
 from taskops_provider.services.exports.filters import task_filter, workflow_filter
 from taskops_provider.services.exports.formats import Writer
+from taskops_provider.services.exports.rights import ExportRights
 from taskops_provider.services.exports.store import delete_pieces, write_piece
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.public_errors import public_error_line
@@ -108,7 +109,7 @@ def _next_piece(session: Session, export: Export, now: datetime) -> None:
 
 
 def _next_rows(session: Session, export: Export, now: datetime) -> Sequence[TaskRow] | Sequence[WorkflowRow]:
-    actor = Actor(export.actor, "monitor", _PermissionsAtRequest(export.readable))
+    actor = Actor(export.actor, "monitor", _PermissionsAtRequest(ExportRights.stored(export.readable)))
     after = export.last_dag_id
     if export.kind == "tasks":
         behind = None if after is None else (after, export.last_task_id or "")
@@ -162,11 +163,11 @@ def _delete(session: Session, exports: Sequence[Export]) -> bool:
 class _PermissionsAtRequest:
     """The permissions of who asked, at the time of asking: to read."""
 
-    def __init__(self, readable: Collection[str] | None):
-        self._readable = None if readable is None else frozenset(readable)
+    def __init__(self, rights: ExportRights):
+        self._rights = rights
 
     def readable(self) -> frozenset[str] | None:
-        return self._readable
+        return self._rights.dags
 
     def editable(self, dag_ids: Collection[str]) -> set[str]:
         return set()
@@ -183,11 +184,17 @@ class _PermissionsAtRequest:
     def may_read_runs(self, dag_id: str) -> bool:
         return False
 
-    def instances_readable(self) -> frozenset[str]:
+    def instances_readable(self) -> frozenset[str] | None:
+        return self._rights.instances
+
+    def runs_readable(self) -> frozenset[str] | None:
+        return self._rights.runs
+
+    def dependencies_readable(self) -> frozenset[str]:
         return frozenset()
 
-    def runs_readable(self) -> frozenset[str]:
-        return frozenset()
+    def may_read_assets(self) -> bool:
+        return self._rights.assets
 
     def may_read_versions(self, dag_id: str) -> bool:
         return False

@@ -27,6 +27,7 @@ from taskops_provider.services.catalog.filters import (
 )
 from taskops_provider.services.exports.filters import FilterValue, filter_json
 from taskops_provider.services.exports.formats import FORMS
+from taskops_provider.services.exports.rights import ExportRights
 from taskops_provider.services.exports.store import read_piece
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import lock_if_allowed
@@ -108,14 +109,13 @@ def request_export(
     kind = "tasks" if isinstance(where, TaskFilter) else "workflows"
     filters = filter_json(where)
     operation = _record(session, actor, kind, form, filters, now)
-    readable = actor.permissions.readable()
     export = Export(
         operation_id=operation.id,
         kind=kind,
         form=form,
         filters=filters,
         actor=actor.recorded_name,
-        readable=None if readable is None else sorted(readable),
+        readable=ExportRights.of(actor.permissions).for_table(),
         requested_at=now,
         state=ExportState.QUEUED.value,
         row_count=0,
@@ -217,9 +217,8 @@ def open_content(
         raise Conflict(f"export {export_id} failed: {export.error}; ask for it again")
     if export.state != ExportState.READY:
         raise Conflict(f"export {export_id} is {export.state}, with {export.row_count} rows so far; try again later")
-    readable = actor.permissions.readable()
-    if readable is not None and (export.readable is None or not readable.issuperset(export.readable)):
-        raise Forbidden("you may no longer read all Dags of this export; ask for it again")
+    if not ExportRights.stored(export.readable).is_within(ExportRights.of(actor.permissions)):
+        raise Forbidden("you may no longer read all that is in this export; ask for it again")
     return Content(
         name=f"taskops-{export.kind}-{export.id}.{export.form}",
         media_type="text/csv; charset=utf-8" if export.form == "csv" else "application/json",

@@ -155,6 +155,15 @@ def gate_unstarted(session: Session, instances: Collection[Instance], downstream
     return changed
 
 
+def gate_before_execution(
+    session: Session, instances: Collection[Instance], downstream: Downstream, now: datetime
+) -> int:
+    """Have instances wait that no worker has begun, queued ones too; return how many. Their runs are locked."""
+    changed = runs.gate_unexecuted(session, [ti.id for ti in instances], downstream, now)
+    _put_gated_notes(session, instances, downstream, now)
+    return changed
+
+
 def _held(session: Session, pairs: Collection[TaskKey], only: Collection[UUID] | None = None) -> list[Instance]:
     wanted = set(pairs)
     unfinished = runs.unfinished_runs(session, {dag_id for dag_id, _ in wanted}, lock=True)

@@ -5,7 +5,8 @@ What operations do to existing instances is in ``services.gate.existing_instance
 
 from __future__ import annotations
 
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from threading import local
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from taskops_provider import metrics
 from taskops_provider.adapter import notes, pools, runs
 from taskops_provider.adapter.gate_turns import GateTurns
 from taskops_provider.adapter.runs import Run
@@ -25,8 +27,12 @@ from taskops_provider.domain.gate import (
     gated_note,
     unselected_note,
 )
+from taskops_provider.domain.metrics import SETTLED
 from taskops_provider.domain.states import Downstream, TaskState
 from taskops_provider.services.gate.why_gated import GateMoment, replenishments_of, why_gated
+from taskops_provider.services.shared.reporting import after_commit
+
+log = logging.getLogger(__name__)
 
 POOL_DESCRIPTIONS: Mapping[str, str] = {
     GATE_POOLS[effect]: (
@@ -88,19 +94,29 @@ def settle_run(session: Session, run: Run, now: datetime) -> int:
 
 def _settle_run(session: Session, run: Run, now: datetime) -> int:
     settled: list[UUID] = []
+    by_effect: Counter[str] = Counter()
     for _ in range(_MAX_PASSES):
         by_pool: dict[str, list[UUID]] = defaultdict(list)
         for ti_id, pool in _of_thread.turns.of_run(session, run):
             by_pool[pool].append(ti_id)
         for pool, ids in by_pool.items():
-            if runs.settle(session, ids, pool, SETTLED_STATE[EFFECT_OF_POOL[pool]], now):
+            if number := runs.settle(session, ids, pool, SETTLED_STATE[EFFECT_OF_POOL[pool]], now):
                 settled += ids
+                by_effect[EFFECT_OF_POOL[pool]] += number
         if not by_pool:
             break
     if settled:
         _of_thread.turns.forget(run)
         notes.add(session, gated_notes(session, runs.settled_without_note(session, settled)), now)
+        after_commit(session, lambda: _report(run, by_effect))
     return len(settled)
+
+
+def _report(run: Run, by_effect: Mapping[str, int]) -> None:
+    for effect, number in by_effect.items():
+        metrics.count(SETTLED, effect, number)
+    told = ", ".join(f"{number} by {effect}" for effect, number in sorted(by_effect.items()))
+    log.info("TaskOps settled gated instances in run %s of Dag %s: %s", run.run_id, run.dag_id, told)
 
 
 def settle(session: Session, now: datetime) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dag_state
+from taskops_provider.adapter.coverage import note_newest_runs
 from taskops_provider.adapter.missed_instances import (
     dags_with_missed,
     dags_with_unjustified_holds,
@@ -47,6 +48,8 @@ def dags_to_sweep(session: Session, now: datetime) -> list[str]:
     over = table.where(GateInterval.watched_since <= now - WATCHED_FOR).values(seen_run_id=None)
     for statement in (over, begun):
         session.execute(statement.execution_options(synchronize_session=False))
+    # of later runs the gate is asked, in every process that has it
+    note_newest_runs(session)
     return sorted(found)
 
 

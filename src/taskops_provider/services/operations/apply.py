@@ -11,18 +11,20 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dag_state
 from taskops_provider.domain.answers import Json
+from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.operations.fingerprint import is_same_plan, newest_operation_of
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.states import BECOMES, Downstream, TaskState, Verb
 from taskops_provider.exceptions import ChangedTarget, OperationPlanChanged
 from taskops_provider.inputs.operation import Request
-from taskops_provider.models import Operation, OperationItem, Task
+from taskops_provider.models import Operation, Task
 from taskops_provider.services.alarms.owner_notices import NOTIFIED, notify_owners
 from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate.draining import sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, user_paused_dags
 from taskops_provider.services.operations import writes
+from taskops_provider.services.operations.changed_since import changed_since
 from taskops_provider.services.operations.plan import (
     check_reason_of_override,
     complete,
@@ -97,29 +99,28 @@ def apply_operation(
         operation.options = {**operation.options, "replenishment_id": number}
     record_items(session, operation.id, done.items)
     write_audit(session, actor, request.verb.value, operation, done.items, now)
-    return replace(done, affects=replace(done.affects, instances=operation.instances_ended or 0))
+    ended = operation.instances_ended or 0
+    tells_instances = all(actor.may_read_instances(item.dag_id) for item in applied)
+    return replace(done, affects=replace(done.affects, instances=ended if tells_instances else 0))
 
 
 def _check_hash(session: Session, plan: Plan, expected: str) -> None:
     newest_known = newest_operation_of(expected)
     if is_same_plan(plan.plan_hash, expected):
         return
-    shown = {(item.dag_id, item.task_id): item for item in plan.items}
-    query = (
-        select(OperationItem.dag_id, OperationItem.task_id, Operation.id, Operation.verb, Operation.actor)
-        .join(Operation, Operation.id == OperationItem.operation_id)
-        .where(
-            OperationItem.operation_id > newest_known,
-            OperationItem.outcome.in_((Outcome.APPLIED.value, Outcome.SIDE_EFFECT.value)),
-        )
-        .order_by(OperationItem.id)
+    before = {(item.dag_id, item.task_id): item.before for item in plan.items}
+    numbers = changed_since(session, before, newest_known)
+    operations: dict[int, str] = {}
+    for some in chunks(sorted(set(numbers.values()))):
+        found = select(Operation.id, Operation.verb, Operation.actor).where(Operation.id.in_(some))
+        operations |= {number: f"{verb} by {by} (operation {number})" for number, verb, by in session.execute(found)}
+    raise OperationPlanChanged(
+        [
+            ChangedTarget(dag_id, task_id or None, before[dag_id, task_id], operations[number])
+            for (dag_id, task_id), number in sorted(numbers.items(), key=lambda one: (one[1], one[0]))
+            if number in operations
+        ]
     )
-    changed: dict[TaskKey, ChangedTarget] = {}
-    for dag_id, task_id, number, verb, by in session.execute(query):
-        if (dag_id, task_id) in shown:
-            why = f"{verb} by {by} (operation {number})"
-            changed[dag_id, task_id] = ChangedTarget(dag_id, task_id or None, shown[dag_id, task_id].before, why)
-    raise OperationPlanChanged(list(changed.values()))
 
 
 def _record(session: Session, actor: Actor, request: Request, plan: Plan, now: datetime) -> Operation:

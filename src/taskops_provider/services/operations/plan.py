@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -41,6 +41,7 @@ from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot
 from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
+from taskops_provider.services.shared.large_work import WorkSlot, large_work
 from taskops_provider.services.shared.task_keys import TaskKey
 from taskops_provider.services.shared.window_pauses import until_words, window_pauses
 from taskops_provider.services.windows.in_force import frozen
@@ -51,6 +52,8 @@ NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or cr
 HOLDS_INSTANCES = "instances wait in it that would end, and you may not change task instances of this Dag"
 FILLS_GAP = f"its pause fills the gap at its end, and you may not do that: {NEEDS}"
 _FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES, FILLS_GAP})
+#: a plan of more tasks takes half a second and more: the large ones are made a few at a time
+LARGE = 5000
 GONE = "is no longer in the latest version of its Dag"
 
 
@@ -87,7 +90,18 @@ def make_plan(
     :raises ResourceNotFound: for a target that does not exist or may not be seen; nothing is planned then
     """
     request = complete(request, now, is_draft=is_draft)
-    return _make_plan(session, actor, request, now, DownstreamLinks(session), is_draft=is_draft, within=within)
+    return _make_plan(session, actor, request, now, _Means(DownstreamLinks(session)), is_draft=is_draft, within=within)
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What a plan is made with.
+
+    :param slot: taken for a large plan; None: a lock is held by which such plans are made one at a time
+    """
+
+    links: DownstreamLinks
+    slot: WorkSlot | None = None
 
 
 def _make_plan(
@@ -95,12 +109,14 @@ def _make_plan(
     actor: Actor,
     request: Request,
     now: datetime,
-    links: DownstreamLinks,
+    means: _Means,
     *,
     is_draft: bool,
     within: Collection[str] | None = None,
 ) -> Plan:
     snapshot = take_snapshot(session, actor, request, now)
+    if means.slot and len(snapshot.tasks) > LARGE:
+        means.slot.take()
     items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
     _forbid(actor, request, items, within)
     _refuse_frozen(session, actor, request, items, now)
@@ -109,7 +125,7 @@ def _make_plan(
     strict: list[str] = []
     if request.verb in STRICT_VERBS:
         project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
-        strict = Blocking(session, actor, links, snapshot.tasks).apply(request, items, project_of)
+        strict = Blocking(session, actor, means.links, snapshot.tasks).apply(request, items, project_of)
     _keep_for_undo(request, items, snapshot)
     fingerprint = ""
     if not is_draft:
@@ -121,13 +137,23 @@ def _make_plan(
 def preview_operation(
     session: Session, actor: Actor, request: Request, now: datetime, *, is_draft: bool = False
 ) -> Plan:
-    """Work out a plan and what it affects, for people to look at. Changes nothing (see :func:`make_plan`)."""
+    """Work out a plan and what it affects, for people to look at. Changes nothing (see :func:`make_plan`).
+
+    :raises Conflict: for a large one while other large requests are under way
+    """
     request = complete(request, now, is_draft=is_draft)
+    with large_work("the plan") as slot:
+        return _preview(session, actor, request, now, slot, is_draft=is_draft)
+
+
+def _preview(
+    session: Session, actor: Actor, request: Request, now: datetime, slot: WorkSlot, *, is_draft: bool
+) -> Plan:
     links = DownstreamLinks(session)
-    plan = _make_plan(session, actor, request, now, links, is_draft=is_draft)
+    plan = _make_plan(session, actor, request, now, _Means(links, slot), is_draft=is_draft)
     pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
     affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
-    missed = plan_gap(session, actor, plan, request, now)
+    missed = plan_gap(session, actor, plan, request, now, slot)
     held = existing_instances.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
     windows = _windows(session, pairs, now) if request.verb in (Verb.START, Verb.SUBMIT) else []
     return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None, windows=windows)
@@ -149,7 +175,13 @@ def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], l
     if verb not in STRICT_VERBS:
         return Affects(instances)
     # those that the actor may not see are not counted either
-    below = {node for node in everything_downstream(links, pairs) if actor.may_read(node[0])}
+    here = {dag_id for dag_id, _ in pairs}
+    follows = any(actor.may_read_dependencies(dag_id) for dag_id in here)
+    below = {
+        node
+        for node in everything_downstream(links, pairs)
+        if node[0] in here or (follows and actor.may_read_dependencies(node[0]))
+    }
     return Affects(instances, len(below), len({dag_id for dag_id, _ in below}))
 
 
@@ -323,13 +355,17 @@ def refuse_before_locks(session: Session, actor: Actor, request: Request, now: d
     :raises BadInput: when the request cannot be
     :raises ResourceNotFound: for a target in a Dag that may not be seen
     :raises Forbidden: when the actor may do it with none of the targets
+    :raises Conflict: if it takes a large plan to tell that, while other large requests are under way
     """
     asked = {target.dag_id for target in request.targets}
     readable = {dag_id for dag_id in asked if actor.may_read(dag_id)}
     allowed = _may_change_instances(actor, request, _changeable(actor, request, readable)) if readable else set()
     if not allowed or readable != asked:
         # so that it is refused in the words that a plan has for it
-        refuse_without_permission(make_plan(session, actor, request, now).items)
+        with large_work("it") as slot:
+            request = complete(request, now)
+            plan = _make_plan(session, actor, request, now, _Means(DownstreamLinks(session), slot), is_draft=False)
+        refuse_without_permission(plan.items)
     return allowed
 
 

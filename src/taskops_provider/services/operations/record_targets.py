@@ -73,8 +73,8 @@ def _shown(item: OperationItem, actor: Actor, record: OperationRecord) -> Record
         # an undo gives back what it found in the record that it undoes
         given = item.restore.get("to", record.options)
         after = given.get("owners", [])
-    hides_instance = record.verb in ON_INSTANCES and not actor.permissions.may_read_instances(item.dag_id)
-    blockers = (BlockingTask.recorded(by) for by in item.blocked_by or [])
+    hides_instance = record.verb in ON_INSTANCES and not actor.may_read_instances(item.dag_id)
+    blockers = [BlockingTask.recorded(by) for by in item.blocked_by or []]
     return RecordedOutcome(
         item.dag_id,
         item.task_id or None,
@@ -83,10 +83,16 @@ def _shown(item: OperationItem, actor: Actor, record: OperationRecord) -> Record
         None if hides_instance else item.before,
         None if hides_instance else item.after,
         None if hides_instance else item.reason,
-        [by if actor.may_read(by.dag_id or "") else HIDDEN for by in blockers],
+        _blockers_shown(item.dag_id, blockers, actor),
         owners_before=before,
         owners_after=after,
     )
+
+
+def _blockers_shown(dag_id: str, blockers: Sequence[BlockingTask], actor: Actor) -> list[BlockingTask]:
+    """What blocked a task of a Dag: one without a name stands for all that may not be seen, for who applied it too."""
+    named = [by for by in blockers if by.dag_id is not None and actor.may_follow(dag_id, by.dag_id)]
+    return [*named, HIDDEN] if len(named) < len(blockers) else named
 
 
 @dataclass(frozen=True)

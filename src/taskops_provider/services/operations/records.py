@@ -234,11 +234,38 @@ def _shown(session: Session, actor: Actor, operations: Sequence[Operation]) -> l
     exports = _exports(session, [operation.id for operation in operations if operation.verb == EXPORT])
     readable = actor.permissions.readable()
     seen = _readable_part(session, actor, readable, operations) if readable is not None and operations else {}
-    return [_record(actor, operation, seen.get(operation.id), exports.get(operation.id)) for operation in operations]
+    ended = _ended(session, actor, operations)
+    return [
+        _record(
+            actor, operation, seen.get(operation.id), exports.get(operation.id), instances_ended=ended[operation.id]
+        )
+        for operation in operations
+    ]
+
+
+def _ended(session: Session, actor: Actor, operations: Sequence[Operation]) -> dict[int, int]:
+    """How many instances operations ended: one query at most.
+
+    They are not counted by Dag. Who may not read the instances of each Dag that was touched is told of none.
+    """
+    ended = {operation.id: operation.instances_ended for operation in operations}
+    readable = actor.permissions.instances_readable()
+    asked = [number for number, count in ended.items() if count]
+    if readable is None or not asked:
+        return ended
+    query = select(OperationItem.operation_id).where(
+        OperationItem.operation_id.in_(asked), OperationItem.dag_id.not_in(sorted(readable))
+    )
+    return {**ended, **dict.fromkeys(session.scalars(query.distinct()), 0)}
 
 
 def _record(
-    actor: Actor, operation: Operation, part: _ReadablePart | None, export: ExportProgress | None
+    actor: Actor,
+    operation: Operation,
+    part: _ReadablePart | None,
+    export: ExportProgress | None,
+    *,
+    instances_ended: int,
 ) -> OperationRecord:
     """
     :param part: what a limited reader may see of it; None for who may read everything
@@ -258,8 +285,7 @@ def _record(
         source=operation.source,
         outcome=part.outcome if part else operation.outcome,
         counts=part.counts if part else counts,
-        # not counted by Dag: those of Dags that the reader may not read are among them
-        instances_ended=0 if part and part.is_cut else operation.instances_ended,
+        instances_ended=instances_ended,
         options=part.options if part else options,
         reason=operation.reason,
         ticket=operation.ticket,
@@ -296,7 +322,6 @@ class _ReadablePart(NamedTuple):
     counts: Counts
     outcome: str
     options: Json
-    is_cut: bool
 
 
 def _readable_part(
@@ -313,14 +338,13 @@ def _readable_part(
         options = _options(operation, actor)
         every = Counts(operation.applied, operation.left_alone, operation.blocked)
         count = counts.get(operation.id, every)
-        is_cut = count.total < every.total
-        if is_cut:
+        if count.total < every.total:
             # they would tell how many there are on Dags that the reader may not read
             options.pop("rule_ids", None)
         if "projects" in options:
             options["projects"] = [project for project in options["projects"] if project in projects]
             count = replace(count, applied=len(options["projects"]))
-        parts[operation.id] = _ReadablePart(count, outcomes.get(operation.id, operation.outcome), options, is_cut)
+        parts[operation.id] = _ReadablePart(count, outcomes.get(operation.id, operation.outcome), options)
     return parts
 
 

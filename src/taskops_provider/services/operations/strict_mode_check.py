@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -78,7 +78,7 @@ class Blocking:
             return
         describe = shown.describe
         for node, by in blocked.items():
-            _block(by_node[node], REASON, shown.blockers(by), describe)
+            _block(by_node[node], REASON, shown.blockers(node[0], by), describe)
 
     def _live(self, nodes: Iterable[TaskKey]) -> set[TaskKey]:
         """Tasks that are in their Dag and neither offline nor deleted, all such nodes among them: one query at most."""
@@ -98,7 +98,7 @@ class Blocking:
         return BlockerDetails(
             self._rows,
             lambda: owners_of_all_tasks(self._session, narrow),
-            {d for d in dag_ids if self._actor.may_read(d)},
+            self._actor.may_follow,
         )
 
 
@@ -109,23 +109,27 @@ class BlockerDetails:
         self,
         rows: Mapping[TaskKey, BlockerRow],
         load_owners: Callable[[], Mapping[TaskKey, list[str]]],
-        readable: set[str],
+        may_follow: Callable[[str, str], bool],
     ):
         """Keep what is at hand.
 
         :param load_owners: called once, when the first is shown: a plan of 100,000 tasks needs no owners to be made
+        :param may_follow: as an actor has it; asked once for each pair of Dags
         """
         self._rows = rows
         self._load_owners = load_owners
-        self._readable = readable
+        self._may_follow = cache(may_follow)
 
     @cached_property
     def _owners(self) -> Mapping[TaskKey, list[str]]:
         return self._load_owners()
 
-    def blockers(self, nodes: Iterable[TaskKey]) -> tuple[Blocker, ...]:
-        """The same nodes, those that may not be seen without their names."""
-        return tuple([node if node[0] in self._readable else (None, None) for node in nodes])
+    def blockers(self, dag_id: str, nodes: Sequence[TaskKey]) -> tuple[Blocker, ...]:
+        """Those of some tasks that block one of a Dag which may be seen; behind them one without a name for all others,
+        however many there are.
+        """
+        named: list[Blocker] = [node for node in nodes if self._may_follow(dag_id, node[0])]
+        return (*named, (None, None)) if len(named) < len(nodes) else tuple(named)
 
     def describe(self, blocker: Blocker) -> BlockingTask:
         """One of them as it is shown."""
@@ -144,7 +148,7 @@ def _refuse_workflows(items: list[Item], blocked: Mapping[TaskKey, Sequence[Task
         by_dag[dag_id].update(by)
     for item in items:
         if item.dag_id in by_dag and item.outcome is Outcome.APPLIED:
-            _block(item, WORKFLOW_REASON, shown.blockers(sorted(by_dag[item.dag_id])), shown.describe)
+            _block(item, WORKFLOW_REASON, shown.blockers(item.dag_id, sorted(by_dag[item.dag_id])), shown.describe)
 
 
 def _block(item: Item, reason: str, by: Sequence[Blocker], describe: Callable[[Blocker], BlockingTask]) -> None:

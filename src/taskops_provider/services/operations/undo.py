@@ -36,6 +36,7 @@ from taskops_provider.services.operations.apply import (
     keep_others_paused,
 )
 from taskops_provider.services.operations.plan import (
+    LARGE,
     NOT_EDITABLE,
     block_frozen,
     refuse_without_permission,
@@ -44,6 +45,7 @@ from taskops_provider.services.operations.plan import (
 from taskops_provider.services.operations.records import visible
 from taskops_provider.services.operations.restored_states import judge_restored, overtaken
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.recording import record_items, write_audit
@@ -57,10 +59,13 @@ def preview_undo(session: Session, actor: Actor, operation_id: int) -> Plan:
     """Work out what undoing an operation would do. Changes nothing.
 
     :raises ResourceNotFound: when there is no such operation
-    :raises Conflict: when it cannot be undone
+    :raises Conflict: when it cannot be undone; for a large one while other large requests are under way
     """
     operation = _undoable(session, actor, operation_id)
-    items = _items(session, actor, operation, datetime.now(UTC))
+    with large_work("the plan") as slot:
+        if operation.applied > LARGE:
+            slot.take()
+        items = _items(session, actor, operation, datetime.now(UTC))
     return Plan(verb="undo", scope=Scope(operation.scope), items=items)
 
 
@@ -118,7 +123,11 @@ def _refuse_before_locks(session: Session, actor: Actor, operation_id: int, now:
     readable = {dag_id for dag_id in session.scalars(query) if actor.may_read(dag_id)}
     allowed = actor.permissions.editable(readable) if readable else set()
     if not allowed:
-        _refuse(operation, _items(session, actor, operation, now, within=allowed))
+        with large_work("it") as slot:
+            if operation.applied > LARGE:
+                slot.take()
+            items = _items(session, actor, operation, now, within=allowed)
+        _refuse(operation, items)
     return allowed
 
 

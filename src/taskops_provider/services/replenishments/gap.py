@@ -39,6 +39,7 @@ from taskops_provider.services.replenishments.plan import (
 )
 from taskops_provider.services.replenishments.plan_summary import count_cells
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import WorkSlot
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
 #: how late the scheduler may be: a cycle that was due just before the pause, and not made, was missed with it
@@ -54,11 +55,14 @@ class MissedCells(NamedTuple):
     plan: ReplenishmentPlan
 
 
-def plan_gap(session: Session, actor: Actor, plan: Plan, request: Request, now: datetime) -> MissedCells | None:
+def plan_gap(
+    session: Session, actor: Actor, plan: Plan, request: Request, now: datetime, slot: WorkSlot | None = None
+) -> MissedCells | None:
     """Work out what the tasks that a start applies to have missed. Changes nothing.
 
     A constant number of queries for each Dag.
 
+    :param slot: of the request, for a large one; None: it takes one of its own
     :return: what is to be replenished; None where that was not asked for
     :raises GapRefused: where it is more than ``[taskops] max_replenishment_cells``, or a Dag cannot be read
     :raises Conflict: for a large one while other large requests are under way
@@ -75,7 +79,7 @@ def plan_gap(session: Session, actor: Actor, plan: Plan, request: Request, now: 
     paused_since = _paused_since(session, pairs)
     for dag_id, task_id in pairs:
         by_dag[dag_id][task_id] = paused_since.get((dag_id, task_id))
-    with cell_budget(actor) as budget:
+    with cell_budget(actor, slot) as budget:
         missed = _Missed(session, ReplenishmentPlan(wanted), now, budget)
         try:
             for dag_id in sorted(by_dag):

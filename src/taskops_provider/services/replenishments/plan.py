@@ -197,14 +197,19 @@ class Budget:
 
 
 @contextmanager
-def cell_budget(actor: Actor) -> Iterator[Budget]:
+def cell_budget(actor: Actor, slot: WorkSlot | None = None) -> Iterator[Budget]:
     """Give the budget of one plan: so many cells, and for a large one a turn among the large requests.
 
     What the monitor does by itself is no request, one at a time anyway, and nobody is there to ask again: it needs no
     turn.
+
+    :param slot: of the request, which may have its turn already
     """
-    with large_work("the plan") as slot:
-        yield Budget(config.max_replenishment_cells(), None if actor is MONITOR else slot)
+    if slot:
+        yield Budget(config.max_replenishment_cells(), slot)
+        return
+    with large_work("the plan") as own:
+        yield Budget(config.max_replenishment_cells(), None if actor is MONITOR else own)
 
 
 def _plan_dag(

@@ -120,7 +120,7 @@ def _around(session: Session, actor: Actor, start: set[Node], depth: int, *, dow
         needed = {dag_id for dag_id, _ in frontier} - loaded
         for link in links_around(session, needed, downwards=downwards):
             near, far = (link.up, link.down) if downwards else (link.down, link.up)
-            if actor.may_read(far[0]):
+            if actor.may_follow(near[0], far[0]):
                 edges[near].append(far)
         loaded |= needed
         frontier = {far for near in frontier for far in edges[near]} - found - start

@@ -12,7 +12,7 @@ class Permissions(Protocol):
     """What a user may do, as Airflow's auth manager has it."""
 
     def readable(self) -> frozenset[str] | None:
-        """Dags the user may read; None for all."""
+        """Dags that the user may read, and the tasks of; None for all."""
 
     def editable(self, dag_ids: Collection[str]) -> set[str]:
         """Those of ``dag_ids`` that the user may change."""
@@ -34,6 +34,12 @@ class Permissions(Protocol):
 
     def runs_readable(self) -> frozenset[str] | None:
         """Dags whose runs the user may see; None for all."""
+
+    def dependencies_readable(self) -> frozenset[str] | None:
+        """Dags of which the user may see what they depend on and what depends on them; None for all."""
+
+    def may_read_assets(self) -> bool:
+        """Whether the user may see assets, and so which tables tasks read and write."""
 
     def may_read_versions(self, dag_id: str) -> bool:
         """Whether the user may see the versions, and where their code is, of a Dag that they may read."""
@@ -103,6 +109,12 @@ class UnrestrictedPermissions:
     def runs_readable(self) -> None:
         return None
 
+    def dependencies_readable(self) -> None:
+        return None
+
+    def may_read_assets(self) -> bool:
+        return True
+
     def may_read_versions(self, dag_id: str) -> bool:
         return True
 
@@ -149,8 +161,32 @@ class Actor:
 
     def may_read(self, dag_id: str) -> bool:
         """Whether the Dag's name may be shown to the user."""
-        readable = self.permissions.readable()
-        return readable is None or dag_id in readable
+        return _is_in(dag_id, self.permissions.readable())
+
+    def may_follow(self, dag_id: str, other_dag_id: str) -> bool:
+        """Whether the user may see that something of one Dag depends on something of the other.
+
+        Inside of a Dag that they may read they see it anyway: it is what its tasks say.
+        """
+        if dag_id == other_dag_id:
+            return self.may_read(dag_id)
+        return self.may_read_dependencies(dag_id) and self.may_read_dependencies(other_dag_id)
+
+    def may_read_dependencies(self, dag_id: str) -> bool:
+        """Whether the user may see what the Dag has to do with others."""
+        return _is_in(dag_id, self.permissions.dependencies_readable())
+
+    def may_read_instances(self, dag_id: str) -> bool:
+        """Whether the user may see the Dag's task instances: of many Dags without a query for each."""
+        return _is_in(dag_id, self.permissions.instances_readable())
+
+    def may_read_runs(self, dag_id: str) -> bool:
+        """Whether the user may see the Dag's runs: of many Dags without a query for each."""
+        return _is_in(dag_id, self.permissions.runs_readable())
+
+
+def _is_in(dag_id: str, dag_ids: frozenset[str] | None) -> bool:
+    return dag_ids is None or dag_id in dag_ids
 
 
 #: what a replenishment needs, for who lacks it

@@ -12,6 +12,10 @@ from taskops_provider.models import Lease
 
 #: the name of the monitor's lease
 MONITOR_LEASE = "monitor"
+#: and of the lease of the sender of messages
+SENDER_LEASE = "alarm sender"
+#: who holds both when TaskOps is being uninstalled: no monitor works any more
+UNINSTALLED = "airflow taskops uninstall"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.models import Operation, OperationItem
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.reporting import name_targets
 
 
 def record_items(session: Session, operation_id: int, items: Collection[Item]) -> None:
     """Store what came of each target."""
+    name_targets(session, operation_id, (item.dag_id for item in items))
     # an enum's .value costs as much as the rest of the row
     names = {outcome: outcome.value for outcome in Outcome}
     rows = [

@@ -16,6 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from taskops_provider.exceptions import TaskOpsError
+from taskops_provider.services.shared import reporting
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -59,6 +62,7 @@ def retried(do: Callable[Concatenate[Session, P], T]) -> Callable[Concatenate[Se
             raise NotFirstInTransaction(
                 f"{do.__name__} may roll its transaction back and begin again: commit what was written before"
             )
+        reporting.begin(session)
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_transient),
             wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
@@ -69,7 +73,21 @@ def retried(do: Callable[Concatenate[Session, P], T]) -> Callable[Concatenate[Se
                 done = _or_nothing(session, partial(do, session, *args, **kwargs))
         return done
 
-    return do_with_retries
+    return _counted(do_with_retries)
+
+
+def _counted(do: Callable[Concatenate[Session, P], T]) -> Callable[Concatenate[Session, P], T]:
+    """Have a use case counted that ends with an error; of others their record is."""
+
+    @wraps(do)
+    def counted(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return do(session, *args, **kwargs)
+        except Exception as error:
+            reporting.count_failed(refused=isinstance(error, TaskOpsError))
+            raise
+
+    return counted
 
 
 def _or_nothing(session: Session, do: Callable[[], T]) -> T:

@@ -234,10 +234,11 @@ def _running(context: InstanceContext, ti: Any) -> list[Reason]:
 
 
 def _sensed(context: InstanceContext, ti: Any) -> list[Reason]:
-    """Of a sensor on tasks of other Dags: which of them do not run. Names only those that the actor may read."""
+    """Of a sensor on tasks of other Dags: which of them do not run. Names only those that the actor may see."""
     here = (ti.dag_id, ti.task_id)
     links = links_around(context.session, {ti.dag_id}, downwards=False)
-    nodes = sorted({e.up for e in links if e.down == here and e.kind == "sensor" and context.actor.may_read(e.up[0])})
+    sensed = {link.up for link in links if link.down == here and link.kind == "sensor"}
+    nodes = sorted(node for node in sensed if context.actor.may_follow(ti.dag_id, node[0]))
     if not nodes:
         return []
     query = join_for_tasks(

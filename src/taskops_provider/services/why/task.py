@@ -14,6 +14,7 @@ from taskops_provider.adapter import waiting
 from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.adapter.waiting import DagFacts
 from taskops_provider.domain.states import Downstream, TaskState, TaskStatus
+from taskops_provider.domain.text import plural
 from taskops_provider.domain.windows.times import ALWAYS, UNTIL_RELEASED
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.services.catalog.instances import NO_INSTANCES
@@ -58,13 +59,13 @@ def why(
     answer = Explanation(dag_id, task_id, task.status, run_id)
     answer.reasons += _of_task(task, facts, now)
     answer.reasons += _of_windows(session, task, now)
-    answer.reasons += _of_workflow(session, task, facts, dag)
+    answer.reasons += _of_workflow(session, actor, task, facts, dag)
     if actor.permissions.may_read_instances(dag_id):
         _tell_of_instances(session, actor, answer, task, dag, now)
     elif run_id is not None:
         raise Forbidden(NO_INSTANCES)
     if task.status == TaskStatus.SCHEDULING and dag is not None:
-        answer.reasons += _of_schedule(session, task, dag, now)
+        answer.reasons += _of_schedule(session, actor, task, dag, now)
     answer.reasons += _of_processes(session, answer, task, facts, now)
     return answer
 
@@ -119,14 +120,15 @@ def _stopped(task: TaskRow, facts: TaskFacts, state: TaskState) -> str:
     return f"{_STOPPED[state]}{who}{because}{ticket}{effect}. To end it, {_WAY_BACK[state]}."
 
 
-def _of_workflow(session: Session, task: TaskRow, facts: TaskFacts, dag: DagFacts | None) -> list[Reason]:
+def _of_workflow(session: Session, actor: Actor, task: TaskRow, facts: TaskFacts, dag: DagFacts | None) -> list[Reason]:
     if dag is None or dag.is_stale or not facts.workflow_is_present:
         return [Reason("dag_gone", "Its Dag is no longer found in the Dag files.")]
     found = []
     if facts.draining_since is not None:
-        runs = unfinished_run_counts(session, [task.dag_id]).get(task.dag_id, 0)
-        left = f"{runs:,} run{'' if runs == 1 else 's'} left"
-        text = f"Its workflow is draining ({left}): no new runs are made, and after the last one its Dag is paused."
+        left = ""
+        if actor.may_read_runs(task.dag_id):
+            left = f" ({plural(unfinished_run_counts(session, [task.dag_id]).get(task.dag_id, 0), 'run')} left)"
+        text = f"Its workflow is draining{left}: no new runs are made, and after the last one its Dag is paused."
         found.append(Reason("draining", text, since=facts.draining_since))
     if dag.is_paused:
         found.append(
@@ -139,9 +141,11 @@ def _of_workflow(session: Session, task: TaskRow, facts: TaskFacts, dag: DagFact
     return found
 
 
-def _of_schedule(session: Session, task: TaskRow, dag: DagFacts, now: datetime) -> list[Reason]:
+def _of_schedule(session: Session, actor: Actor, task: TaskRow, dag: DagFacts, now: datetime) -> list[Reason]:
     """When the next run is made, for a task that would run then."""
     missing, updated = waiting.awaited_assets(session, task.dag_id)
+    if (missing or updated) and not actor.permissions.may_read_assets():
+        return [Reason("assets", "Its Dag runs when assets are updated, which you may not see.")]
     if missing or updated:
         named = ", ".join(missing[:ASSETS]) + (f" and {len(missing) - ASSETS} more" if len(missing) > ASSETS else "")
         told = f"Not updated since the last run: {named}." if missing else "All have been updated."

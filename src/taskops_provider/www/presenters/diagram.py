@@ -194,7 +194,7 @@ def _url(node: GraphNode, urls: Urls, query: Mapping[str, str]) -> str:
 
 
 def _title(node: GraphNode) -> str:
-    return "Not visible to you" if node.is_hidden else node.display_name or node.task_id
+    return "Others you may not see" if node.is_hidden else node.display_name or node.task_id
 
 
 def _badge(node: GraphNode) -> Badge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from taskops_provider.services.gate.coverage import scheduler_coverage
 from taskops_provider.services.health import CheckLevel, SignsOfLife, check_health, signs_of_life
 from taskops_provider.services.shared.durations import span
 from taskops_provider.www.page_request import PageRequest
@@ -16,10 +17,13 @@ _BADGES: Mapping[CheckLevel, Badge] = {
     CheckLevel.WARNING: Badge("Warning", "amber"),
     CheckLevel.ERROR: Badge("Error", "red"),
 }
+#: hosts that the bar names
+_NAMED = 3
 #: the words of a check's name
 _NAMES: Mapping[str, tuple[str, str]] = {
     "tables": ("Tables", "TaskOps' tables are there, at the version of the package"),
     "gate": ("Gate", "Airflow asks TaskOps which instances may execute"),
+    "coverage": ("Gate coverage", "every process that creates runs asks TaskOps"),
     "pools": ("Gate pools", "the pools in which gated instances wait have no slots"),
     "index": ("Index", "TaskOps knows the Dags that Airflow has"),
     "monitor": ("Monitor", "what settles gated instances, ends drains and prepares downloads is running"),
@@ -52,8 +56,8 @@ class HealthLine:
 
 
 def banner(asked: PageRequest) -> Banner | None:
-    """Return what everybody should know before they work on; None where all is well. Two queries."""
-    found = _trouble(signs_of_life(asked.session, asked.now))
+    """Return what everybody should know before they work on; None where all is well. Three queries."""
+    found = _trouble(signs_of_life(asked.session, asked.now)) or _without_gate(asked)
     return Banner(*found, f"{asked.urls.page('settings')}#health") if found else None
 
 
@@ -75,6 +79,21 @@ def _trouble(signs: SignsOfLife) -> tuple[str, str, str] | None:
             "airflow taskops sync",
         )
     return None
+
+
+def _without_gate(asked: PageRequest) -> tuple[str, str, str] | None:
+    found = scheduler_coverage(asked.session, asked.now)
+    hosts = sorted({one.host for one in (*found.uncovered, *found.troubled)})
+    if not hosts:
+        return None
+    with_host = asked.actor.permissions.may_read_jobs()
+    where = f"The scheduler on {', '.join(hosts[:_NAMED])}" if with_host else "A scheduler"
+    more = f" and {len(hosts) - _NAMED} more" if with_host and len(hosts) > _NAMED else ""
+    return (
+        f"{where}{more} runs without TaskOps' gate.",
+        "Runs that it creates may execute paused, offline and deleted tasks. An administrator sees more with",
+        "airflow taskops check",
+    )
 
 
 def checks(asked: PageRequest) -> list[HealthLine]:

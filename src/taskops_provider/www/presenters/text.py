@@ -96,6 +96,16 @@ def with_code(line: str) -> list[Piece]:
     return [Piece(part, is_name=number % 2 == 1) for number, part in enumerate(parts) if part]
 
 
+def draining(is_draining: bool, runs: int | None) -> str:
+    """``Draining: 3 runs left``; empty where it does not drain.
+
+    :param runs: None for who may not read them
+    """
+    if not is_draining:
+        return ""
+    return "Draining" if runs is None else f"Draining: {count(runs, 'run')} left"
+
+
 def count(number: int, noun: str) -> str:
     """Return ``1 task``, ``2 tasks``, ``10,000 tasks``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -57,7 +57,7 @@ class ListedWorkflow:
 
     :param target: what its operations are sent; empty where there are none
     :param breakdown: how many tasks have which status
-    :param draining: the runs left while it drains
+    :param draining: that it drains, and how many runs are left; empty: it does not
     """
 
     target: str
@@ -70,7 +70,7 @@ class ListedWorkflow:
     tasks_url: str
     badge: text.Badge
     breakdown: str
-    draining: str | None
+    draining: str
     task_count: str
     owners: text.Owners
     folder: str
@@ -166,7 +166,7 @@ def _row(row: WorkflowRow, urls: Urls, offers: rows.Offers, development: Mapping
         tasks_url=urls.page("tasks", workflow),
         badge=text.WORKFLOW_BADGES[row.status],
         breakdown=_breakdown(row),
-        draining=None if row.draining_runs is None else text.count(row.draining_runs, "run"),
+        draining=text.draining(row.is_draining, row.draining_runs),
         task_count=f"{row.task_count:,}",
         owners=text.owners(row.owners),
         folder=row.folder,

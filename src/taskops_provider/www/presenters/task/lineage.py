@@ -50,7 +50,7 @@ class LineageChoice:
 
 @dataclass(frozen=True)
 class LineageTask:
-    """A task in the list, or several that may not be seen: then nothing else is known of them.
+    """A task in the list, or all that may not be seen: then nothing else is known of them.
 
     :param level: steps from the task
     :param through: how it hangs together with the next one towards the task
@@ -129,7 +129,7 @@ def lineage_view(page: TaskPage) -> LineageView:
     statuses = page.problems.only("Status", asked.many("status"), STATUSES)
     reach = LineageReach(DEPTHS[chosen.depth], chosen.direction, anonymous=True)
     graph = lineage(asked.session, asked.actor, row.dag_id, row.task_id, asked.now, reach)
-    around = len(graph.nodes) - 1
+    around = sum(not node.is_hidden for node in graph.nodes) - 1
     is_drawn = chosen.mode == "diagram"
 
     def url(**other: str) -> str:
@@ -222,7 +222,7 @@ def _row(page: TaskPage, node: GraphNode, chosen: LineageChoice, through: Mappin
     urls, level = page.asked.urls, abs(node.level or 0)
     kinds = ", ".join(through.get((node.dag_id, node.task_id), []))
     if node.is_hidden:
-        return LineageTask(level, kinds, is_hidden=True)
+        return LineageTask(level, "", is_hidden=True)
     query = {"dag_id": node.dag_id, "task_id": node.task_id, **chosen.query, **_embedded(page)}
     is_known = node.status is not None
     return LineageTask(

@@ -25,12 +25,12 @@ _DELETED = text.Badge("Deleted", "red")
 class WorkflowState:
     """Its state, in one line.
 
-    :param draining: the runs left while it drains
+    :param draining: that it drains, and how many runs are left; empty: it does not
     """
 
     badge: text.Badge
     is_present: bool
-    draining: str | None
+    draining: str
     owners: text.Owners
     period: str
     schedule: str
@@ -149,7 +149,7 @@ def _state(row: WorkflowRow) -> WorkflowState:
     return WorkflowState(
         badge=_DELETED if row.is_deleted else text.WORKFLOW_BADGES[row.status],
         is_present=row.is_present,
-        draining=None if row.draining_runs is None else text.count(row.draining_runs, "run"),
+        draining=text.draining(row.is_draining, row.draining_runs),
         owners=text.owners(row.owners),
         period=text.PERIODS.get(row.period, row.period),
         schedule=row.schedule or "",

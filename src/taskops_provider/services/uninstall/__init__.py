@@ -1,0 +1,1 @@
+"""Leaving: what must happen before the package goes, and doing it."""
