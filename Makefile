@@ -15,7 +15,7 @@ TEMPLATES := src/taskops_provider/www/templates
 FRONTEND := hatch_build.py $(shell find frontend -name node_modules -prune -o -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick simulate fuzz coverage golden lint secrets audit format constraints screenshots bench build clean
+.PHONY: help install demo test test-quick simulate live-loop fuzz coverage golden lint secrets audit format constraints screenshots bench build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: lint secrets ## Lint, look for secrets, then run all tests: SQLite, Postgr
 simulate: install ## Play random histories (N= histories or MINUTES=, JOBS= processes, SEED=, DB=sqlite|postgresql, REPLAY=script)
 	$(BIN)/python -m tests.simulation $(if $(N),--histories $(N)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED)) $(if $(DB),--db $(DB)) $(if $(REPLAY),--replay $(REPLAY))
+
+live-loop: install ## Have two schedulers on PostgreSQL do what once broke the core, again and again (RUNS=200, SEED=)
+	$(BIN)/python -m tests.live_loop $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 fuzz: install ## Send hostile requests to REST and pages (N= requests, SEED=, FIRST= number of the first one)
 	$(BIN)/python -m tests.contract.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST))

@@ -71,7 +71,7 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Task operations: per-task pause, offline, delete and resubmit that the scheduler obeys.",
         "cli": ["taskops_provider.cli.definition.get_taskops_cli_commands"],
         "integrations": [{"integration-name": _INTEGRATION, "tags": ["service"]}],
-        "operators": _modules("operators.tasks", "operators.replenishment"),
+        "operators": _modules("operators.tasks", "operators.instances", "operators.replenishment"),
         "sensors": _modules("sensors.task_status", "sensors.replenishment"),
         "triggers": _modules("triggers.task_status", "triggers.replenishment"),
         "hooks": _modules("hooks.taskops", "hooks.taskops_async"),

@@ -33,6 +33,20 @@ RULES = (
     "always",
 )
 
+#: those that wait for all of what is upstream
+WAITING_RULES = frozenset(
+    {
+        "all_success",
+        "all_done",
+        "all_failed",
+        "all_skipped",
+        "none_failed",
+        "none_failed_min_one_success",
+        "none_skipped",
+        "all_done_min_one_success",
+    }
+)
+
 
 class StartsInTriggerer(BaseOperator):
     """Deferred by the scheduler, without a worker."""

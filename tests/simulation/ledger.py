@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tests.simulation.pauses import Pauses
+from tests.simulation.product import effects_of_terminating
 from tests.simulation.script import Event
 from tests.simulation.seen import Seen, deeds, overlaps
 from tests.simulation.snapshot import BEGUN, FINISHED, Claim, Key, RunKey, Snapshot, read
@@ -112,7 +113,7 @@ class Ledger:
                 of_run[task.id].sure = False  # who clears it while it is made lets it execute
 
     def _by_claims(self, before: Claim | None, after: Claim | None, event: Event, pair: tuple[str, str]) -> Expect:
-        dag_id, task_id = pair
+        dag_id = pair[0]
         if after is None:
             return Expect(sure=not any(claim.is_gated for (d, _), claim in self.last.claims.items() if d == dag_id))
         old, new = self._in_force(before or after), self._in_force(after)
@@ -120,8 +121,8 @@ class Ledger:
             return Expect(new.effect, new.sure)
         if not new.effect and old.effect == "hold" and new.sure:
             return Expect(None, released=True)
-        if new.effect and not old.effect and _terminates(event, dag_id, task_id):
-            return Expect(new.effect)
+        if new.effect and not old.effect and (ended := self._terminated(event, pair)):
+            return Expect(ended)
         return Expect(new.effect, sure=False)
 
     def _in_force(self, claim: Claim) -> Expect:
@@ -177,12 +178,20 @@ class Ledger:
             elif after.effect != "hold":
                 expect.effect = after.effect
                 expect.sure = expect.sure and after.state in ("offline", "deleted")
-        elif after.is_gated and not before.is_gated and _terminates(event, run[0], task_id) and expect.effect is None:
+        elif after.is_gated and not before.is_gated and expect.effect is None:
+            ended = self._terminated(event, (run[0], task_id))
             mine = [ti for key, ti in seen.before.of(run, task_id)]
-            if any(ti.state not in FINISHED for ti in mine):
+            if ended and any(ti.state not in FINISHED for ti in mine):
                 if any(ti.state in BEGUN for ti in mine):
                     self._touch_task(run, task_id)
-                expect.effect, expect.sure, expect.released = after.effect, True, False
+                expect.effect, expect.sure, expect.released = ended, True, False
+
+    def _terminated(self, event: Event, pair: tuple[str, str]) -> str | None:
+        """The effect with which an operation of the event ended the instances of a task, as its record says."""
+        if not _terminates(event, *pair):
+            return None
+        with self.world.session() as session:
+            return effects_of_terminating(session, self.last.operation).get(pair)
 
     def _note_clears(self, event: Event, seen: Seen) -> None:
         kinds = {deed["do"] for deed in deeds(event)}
@@ -245,6 +254,10 @@ class Ledger:
             # what a person clears while something else has not ended yet, that may write over
             if deed["do"] in ("change", "spoil") or (overlaps(event) and deed["do"] in ("clear", "mark", "instance")):
                 self.loose.update(run for run in seen.after.runs if run[0] == deed["dag"])
+            if deed["do"] == "cancel_backfill":  # it fails its queued runs as they are
+                before = seen.before.runs
+                ended = (run for run, row in seen.after.runs.items() if row.state == "failed" and run in before)
+                self.loose.update(run for run in ended if before[run].state == "queued")
         for key, ti in seen.after.tis.items():
             old = seen.before.tis.get(key)
             if old is not None and ti.state == "success" and old.state in ("skipped", "failed"):

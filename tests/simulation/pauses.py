@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tests.simulation.script import Event
 from tests.simulation.seen import Seen, deeds, overlaps
-from tests.simulation.snapshot import RunKey
+from tests.simulation.snapshot import RunKey, Snapshot
 
 
 class Pauses:
@@ -17,16 +19,18 @@ class Pauses:
         self.lifted: set[str] = set()
         #: Dag -> the runs that were not over when it was last paused
         self.frozen: dict[str, set[RunKey]] = {}
+        #: runs of Dags that were unpaused for a while only: they wait until it is unpaused for everybody
+        self.foreign: set[RunKey] = set()
 
     def note(self, event: Event, seen: Seen, number: int) -> None:
         """Look at what an event did.
 
         :param number: of the event
         """
-        for dag_id in _newly_paused(seen):
-            self.frozen[dag_id] = {
-                run for run, row in seen.before.runs.items() if run[0] == dag_id and row.state in ("queued", "running")
-            }
+        self.foreign |= _foreign(seen)
+        # one that was awake stays paused for people: its runs stand still again
+        for dag_id in (dag_id for dag_id in _newly_paused(seen) if dag_id not in seen.before.awake):
+            self.frozen[dag_id] = {run for run in _unfinished(seen.before, dag_id) if run not in self.foreign}
         for deed in sorted(deeds(event), key=lambda each: each["do"] == "pause_dag"):
             if deed["do"] == "pause_dag":
                 is_new = not seen.before.paused.get(deed["dag"]) or _may_unpause(event)
@@ -41,6 +45,11 @@ class Pauses:
             elif deed["do"] == "undo":
                 # the start that lifted a person's pause is taken back
                 self.by_person.update(dict.fromkeys(self.lifted.intersection(_newly_paused(seen)), number))
+
+    def waiting(self, snapshot: Snapshot) -> set[str]:
+        """Paused Dags with runs that wait until they are unpaused for everybody."""
+        paused = (dag_id for dag_id, is_paused in snapshot.paused.items() if is_paused)
+        return {dag_id for dag_id in paused if not self.foreign.isdisjoint(_unfinished(snapshot, dag_id))}
 
     def _start(self, dag_id: str, seen: Seen) -> None:
         started = False
@@ -67,6 +76,18 @@ def _may_unpause(event: Event) -> bool:
     return overlaps(event) and any(
         deed["do"] in ("operate", "undo", "unpause_dag", "monitor", "several") for deed in deeds(event)
     )
+
+
+def _foreign(seen: Seen) -> set[RunKey]:
+    for_now = seen.before.unpaused_for_now | seen.after.unpaused_for_now
+    new = (run for run in seen.after.runs if run not in seen.before.runs and run not in seen.after.made_by)
+    return {run for run in new if run[0] in for_now}
+
+
+def _unfinished(snapshot: Snapshot, dag_id: str) -> Iterator[RunKey]:
+    for run, row in snapshot.runs.items():
+        if run[0] == dag_id and row.state in ("queued", "running"):
+            yield run
 
 
 def _newly_paused(seen: Seen) -> list[str]:

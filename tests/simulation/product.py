@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter.gate_turns import GateTurns
 from taskops_provider.domain.cells import CellSelection
 from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.targets import Scope, Target
 from taskops_provider.domain.replenishment import Range, ReplenishmentRequest
 from taskops_provider.domain.states import Downstream, Verb
 from taskops_provider.exceptions import TaskOpsError
 from taskops_provider.inputs.operation import Options, ReasonAndTicket, Request
-from taskops_provider.models import EscapedRun, Operation, Replenishment
+from taskops_provider.models import EscapedRun, Operation, OperationItem, Replenishment
 from taskops_provider.monitor.per_item import PerItemStep
 from taskops_provider.monitor.steps import STEPS, Step
 from taskops_provider.services.gate import settle as _settle
@@ -40,6 +41,7 @@ __all__ = [
     "act_on_instances",
     "control_replenishment",
     "do_step",
+    "effects_of_terminating",
     "ensure_pools",
     "escaped_runs",
     "forget_dags",
@@ -68,6 +70,24 @@ def operate(session: Session, verb: str, dag_id: str, task_ids: Sequence[str] | 
     if "resume_in" in chosen:
         chosen["resume_at"] = datetime.now(UTC) + timedelta(seconds=chosen.pop("resume_in"))
     apply_operation(session, BOB, Request(Verb(verb), scope, targets, Options(**chosen)))
+
+
+def effects_of_terminating(session: Session, after: int) -> dict[tuple[str, str], str]:
+    """Return what the records say of the tasks whose instances were to be ended: (dag id, task id) -> the effect.
+
+    :param after: of operations with higher numbers than this
+    """
+    query = (
+        select(OperationItem.dag_id, OperationItem.task_id, Operation.options)
+        .join(Operation, Operation.id == OperationItem.operation_id)
+        .where(Operation.id > after, OperationItem.outcome == Outcome.APPLIED.value)
+        .order_by(Operation.id)
+    )
+    return {
+        (dag_id, task_id): options.get("downstream", Downstream.SKIP.value)
+        for dag_id, task_id, options in session.execute(query)
+        if options.get("terminate_instances")
+    }
 
 
 def undo_operation(session: Session, back: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.simulation.ledger import Ledger
 from tests.simulation.script import Event
+from tests.simulation.snapshot import FINISHED, Snapshot
 from tests.simulation.world import World
 
 #: rounds after which a history that still moves is left
@@ -25,7 +26,6 @@ _WORKING = (
     {"do": "fire"},
     {"do": "heed_executor"},
 )
-_OFTEN = ("pools", "settle", "replenishments", "drain", "resume")
 
 
 def _several(*deeds: Event, dt: float) -> Event:
@@ -43,13 +43,22 @@ def come_to_rest(world: World, ledger: Ledger, step: Callable[[Event], bool]) ->
         before = ledger.last.signature()
         if is_still and not _time_passes(world, step):
             return False
-        if not _airflow_goes_on(ledger, step) or not step({"do": "monitor", "steps": list(_OFTEN), "dt": 0.2}):
+        if not _airflow_goes_on(ledger, step) or not step({"do": "monitor", "steps": _due(ledger.last), "dt": 0.2}):
             return False
         has_changed = ledger.last.signature() != before
         if is_still and not has_changed:
             break
         is_still = not has_changed
     return True
+
+
+def _due(last: Snapshot) -> list[str]:
+    """The steps of the monitor that may find something to do; all of them have their turn when time passes."""
+    waits = any(ti.pool.startswith("taskops_") and ti.state not in FINISHED for ti in last.tis.values())
+    goes_on = len(last.over) < len(last.replenishments) or bool(last.unpaused_for_now)
+    has_end = any(claim.resume_at is not None for claim in last.claims.values())
+    due = {"settle": waits, "replenishments": goes_on, "drain": True, "resume": has_end}
+    return [name for name, is_due in due.items() if is_due]
 
 
 def _airflow_goes_on(ledger: Ledger, step: Callable[[Event], bool]) -> bool:
@@ -63,7 +72,8 @@ def _airflow_goes_on(ledger: Ledger, step: Callable[[Event], bool]) -> bool:
 
 
 def _time_passes(world: World, step: Callable[[Event], bool]) -> bool:
-    parsing: list[Event] = [{"do": "parse", "dag": dag_id} for dag_id in world.dags]
+    # nothing of a Dag without a schedule comes from parsing it again
+    parsing: list[Event] = [{"do": "parse", "dag": dag_id} for dag_id in world.dags if world.spec(dag_id).schedule]
     making: tuple[Event, ...] = ({"do": "complete_backfills"}, {"do": "create_runs"})
     return step(_several(*parsing, *making, dt=65.0)) and step({"do": "monitor", "dt": 0.2})
 
@@ -79,4 +89,5 @@ def release_everything(world: World, ledger: Ledger, step: Callable[[Event], boo
         is_held = claim.is_gated and claim.effect == "hold"
         if is_held and not step({"do": "operate", "verb": "start", "dag": dag_id, "tasks": [task_id]}):
             return False
-    return all(step({"do": "unpause_dag", "dag": dag_id}) for dag_id in sorted(ledger.pauses.by_person))
+    paused = {*ledger.pauses.by_person, *ledger.pauses.waiting(ledger.last)}
+    return all(step({"do": "unpause_dag", "dag": dag_id}) for dag_id in sorted(paused))

@@ -19,7 +19,7 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select
 
-from tests.simulation.dags import DagSpec, TaskSpec, Versions
+from tests.simulation.dags import WAITING_RULES, DagSpec, TaskSpec, Versions
 from tests.simulation.ledger import Ledger
 from tests.simulation.scheduling import write
 from tests.simulation.snapshot import RunKey
@@ -123,6 +123,8 @@ def _doubtful(spec: DagSpec, effects: dict[str, str | None], wanted: States) -> 
         chosen_past = any(spec.of[up].kind in ("branch", "short") for up in task.upstream)
         if _FAILED & above and ("skipped" in above or chosen_past):
             found.add(task.id)
+        if chosen_past and task.rule not in WAITING_RULES:
+            found.add(task.id)  # it may have begun before the branch has chosen
         if task.kind == "fans" and effects.get(task.upstream[0]):
             found.add(task.id)
         if any(spec.of[up].kind in ("mapped", "fans") and effects.get(up) for up in task.upstream):

@@ -97,6 +97,12 @@ class Snapshot:
     cells: dict[tuple[RunKey, str], Cell] = field(default_factory=dict)
     #: every cell: (replenishment, dag, run or None, task, state)
     every_cell: list[tuple[int, str, str | None, str, str]] = field(default_factory=list)
+    #: number of the newest operation
+    operation: int = 0
+    #: Dags that are unpaused for a while only: their workflow drains, or a replenishment has them awake
+    unpaused_for_now: set[str] = field(default_factory=set)
+    #: those of them that a replenishment has awake
+    awake: set[str] = field(default_factory=set)
     #: runs that a replenishment made
     made_by: dict[RunKey, int] = field(default_factory=dict)
 
@@ -156,6 +162,13 @@ def read(world: World) -> Snapshot:
                 },
                 {row[0] for row in raw("SELECT id, is_paused FROM backfill") if row[1]},
             )
+            snapshot.operation = raw("SELECT max(id) FROM taskops_operation").scalar() or 0
+            query = (
+                "SELECT dag_id, woken_at FROM taskops_workflow WHERE draining_since IS NOT NULL OR woken_at IS NOT NULL"
+            )
+            rows = raw(query).all()
+            snapshot.unpaused_for_now = {row[0] for row in rows}
+            snapshot.awake = {row[0] for row in rows if row[1] is not None}
             _read_replenishments(raw, snapshot)
             return snapshot
     finally:
@@ -208,6 +221,8 @@ def told(before: Snapshot, after: Snapshot) -> str:
     ]
     states = _changed(before.replenishments, after.replenishments)
     found += [f"replenishment {number}={state}" for number, state in states]
+    said = [(number, after.problems.get(number)) for number in after.replenishments]
+    found += [f"replenishment {number}: {text}" for number, text in said if text != before.problems.get(number)]
     return "".join(f"\n        {each}" for each in found)
 
 

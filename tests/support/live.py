@@ -31,6 +31,7 @@ FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 USERS = {"admin": "Admin", "op": "Op", "user": "User", "viewer": "Viewer"}
 COMPONENTS = {
     "scheduler": ["scheduler"],
+    "second scheduler": ["scheduler"],
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer"],
     "api-server": ["api-server", "--workers", "1"],

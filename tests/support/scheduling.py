@@ -208,6 +208,7 @@ class Scheduler:
         session = self.session
         for ti in session.scalars(select(TI).where(TI.state == TaskInstanceState.QUEUED)).all():
             self.executed.append((ti.run_id, ti.task_id, ti.map_index))
+            ti.start_date = datetime.now(UTC)
             self.before_finish(ti)
             ti.set_state(self.outcomes.get(ti.task_id, "success"), session=session)
         session.commit()

@@ -46,6 +46,9 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "gate/test_disorder.py::test_an_operator_that_changes_in_mid_run_is_gated_all_the_same",
     ),
     "depends_on_past, wait_for_downstream": ("gate/test_runs.py::test_depends_on_past",),
+    "Instance that people hold": (
+        "gate/test_instance_orders.py::test_a_gated_instance_that_is_held_goes_back_into_the_gate",
+    ),
     "Cleared instance": (
         "gate/test_runs.py::test_a_cleared_instance_runs",
         "gate/test_settle.py::test_a_cleared_instance_loses_our_note_and_keeps_a_persons",
@@ -129,6 +132,9 @@ HELD_BY: dict[str, tuple[str, ...]] = {
     ),
     "The monitor dies while the Dag is awake": (
         "replenishments/test_whose_pause.py::test_nothing_of_it_executes_if_the_monitor_dies_after_the_wake",
+    ),
+    "You unpause the Dag and pause the workflow right after that": (
+        "replenishments/test_whose_pause.py::test_one_goes_on_if_the_workflow_drains_right_after_its_dag_was_unpaused",
     ),
     "You pause the Dag in Airflow meanwhile": (
         "replenishments/test_whose_pause.py::test_one_set_while_the_dag_is_woken_is_kept",

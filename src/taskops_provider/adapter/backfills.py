@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from airflow._shared.timezones.timezone import coerce_datetime
@@ -139,11 +139,20 @@ def run_at(session: Session, dag_id: str, logical_date: datetime) -> str | None:
 
 
 def complete_backfills(session: Session, ids: Collection[int], now: datetime) -> None:
-    """Mark backfills of which all runs have ended: the scheduler does it too, but only twice a minute."""
+    """Mark backfills of which all runs have ended: the scheduler does it too, but only twice a minute.
+
+    None of them stays paused: whoever clears a run of it later wants it to start.
+    """
     session.execute(
         update(Backfill)
         .where(Backfill.id.in_(ids), Backfill.completed_at.is_(None))
         .values(completed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Backfill)
+        .where(Backfill.id.in_(ids), Backfill.is_paused.is_(True))
+        .values(is_paused=False)
         .execution_options(synchronize_session=False)
     )
 
@@ -179,6 +188,21 @@ def paused_backfills(session: Session, ids: Collection[int]) -> list[int]:
         Backfill.id.in_(ids), Backfill.completed_at.is_(None), Backfill.is_paused.is_(True)
     )
     return sorted(session.scalars(query))
+
+
+def paused_backfill_of(session: Session, runs: Collection[Run]) -> int | None:
+    """Return a backfill that goes on but is paused, and so keeps one of some queued runs of a Dag from starting."""
+    query = (
+        select(Backfill.id)
+        .join(DagRun, DagRun.backfill_id == Backfill.id)
+        .where(
+            DagRun.dag_id.in_({run.dag_id for run in runs}),
+            DagRun.run_id.in_([run.run_id for run in runs]),
+            DagRun.state == DagRunState.QUEUED,
+            Backfill.is_paused.is_(True),
+        )
+    )
+    return session.scalar(query.order_by(Backfill.id).limit(1))
 
 
 def cancel_backfills(session: Session, ids: Collection[int], now: datetime) -> None:
@@ -226,10 +250,54 @@ def cell_facts_in_runs(
     return found
 
 
+class Executions(NamedTuple):
+    """The tries of the instances of a task in a run, and when they began.
+
+    :param first_begin: None if one of them never did
+    :param last_begin: None if none did
+    """
+
+    first_try: int
+    last_try: int
+    first_begin: datetime | None
+    last_begin: datetime | None
+
+
+def executions_in_runs(
+    session: Session, dag_id: str, run_ids: Collection[str], task_ids: Collection[str]
+) -> dict[tuple[str, str], Executions]:
+    """Return what has executed of tasks in some runs by (run_id, task_id). One query for each 500 runs."""
+    found: dict[tuple[str, str], Executions] = {}
+    wanted = set(task_ids)
+    for chunk in chunks(run_ids):
+        query = (
+            select(
+                TI.run_id,
+                TI.task_id,
+                func.min(TI.try_number),
+                func.max(TI.try_number),
+                func.min(TI.start_date),
+                func.max(TI.start_date),
+                func.count() == func.count(TI.start_date),
+            )
+            .where(TI.dag_id == dag_id, TI.run_id.in_(chunk), TI.state != TaskInstanceState.REMOVED)
+            .group_by(TI.run_id, TI.task_id)
+        )
+        if len(wanted) <= MANY_TASKS:
+            query = query.where(TI.task_id.in_(wanted))
+        for run_id, task_id, low, high, first, last, all_have in session.execute(query):
+            if task_id in wanted:
+                found[run_id, task_id] = Executions(low, high, first if all_have else None, last)
+    return found
+
+
 def clear_tasks(
     session: Session, dag: SerializedDAG, run_id: str, task_ids: Collection[str], passed: Collection[str], now: datetime
 ) -> None:
     """Clear some tasks in an existing run, so that they execute, and nothing else.
+
+    Airflow starts no queued run of a backfill that is paused. One that is over stays so if it was cancelled, or paused
+    until its last run had ended; nothing else of it is left to start.
 
     :param passed: tasks directly upstream of them that did not execute because of a gate: they count as success, else
         what follows them would be skipped again
@@ -246,6 +314,16 @@ def clear_tasks(
             ),
         )
         .values(state=TaskInstanceState.SUCCESS, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Backfill)
+        .where(
+            Backfill.id.in_(select(DagRun.backfill_id).where(DagRun.dag_id == dag.dag_id, DagRun.run_id == run_id)),
+            Backfill.completed_at.is_not(None),
+            Backfill.is_paused.is_(True),
+        )
+        .values(is_paused=False)
         .execution_options(synchronize_session=False)
     )
     # what is not written yet would be forgotten, and Airflow's sessions do not write by themselves

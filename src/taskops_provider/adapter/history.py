@@ -12,10 +12,12 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.models.taskinstance import TaskInstanceNote
 from airflow.utils.state import TaskInstanceState
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.instance_orders import held_by_order
 from taskops_provider.adapter.runs import GATED_POOLS
+from taskops_provider.domain.gate import RETRY, held_mark
 
 #: what a filter may ask for; ``none`` is an instance that has no state yet
 STATES = ("none", *(state.value for state in TaskInstanceState))
@@ -72,7 +74,13 @@ def _in_states(states: Sequence[str]) -> list[ColumnElement[bool]]:
 def _gated(gated: bool | None) -> list[ColumnElement[bool]]:
     if gated is None:
         return []
-    return [TI.pool.in_(GATED_POOLS) if gated else TI.pool.not_in(GATED_POOLS)]
+    return [is_gated() if gated else ~is_gated()]
+
+
+def is_gated() -> ColumnElement[bool]:
+    """The condition that the gate has an instance, not only people who hold it."""
+    only_held = TI.retry_reason.in_((held_mark(), held_mark(RETRY)))
+    return and_(TI.pool.in_(GATED_POOLS), or_(TI.retry_reason.is_(None), ~only_held))
 
 
 #: by what instances can be sorted
@@ -115,6 +123,8 @@ def recent_instances(
         TI.end_date,
         TI.duration,
         TI.pool,
+        TI.retry_reason.label("mark"),
+        held_by_order().label("held"),
         TaskInstanceNote.content.label("note"),
     )
     query = (
@@ -137,10 +147,11 @@ def count_by_state(
 
     No state yet is None.
     """
-    query = _of_task(select(TI.state, TI.pool, func.count().label("instances")), dag_id, task_id)
+    gated = case((is_gated(), 1), else_=0)
+    query = _of_task(select(TI.state, gated.label("gated"), func.count().label("instances")), dag_id, task_id)
     counts: dict[tuple[str | None, bool], int] = defaultdict(int)
-    for row in session.execute(query.where(*_in_ranges(where)).group_by(TI.state, TI.pool)):
-        counts[row.state, row.pool in GATED_POOLS] += row.instances
+    for row in session.execute(query.where(*_in_ranges(where)).group_by(TI.state, gated)):
+        counts[row.state, bool(row.gated)] += row.instances
     return dict(counts)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from airflow.models.dag import DagModel
 from airflow.models.dagbag import DBDagBag
@@ -21,7 +22,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import runs
+from taskops_provider.adapter.rerun_reach import Following
 from taskops_provider.domain.chunks import chunks
+from taskops_provider.domain.states import Downstream
 
 
 class Ref(NamedTuple):
@@ -37,6 +40,7 @@ class LiveInstance(NamedTuple):
     instance: TI
     state: str | None
     pool: str
+    mark: str | None
 
 
 def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, lock: bool) -> dict[Ref, LiveInstance]:
@@ -58,8 +62,33 @@ def find(session: Session, dag_id: str, task_id: str, refs: Collection[Ref], *, 
             ref = Ref(instance.run_id, instance.map_index)
             if ref in wanted:
                 state = instance.state
-                found[ref] = LiveInstance(instance, None if state is None else str(state), instance.pool)
+                found[ref] = LiveInstance(
+                    instance, None if state is None else str(state), instance.pool, instance.retry_reason
+                )
     return found
+
+
+def find_following(session: Session, wanted: Collection[Following], *, lock: bool) -> dict[Following, LiveInstance]:
+    """Return those of the instances, of any tasks, that exist.
+
+    :param lock: hold them and their runs until the transaction ends
+    """
+    by_task: dict[tuple[str, str], list[Following]] = {}
+    for one in wanted:
+        by_task.setdefault((one.dag_id, one.task_id), []).append(one)
+    found: dict[Following, LiveInstance] = {}
+    for (dag_id, task_id), some in sorted(by_task.items()):
+        refs = [Ref(one.run_id, one.map_index) for one in some]
+        for ref, live in find(session, dag_id, task_id, refs, lock=lock).items():
+            found[Following(dag_id, task_id, *ref)] = live
+    return found
+
+
+def is_unexpanded(dag: SerializedDAG | None, task_id: str, map_index: int) -> bool:
+    """Tell whether an instance stands for all those that a mapped task, or one of a mapped group, has yet to get."""
+    if map_index >= 0 or dag is None or not dag.has_task(task_id):
+        return False
+    return bool(dag.get_task(task_id).get_needs_expansion())
 
 
 def latest_dag(session: Session, dag_id: str) -> SerializedDAG | None:
@@ -75,6 +104,11 @@ def is_paused(session: Session, dag_id: str) -> bool:
 def rerun(session: Session, instances: Iterable[TI]) -> None:
     """Clear exactly these instances as Airflow does: finished runs are queued again, what runs is restarted."""
     clear_task_instances(list(instances), session, dag_run_state=DagRunState.QUEUED)
+
+
+def gate_again(session: Session, ids: Iterable[UUID], effect: Downstream, now: datetime) -> None:
+    """Have instances that were cleared wait in the gate once more."""
+    runs.gate_instances(session, ids, effect, now)
 
 
 def terminate(session: Session, instances: Iterable[TI], now: datetime) -> None:

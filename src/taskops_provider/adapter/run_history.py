@@ -8,6 +8,8 @@ from airflow.models.dagrun import DagRun
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.instance_orders import run_is_held
+
 
 def recent_runs(session: Session, dag_id: str, limit: int) -> list[Any]:
     """Return rows of a Dag's newest runs, the newest first: one query."""
@@ -22,6 +24,7 @@ def recent_runs(session: Session, dag_id: str, limit: int) -> list[Any]:
             DagRun.run_after,
             DagRun.start_date,
             DagRun.end_date,
+            run_is_held().label("held"),
         )
         .where(DagRun.dag_id == dag_id)
         .order_by(DagRun.run_after.desc(), DagRun.id.desc())

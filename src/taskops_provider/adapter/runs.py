@@ -21,6 +21,7 @@ from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import ColumnElement, Select, Update, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.instance_orders import held_by_order, marked_held
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import (
     EFFECT_OF_POOL,
@@ -136,7 +137,8 @@ def settled_without_note(session: Session, ids: Collection[UUID]) -> list[Instan
 
 def waiting_without_note(session: Session, limit: int) -> list[Instance]:
     """Return unfinished gated instances that have no note."""
-    query = _without_note().where(TI.pool.in_(GATED_POOLS), TI.state == WAITING_STATE).limit(limit)
+    by_gate = or_(TI.retry_reason.is_(None), ~marked_held())
+    query = _without_note().where(TI.pool.in_(GATED_POOLS), TI.state == WAITING_STATE, by_gate).limit(limit)
     return _read(session, query, skip_locked=True)
 
 
@@ -171,8 +173,9 @@ def _of_runs(runs: Sequence[Run]) -> ColumnElement[bool]:
 def _pool(*, held: bool) -> ColumnElement[bool]:
     if not held:
         return TI.pool.not_in(GATED_POOLS)
-    # what waits for its Dag is no task's to release
-    return and_(TI.pool == HOLD_POOL, or_(TI.retry_reason.is_(None), TI.retry_reason != FOREIGN_MARK))
+    # what waits for its Dag, or because people hold it, is no task's to release
+    is_tasks = and_(TI.retry_reason != FOREIGN_MARK, ~marked_held())
+    return and_(TI.pool == HOLD_POOL, or_(TI.retry_reason.is_(None), is_tasks), ~held_by_order())
 
 
 def count_unfinished(session: Session, runs: Sequence[Run], *, held: bool = False) -> dict[tuple[str, str], int]:
@@ -250,7 +253,9 @@ def gate_unmarked_instances(session: Session, now: datetime) -> int:
     for pool, effect in EFFECT_OF_POOL.items():
         # two queries, for the index on (pool, state) serves no OR on every database
         for state in (TI.state.is_(None), TI.state == TaskInstanceState.SCHEDULED):
-            ids = session.scalars(select(TI.id).where(TI.pool == pool, state).order_by(TI.id)).all()
+            # what people hold has a mark of its own: adapter.instance_orders
+            query = select(TI.id).where(TI.pool == pool, state, ~held_by_order()).order_by(TI.id)
+            ids = session.scalars(query).all()
             found += gate_instances(session, ids, effect, now) if ids else 0
     return found
 

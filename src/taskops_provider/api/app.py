@@ -19,6 +19,7 @@ from taskops_provider.api.routes import (
     alarms,
     exports,
     health,
+    holds,
     instances,
     operation_records,
     replenishments,
@@ -30,7 +31,18 @@ from taskops_provider.api.routes import (
 from taskops_provider.api.security import get_actor
 from taskops_provider.domain.answers import Json
 
-_GUARDED = (workflows, tasks, instances, replenishments, alarms, windows, operation_records, exports, settings)
+_GUARDED = (
+    holds,
+    workflows,
+    tasks,
+    instances,
+    replenishments,
+    alarms,
+    windows,
+    operation_records,
+    exports,
+    settings,
+)
 
 
 class TaskOpsApi(FastAPI):

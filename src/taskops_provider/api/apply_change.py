@@ -29,7 +29,15 @@ def change(session: Session, actor: Actor, request: Request, body: Change, now: 
     :raises TaskOpsError: when nothing was done
     """
     if body.dry_run:
-        if body.plan_hash is not None:
-            raise BadInput("plan_hash is for applying a plan, dry_run makes one; take one of them")
+        refuse_hash_of_preview(body.plan_hash)
         return preview_operation(session, actor, request, now).answer()
     return apply_operation(session, actor, request, expected_hash=body.plan_hash).answer()
+
+
+def refuse_hash_of_preview(plan_hash: str | None) -> None:
+    """Refuse a preview that names a plan.
+
+    :raises BadInput: where it does
+    """
+    if plan_hash is not None:
+        raise BadInput("plan_hash is for applying a plan, dry_run makes one; take one of them")

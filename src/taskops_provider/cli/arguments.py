@@ -7,6 +7,7 @@ from enum import StrEnum
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, Arg
 
 from taskops_provider.cli.deprecated import hidden
+from taskops_provider.domain.instances import Reach
 from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.periods import Period
@@ -245,6 +246,9 @@ TASK_PAGE = _page(
 
 # changes
 
+OVERRIDE_FREEZE = Arg(
+    ("--override-freeze",), help="Do it although a window freezes it; needs a --reason", action="store_true"
+)
 CHANGE: tuple[Arg, ...] = (
     Arg(("--dry-run",), help="Show what would happen, and change nothing", action="store_true"),
     CHANGE_REASON,
@@ -259,7 +263,7 @@ CHANGE: tuple[Arg, ...] = (
         help="E-mail the owners of the changed targets (or use the channels of the setting notice_channels)",
         action="store_true",
     ),
-    Arg(("--override-freeze",), help="Do it although a window freezes it; needs a --reason", action="store_true"),
+    OVERRIDE_FREEZE,
 )
 YES = Arg(
     ("-y", "--yes"),
@@ -324,6 +328,30 @@ def without_owner_flag(filters: tuple[Arg, ...]) -> tuple[Arg, ...]:
     owned_by = _filter("--owned-by", "owned_by", "NAME", "owned by NAME now")
     return tuple(owned_by if arg is _OWNER else arg for arg in filters)
 
+
+# instances and runs
+
+RUN_IDS = Arg(("run_ids",), help="One or more runs", metavar="RUN_ID", nargs="+")
+MAP_INDEX = Arg(
+    ("--map-index",),
+    help="Of a mapped task: the instance N (repeatable); -1 (default) where it is not mapped, or not expanded yet",
+    dest="map_indexes",
+    metavar="N",
+    type=int,
+    action="append",
+)
+WITH_DOWNSTREAM = Arg(
+    ("--with-downstream",),
+    help=(
+        "What is rerun with them: none (default); workflow: what is downstream in their runs; everywhere: also what\n"
+        "follows in other workflows, by sensors in the run of the same data time, by triggers and assets in new runs"
+    ),
+    choices=tuple(reach.value for reach in Reach),
+    default=Reach.NONE.value,
+)
+#: a change without telling owners
+CHANGE_OF_INSTANCES: tuple[Arg, ...] = (*CHANGE[:4], OVERRIDE_FREEZE)
+HELD_IN = Arg(("--dag-id",), help="Filter: of the workflow DAG_ID", dest="in_dag", metavar="DAG_ID")
 
 # the rest
 

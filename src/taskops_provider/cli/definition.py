@@ -177,6 +177,81 @@ TASKS = (
     *(_change("tasks", verb) for verb in _VERBS),
 )
 
+
+def _on_instances(verb: str, help_: str, *more_args: Arg, example: str, more: str = "") -> ActionCommand:
+    """The command of one verb on single instances."""
+    return _command(
+        f"instances.instances_{verb.replace('-', '_')}",
+        help_,
+        (
+            args.DAG_ID,
+            args.TASK_ID,
+            args.RUN_IDS,
+            args.MAP_INDEX,
+            *more_args,
+            *args.CHANGE_OF_INSTANCES,
+            args.YES,
+            *args.OUTPUT,
+        ),
+        f"instances {verb} {example}",
+        f"instances {verb} {example} --dry-run",
+        more="\n".join(filter(None, (more, EXIT_CODES))),
+        name=verb,
+    )
+
+
+_INSTANCE = "sales_mart_daily publish_mart scheduled__2026-01-01T00:00:00+00:00"
+INSTANCES = (
+    _on_instances(
+        "rerun",
+        "Rerun task instances: only these, with what is downstream of them, or with what follows in other workflows",
+        args.WITH_DOWNSTREAM,
+        example=f"{_INSTANCE} --with-downstream workflow",
+        more="What triggers and assets start is a new run, which Airflow creates when the instance has run again.",
+    ),
+    _on_instances(
+        "force",
+        "Run task instances now, whatever is upstream of them, earlier runs or a full max_active_tasks say",
+        example=f'{_INSTANCE} --reason "the failed check does not matter"',
+        more="Pools count, and so does a paused Dag. A retry of a forced instance is forced too.",
+    ),
+    _on_instances(
+        "hold",
+        "Hold task instances: they do not start until they are released, also if they are cleared or tried again",
+        example=f'{_INSTANCE} --reason "wait for the source"',
+        more="An instance that is under way goes on; its next try is held. operations undo releases what a hold holds.",
+    ),
+    _on_instances("release", "Release held task instances: they go on as if nobody had held them", example=_INSTANCE),
+    _on_instances("terminate", "End task instances as failed; what runs in a worker is killed", example=_INSTANCE),
+    _on_instances("set-success", "Mark task instances as success without executing them", example=_INSTANCE),
+    _on_instances("set-failed", "Mark task instances as failed", example=_INSTANCE),
+    _command(
+        "instances.instances_held",
+        "List the instances and runs that people hold: who, since when, why",
+        (args.HELD_IN, args.RECORD_LIMIT, args.OFFSET, *args.OUTPUT),
+        "instances held",
+        "instances held --dag-id sales_mart_daily --output json",
+    ),
+)
+
+RUNS = tuple(
+    _command(
+        f"instances.runs_{verb}",
+        help_,
+        (args.DAG_ID, args.RUN_IDS, *args.CHANGE_OF_INSTANCES, args.YES, *args.OUTPUT),
+        f"runs {verb} sales_mart_daily scheduled__2026-01-01T00:00:00+00:00",
+        more="\n".join(filter(None, (more, EXIT_CODES))),
+    )
+    for verb, help_, more in (
+        (
+            "hold",
+            "Hold whole runs: nothing starts in them until they are released, also if something is cleared",
+            "What is under way goes on; its next try is held.",
+        ),
+        ("release", "Release held runs; instances that are held one by one stay held", ""),
+    )
+)
+
 OPERATIONS = (
     _command(
         "operations.operations_list",
@@ -422,6 +497,8 @@ WINDOWS = (
 COMMANDS: tuple[CLICommand, ...] = (
     GroupCommand("workflows", help="List and operate workflows", subcommands=WORKFLOWS),
     GroupCommand("tasks", help="List and operate tasks", subcommands=TASKS),
+    GroupCommand("instances", help="Rerun, force, hold and end single task instances", subcommands=INSTANCES),
+    GroupCommand("runs", help="Hold and release whole runs", subcommands=RUNS),
     GroupCommand("replenish", help="Execute missing and failed cycles of tasks and workflows", subcommands=REPLENISH),
     GroupCommand("alarms", help="Alarm rules and alarms", subcommands=ALARMS),
     GroupCommand("windows", help="Planned pauses, freezes, and holding everything", subcommands=WINDOWS),

@@ -91,10 +91,13 @@ def _gap(gap: Gap, *, is_done: bool) -> Iterable[str]:
         yield f"  note: {note}"
 
 
-def print_items(items: Sequence[TargetOutcome], output: str, *, shorten: bool | None = None) -> None:
+def print_items(
+    items: Sequence[TargetOutcome], output: str, *, shorten: bool | None = None, columns: Columns | None = None
+) -> None:
     """Print the targets with what came of each, the refused ones first.
 
     :param shorten: leave most of the applied ones out; default: on a terminal
+    :param columns: other columns than those of tasks
     """
     ordered = sorted(items, key=lambda item: _REFUSED_FIRST.get(item.outcome, 3))
     applied = sum(item.outcome == Outcome.APPLIED.value for item in items)
@@ -102,7 +105,8 @@ def print_items(items: Sequence[TargetOutcome], output: str, *, shorten: bool | 
     if applied > SHOWN_APPLIED and (sys.stdout.isatty() if shorten is None else shorten):
         left_out = applied - SHOWN_APPLIED
         ordered = ordered[:-left_out]
-    columns = WITH_WAVES if any(item.wave is not None for item in items) else ITEM_COLUMNS
+    if columns is None:
+        columns = WITH_WAVES if any(item.wave is not None for item in items) else ITEM_COLUMNS
     print_table(ordered, columns, output, empty="no targets")
     if left_out:
         out(f"... and {left_out:,} more applied (--output json has them all)")

@@ -19,11 +19,25 @@ EFFECT_OF_POOL: Mapping[str, Downstream] = {pool: effect for effect, pool in GAT
 WAITING_STATE = "up_for_retry"
 #: seconds, from the moment of each look; exact in a float of four bytes
 WAITS_FOR = 1e9
-_MARK = "taskops:"
+#: what all marks begin with
+TASKOPS_MARK = _MARK = "taskops:"
 #: effect -> what stands with the delay: it tells the effect even if another policy takes the instance out of our pool
 WAITING_MARKS: Mapping[Downstream, str] = {effect: f"{_MARK}{effect.value}" for effect in Downstream}
 #: stands with the delay of an instance that is held because of its run: its Dag is unpaused for others only
 FOREIGN_MARK = f"{_MARK}foreign"
+
+#: stands with the delay of an instance that people hold; after a colon what it goes back to when it is released: an
+#: effect of the gate, ``foreign``, or ``retry`` (it waits for its next try by a delay of its own)
+HELD_MARK = f"{_MARK}held"
+RETRY = "retry"
+#: stands with an instance that people force, until it starts: neither upstream nor earlier runs count for it. Behind a
+#: colon its ``max_tries``: clearing the instance later raises that, and ends it
+FORCE_MARK = f"{_MARK}force"
+
+_EFFECT_OF_MARK: Mapping[str, Downstream] = {
+    **{mark: effect for effect, mark in WAITING_MARKS.items()},
+    FOREIGN_MARK: Downstream.HOLD,
+}
 
 #: how a waiting instance is called instead of "up for retry", which Airflow's own UI says
 WAITS_IN_GATE = "waits in the gate"
@@ -52,6 +66,9 @@ _EFFECT_IN_WORDS: Mapping[Downstream, str] = {
 }
 
 
+_HELD_IN_WORDS = "it does not start until it is released"
+
+
 #: in a run that a replenishment makes: role of a task -> how it is gated; what executes is not
 EFFECT_OF_ROLE: Mapping[str, Downstream | None] = {
     "execute": None,
@@ -67,6 +84,40 @@ STATE_OF_ROLE: Mapping[str, str] = {"done": "success", "skip": "skipped"}
 def waits_in_gate(state: str | None, *, gated: bool) -> bool:
     """Tell whether an instance waits in the gate: gated, and neither settled nor let go."""
     return gated and state == WAITING_STATE
+
+
+def held_mark(before: str | None = None) -> str:
+    """Return what stands with the delay of an instance that people hold.
+
+    :param before: the mark that stood there, or ``RETRY``; None of one that would run
+    """
+    return f"{HELD_MARK}:{before.removeprefix(_MARK)}" if before else HELD_MARK
+
+
+def force_mark(max_tries: int | str) -> str:
+    """Return what stands with an instance that people force."""
+    return f"{FORCE_MARK}:{max_tries}"
+
+
+def is_held(mark: str | None) -> bool:
+    """Tell whether people hold an instance with this mark."""
+    return mark is not None and (mark == HELD_MARK or mark.startswith(f"{HELD_MARK}:"))
+
+
+def held_from(mark: str | None) -> str | None:
+    """Return what an instance that people hold goes back to: a mark, ``RETRY``, or None to run."""
+    before = (mark or "").removeprefix(HELD_MARK).removeprefix(":")
+    if not before:
+        return None
+    return before if before == RETRY else f"{_MARK}{before}"
+
+
+def effect_of(pool: str, mark: str | None) -> Downstream | None:
+    """Return the effect that the gate has for an instance, without what people hold it for."""
+    if not is_held(mark):
+        return EFFECT_OF_POOL.get(pool)
+    before = held_from(mark)
+    return _EFFECT_OF_MARK.get(before) if before else None
 
 
 def effects(intervals: Iterable[tuple[str, str]]) -> dict[str, Downstream]:
@@ -181,6 +232,16 @@ def unselected_note(replenishment_id: int, actor: str, effect: Downstream) -> st
 def foreign_note() -> str:
     """Return what the note of an instance says whose run waits for its Dag to be unpaused for everybody."""
     return "TaskOps: held without executing until its Dag is unpaused: it drains, or is awake for a replenishment only."
+
+
+def held_note(cause: Cause) -> str:
+    """Return what the note of an instance says that people hold; Markdown."""
+    return f"TaskOps: {_told('held', cause, _HELD_IN_WORDS, quoted)}"
+
+
+def held_words(cause: Cause) -> str:
+    """Return the same as plain text."""
+    return _told("held", cause, _HELD_IN_WORDS, str)
 
 
 def ended_note(cause: Cause, effect: Downstream) -> str:

@@ -47,13 +47,46 @@ class InstanceVerb(StrEnum):
     """What can be done to single instances."""
 
     RERUN = "rerun"
+    FORCE = "force"
+    HOLD = "hold"
+    RELEASE = "release"
     TERMINATE = "terminate"
     SET_SUCCESS = "set-success"
     SET_FAILED = "set-failed"
 
 
+class RunVerb(StrEnum):
+    """What can be done to whole runs."""
+
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+class Reach(StrEnum):
+    """What is rerun with an instance."""
+
+    NONE = "none"
+    #: what is downstream of it in its run
+    WORKFLOW = "workflow"
+    #: that, and what follows it in other workflows
+    EVERYWHERE = "everywhere"
+
+
+_ENDED = (InstanceStatus.SUCCESS, InstanceStatus.FAILED, InstanceStatus.SKIPPED, InstanceStatus.REMOVED)
+GONE_FROM_DAG = "is removed: its task was no longer in the Dag"
+#: states in which a try has begun
+_BEGUN = frozenset({"running", "restarting", "deferred", "up_for_reschedule", "awaiting_input"})
+
+
+def has_begun(state: str | None) -> bool:
+    """Tell whether an instance is in the middle of a try, which holding it does not stop."""
+    return state in _BEGUN
+
+
 def why_not(verb: InstanceVerb, state: str | None, *, gated: bool) -> str | None:
     """Return why ``verb`` leaves an instance of this state alone, or None where it applies.
+
+    That something is held, or is not, is not looked at.
 
     :param gated: it waits because its task was stopped when its run was made
     """
@@ -61,12 +94,16 @@ def why_not(verb: InstanceVerb, state: str | None, *, gated: bool) -> str | None
         return "is success already" if state == "success" else None
     if verb is InstanceVerb.SET_FAILED:
         return "is failed already" if state == "failed" else None
+    if verb is InstanceVerb.RELEASE:
+        return None
     status = status_of(state)
-    if verb is InstanceVerb.TERMINATE:
-        ended = (InstanceStatus.SUCCESS, InstanceStatus.FAILED, InstanceStatus.SKIPPED, InstanceStatus.REMOVED)
-        return f"is {state}; terminate applies to instances that have not ended" if status in ended else None
+    if verb in (InstanceVerb.TERMINATE, InstanceVerb.HOLD):
+        return f"is {state}; {verb} applies to instances that have not ended" if status in _ENDED else None
     if status is InstanceStatus.REMOVED:
-        return "is removed: its task was no longer in the Dag"
+        return GONE_FROM_DAG
+    if verb is InstanceVerb.FORCE:
+        started = has_begun(state) or state == "queued"
+        return f"is {str(state).replace('_', ' ')}: it has started already" if started else None
     if state in (None, "scheduled", "queued") and not gated:
         return "has not run yet: it runs when its turn comes"
     return None

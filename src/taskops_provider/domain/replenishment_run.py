@@ -66,17 +66,20 @@ def after(state: str, event: RunEvent) -> RunState:
 _OPEN = frozenset({CellClass.NO_RUN, CellClass.GATED, CellClass.FAILED, CellClass.UPSTREAM_FAILED})
 
 
-def outcome_without_executing(was: str, now: CellClass, *, out_of_service: bool, all_skipped: bool) -> CellState | None:
+def outcome_without_executing(
+    was: str, now: CellClass, *, out_of_service: bool, all_skipped: bool, executed_since: bool
+) -> CellState | None:
     """Return what a cell of an existing run has become by itself, None if it is to execute. Ask right before the act.
 
     :param was: its class when the replenishment was planned
     :param now: its class now that its run has ended
     :param out_of_service: its task is offline or deleted
     :param all_skipped: Airflow skipped all of its instances
+    :param executed_since: it was done then, and all of its instances have begun once more since
     """
     if now is CellClass.NO_INSTANCE:
         return CellState.FAILED
-    if now is CellClass.DONE and was != CellClass.DONE:
+    if now is CellClass.DONE and (was != CellClass.DONE or executed_since):
         return CellState.SKIPPED if all_skipped else CellState.SUCCESS
     if out_of_service:
         return CellState.CANCELLED

@@ -15,6 +15,7 @@ from tenacity import Retrying
 
 from taskops_provider.domain.answers import Json
 from taskops_provider.hooks import calls
+from taskops_provider.hooks import instances as of_instances
 from taskops_provider.hooks.answers import ChangeJson, PlanJson, ReplenishmentJson, TaskJson, WorkflowJson
 from taskops_provider.hooks.auth import NotLoggedIn
 from taskops_provider.hooks.calls import Call, Calls
@@ -22,6 +23,7 @@ from taskops_provider.hooks.client import NO_ANSWER
 from taskops_provider.hooks.deprecated import with_new_names
 from taskops_provider.hooks.endpoint import Endpoint
 from taskops_provider.hooks.errors import Stopped, TaskOpsHookError
+from taskops_provider.hooks.instances import Instances
 from taskops_provider.hooks.server import Server
 from taskops_provider.hooks.targets import TaskTargets, task_targets
 
@@ -138,6 +140,64 @@ class TaskOpsHook(BaseHook):
     def change_workflows(self, verb: str, dag_ids: Iterable[str], **options: Any) -> ChangeJson:
         """Change whole workflows. Options, answer and errors are those of :meth:`change_tasks`."""
         return self._ask(calls.change_workflows(verb, dag_ids, options))
+
+    def change_instances(
+        self,
+        verb: str,
+        dag_id: str,
+        task_id: str,
+        instances: Instances,
+        *,
+        with_downstream: str | None = None,
+        reason: str | None = None,
+        ticket: str | None = None,
+        override_freeze: bool | None = None,
+        plan_hash: str | None = None,
+        dry_run: bool | None = None,
+    ) -> ChangeJson:
+        """Change single instances of a task.
+
+        :param verb: rerun, force, hold, release, terminate, set-success or set-failed
+        :param instances: run ids, ``(run_id, map_index)`` pairs, or dicts with these keys
+        :param with_downstream: rerun: ``none``, ``workflow`` or ``everywhere``
+        :param override_freeze: do it although a window freezes the task
+        :param plan_hash: of a preview; nothing is done where something has changed since
+        :return: as :meth:`change_tasks`, with ``run_id`` and ``map_index`` in each item; a rerun everywhere has
+            ``follows`` where workflows get new runs by it
+        :raises NoAnswer: when the change may have been carried out and the answer was lost
+        """
+        options = {
+            "with_downstream": with_downstream,
+            "reason": reason,
+            "ticket": ticket,
+            "override_freeze": override_freeze,
+            "plan_hash": plan_hash,
+            "dry_run": dry_run,
+        }
+        return self._ask(of_instances.change_instances(verb, dag_id, task_id, instances, options))
+
+    def change_runs(self, verb: str, dag_id: str, run_ids: Iterable[str], **options: Any) -> ChangeJson:
+        """Hold or release whole runs of a workflow.
+
+        :param verb: hold or release
+        :param options: ``reason``, ``ticket``, ``override_freeze``, ``plan_hash``, ``dry_run``; answer and errors are
+            those of :meth:`change_instances`
+        """
+        return self._ask(of_instances.change_runs(verb, dag_id, run_ids, options))
+
+    def list_holds(self, dag_id: str | None = None) -> list[Json]:
+        """Return the instances and runs that people hold, the newest first."""
+        return self._run(of_instances.list_holds(dag_id))
+
+    def find_operation(self, verb: str, dag_id: str, task_id: str, reason: str) -> Json | None:
+        """Return the newest operation of a verb on a task that was recorded with this reason; None without one.
+
+        :param verb: as records have it: ``instances-rerun``
+        """
+        for one in self._run(of_instances.newest_operations(verb, dag_id, task_id)):
+            if one.get("reason") == reason:
+                return self._ask(of_instances.read_operation(one["operation_id"]))
+        return None
 
     def plan_replenishment(self, **inputs: Any) -> PlanJson:
         """Return what a replenishment would do: the JSON of ``airflow taskops replenish plan``.

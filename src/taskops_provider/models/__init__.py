@@ -5,6 +5,7 @@ from taskops_provider.models.base import Base, metadata
 from taskops_provider.models.edge import Edge
 from taskops_provider.models.export import Export, ExportPiece
 from taskops_provider.models.gate import CoveredScheduler, EscapedRun, GateInterval
+from taskops_provider.models.instance_order import InstanceOrder
 from taskops_provider.models.operation import Operation, OperationItem
 from taskops_provider.models.preference import Preference
 from taskops_provider.models.replenishment import (
@@ -30,6 +31,7 @@ __all__ = [
     "Export",
     "ExportPiece",
     "GateInterval",
+    "InstanceOrder",
     "Lease",
     "Operation",
     "OperationItem",

@@ -102,5 +102,9 @@ class ReplenishmentCell(Base):
     wave: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     #: waiting, active, success, failed, skipped or cancelled
     state: Mapped[str] = mapped_column(String(12), nullable=False)
+    #: of one that was done: the highest try of its instances
+    tries: Mapped[int | None] = mapped_column(Integer, nullable=True)
+    #: of one that was done: when the last of its instances had begun; NULL: no instance ever had
+    began_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
 
     __table_args__ = (Index(None, "replenishment_id", "state"), Index(None, "of_run_id"))

@@ -14,7 +14,7 @@ from taskops_provider.services import gauges, retention
 from taskops_provider.services.alarms.evaluate import evaluate
 from taskops_provider.services.catalog import first_runs
 from taskops_provider.services.exports import prepare
-from taskops_provider.services.gate import advance_drains
+from taskops_provider.services.gate import advance_drains, instance_orders
 from taskops_provider.services.gate import coverage as gate_coverage
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.gate import sweep as gate_sweep
@@ -58,6 +58,8 @@ def _annotate(session: Session, now: datetime) -> bool:
 STEPS: tuple[Step | PerItemStep[Any], ...] = (
     # 0 slots is what keeps gated instances from executing, so a pool that someone changed is mended soon
     Step("pools", 10, _pools),
+    Step("orders", 0, instance_orders.tend_orders),
+    PerItemStep("held", 0, instance_orders.runs_out_of_line, instance_orders.repair_run, "/".join),
     PerItemStep("resume", 0, resume.due_dags, resume.resume_dag, str),
     PerItemStep("sweep", 5, gate_sweep.dags_to_sweep, gate_sweep.sweep_dag, str),
     # every round: what a process without the gate created is to be gated before it executes

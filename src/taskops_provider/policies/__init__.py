@@ -11,6 +11,8 @@ from typing import Any
 from airflow import settings
 from airflow.policies import hookimpl
 
+from taskops_provider.policies import in_airflow as _in_airflow  # noqa: F401  takes its places in Airflow
+
 
 # last: what another policy does to the pool must not undo the gate
 @hookimpl(trylast=True)

@@ -27,25 +27,34 @@ from taskops_provider.domain.gate import (
     WAITS_FOR,
     IntervalInForce,
     effect_for,
+    effect_of,
     effects_with_windows,
 )
 from taskops_provider.domain.metrics import GATED
 from taskops_provider.domain.states import Downstream
 from taskops_provider.domain.windows.scope import ANY_DAG
+from taskops_provider.policies import orders
 from taskops_provider.policies.decoration import set_airflow_defaults
 from taskops_provider.policies.foreign import is_foreign
 from taskops_provider.policies.replenished import RunEffects, effects_of_replenishment_run
+from taskops_provider.policies.tables import has_orders
 from taskops_provider.policies.under_way import is_under_way, was_cleared
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 
 #: the attribute of a run object that holds our memory of it
 _MEMO = "_taskops_gate"
+#: stands for the pool of a task, of which only that it is none of ours is of interest
+_OWN_POOL = ""
+#: stands where gate intervals have their effect
+_HELD = "held"
+NO_HOLDS: orders.Holds = frozenset()
 _LOOK_AGAIN_AFTER = 30.0  # seconds between two looks for our tables while they are missing
 
 _tables_seen = False
@@ -63,20 +72,18 @@ def apply(ti: Any, dag_run: Any) -> None:
     persistent ones too: when it expands a mapped task, checks a run against a new Dag version (they keep what they
     have) and when they are cleared (they get back the pool of their task, and run).
     """
+    memo = _memo(dag_run)
     if instance_state(ti).key is not None:  # it is in the database
-        if ti.map_index >= 0:
-            _memo(dag_run).pools[ti.task_id] = ti.pool
-        if ti.state == "removed" and ti.pool in EFFECT_OF_POOL:
-            # Airflow is about to give it no state, so that it would be scheduled, or to mark it removed once more
-            _have_wait(ti, ti.retry_reason or WAITING_MARKS[EFFECT_OF_POOL[ti.pool]])
-            ti.end_date = None
+        _apply_to_persistent(ti, dag_run, memo)
         return
     set_airflow_defaults(ti, dag_run)
-    memo = _memo(dag_run)
-    if not _in_force(dag_run, memo) and not memo.pools:
+    if not _in_force(dag_run, memo) and not memo.pools and not memo.holds:
         return  # nothing of this Dag is gated: the common case, to be cheap
     effect = _effect_of(ti, dag_run, memo)
+    is_held = orders.is_among(memo.holds or NO_HOLDS, ti.task_id, ti.map_index)
     if effect is None:
+        if is_held:
+            orders.have_wait(ti)
         return
     ti.pool = GATE_POOLS[effect]
     metrics.count(GATED, effect)
@@ -87,7 +94,23 @@ def apply(ti: Any, dag_run: Any) -> None:
     if preset is not None:
         ti.state = preset
         return
-    _have_wait(ti, FOREIGN_MARK if _waits_for_dag(ti, memo) else WAITING_MARKS[effect])
+    mark = FOREIGN_MARK if _waits_for_dag(ti, memo) else WAITING_MARKS[effect]
+    if is_held:
+        orders.have_wait(ti, mark)
+        return
+    _have_wait(ti, mark)
+
+
+def _apply_to_persistent(ti: Any, dag_run: Any, memo: _Memo) -> None:
+    if ti.map_index >= 0:
+        effect = effect_of(ti.pool, ti.retry_reason)
+        memo.pools[ti.task_id] = GATE_POOLS[effect] if effect else _OWN_POOL
+    if ti.state == "removed" and ti.pool in EFFECT_OF_POOL:
+        # Airflow is about to give it no state, so that it would be scheduled, or to mark it removed once more
+        _have_wait(ti, ti.retry_reason or WAITING_MARKS[EFFECT_OF_POOL[ti.pool]])
+        ti.end_date = None
+    elif orders.is_among(_holds(dag_run, memo), ti.task_id, ti.map_index):
+        orders.keep_when_cleared(ti, dag_run)
 
 
 def _have_wait(ti: Any, mark: str) -> None:
@@ -113,6 +136,8 @@ class _Memo:
     is_foreign: bool = False
     #: in a run that a replenishment makes: task id -> the state that its instance has from the beginning
     presets: dict[str, str] = field(default_factory=dict)
+    #: what people hold in the run; None until it was asked for
+    holds: orders.Holds | None = None
     #: in a run that a replenishment makes, or in which it cleared cells
     run_effects: RunEffects | None = None
     #: whether the log names the run: once is enough
@@ -146,7 +171,7 @@ def _in_force(dag_run: Any, memo: _Memo) -> dict[str, Downstream | None]:
         return memo.in_force
     # `airflow dags test` runs what is SCHEDULED whatever its pool, in the author's own process: not gated
     if getattr(dag_run.triggered_by, "value", None) == "test":
-        memo.in_force = {}
+        memo.in_force, memo.holds = {}, NO_HOLDS
         return memo.in_force
     session = object_session(dag_run)
     if session is None or not _tables_exist(session):
@@ -155,30 +180,66 @@ def _in_force(dag_run: Any, memo: _Memo) -> dict[str, Downstream | None]:
     if may_be_replenished and _has_table(session, "taskops_replenishment_role"):
         memo.run_effects = effects_of_replenishment_run(dag_run, session)
     if memo.run_effects is not None:
-        memo.in_force = _effects_in_replenishment(memo.run_effects, dag_run, session)
+        stopped, memo.holds = _in_force_at_creation(dag_run, session, but_paused=True)
+        memo.in_force = _effects_in_replenishment(memo.run_effects, stopped)
         memo.presets.update(memo.run_effects.presets)
     else:
-        memo.in_force = _effects_at_creation(dag_run, session)
+        memo.in_force, memo.holds = _in_force_at_creation(dag_run, session)
         if is_foreign(dag_run, session):
             memo.in_force.setdefault(ANY_TASK, Downstream.HOLD)
             memo.is_foreign = memo.in_force[ANY_TASK] is Downstream.HOLD
     return memo.in_force
 
 
-def _effects_in_replenishment(run_effects: RunEffects, dag_run: Any, session: Session) -> dict[str, Downstream | None]:
+def _holds(dag_run: Any, memo: _Memo) -> orders.Holds:
+    """Return what people hold in a run that is there; nothing where it cannot be asked."""
+    if memo.holds is None:
+        session = object_session(dag_run)
+        if session is None:
+            return NO_HOLDS
+        with session.no_autoflush:
+            if not has_orders(session.connection()):
+                return NO_HOLDS
+        memo.holds = orders.read_holds(dag_run, session)
+    return memo.holds
+
+
+def _effects_in_replenishment(
+    run_effects: RunEffects, stopped: dict[str, Downstream | None]
+) -> dict[str, Downstream | None]:
     """What was selected executes, paused or not, unless it went offline since; nothing else does."""
-    stopped = _effects_at_creation(dag_run, session, but_paused=True)
     return {
         task_id: effect_for(task_id, stopped) if effect is None else effect
         for task_id, effect in run_effects.effects.items()
     }
 
 
-def _effects_at_creation(dag_run: Any, session: Session, *, but_paused: bool = False) -> dict[str, Downstream | None]:
-    """What was in force when the run was created. Of a run that is only being created that is what is open.
+def _in_force_at_creation(
+    dag_run: Any, session: Session, *, but_paused: bool = False
+) -> tuple[dict[str, Downstream | None], orders.Holds]:
+    """What was in force when the run was created, and what people hold in it: one query."""
+    from taskops_provider.models import InstanceOrder as Order
+
+    query: Any = _intervals(dag_run, but_paused=but_paused)
+    # The hook is called in the middle of building instances: a flush here would write half-made rows.
+    with session.no_autoflush:
+        if has_orders(session.connection()):
+            held = (Order.task_id, literal(_HELD), literal(_HELD), literal(False), Order.map_index, Order.at, Order.id)
+            query = query.union_all(select(*held).where(*orders.of_run(dag_run)))
+        rows = session.execute(query).all()
+    gates = sorted((row for row in rows if row.downstream != _HELD), key=lambda row: (row.from_at, row.id))
+    holds = frozenset((row.task_id, row.map_index) for row in rows if row.downstream == _HELD)
+    intervals = (IntervalInForce(row.task_id, row.state, row.downstream, row.is_window) for row in gates)
+    return {**effects_with_windows(intervals)}, holds
+
+
+def _intervals(dag_run: Any, *, but_paused: bool) -> Select[*tuple[Any, ...]]:
+    """The query for the intervals in force when the run was created.
+
+    Of a run that is only being created those are the open ones, and the windows that it is in.
 
     Whether an interval is open is a fact of its row. It was written by another machine, whose clock does not decide:
-    only a planned end is compared with the clock here.
+    only a planned end is compared with the clock here, and a window, of which both ends are known.
     """
     from airflow.models.taskinstance import TaskInstance as TI
 
@@ -195,18 +256,20 @@ def _effects_at_creation(dag_run: Any, session: Session, *, but_paused: bool = F
         in_force = or_(and_(~is_window, in_force), and_(is_window, _is_in_window(dag_run, created)))
         # the same once more, so that an index tells what is over: of windows there may be much
         in_force = and_(in_force, or_(Gate.to_at.is_(None), Gate.to_at > min(created, dag_run.run_after or created)))
-    query = (
-        select(Gate.task_id, Gate.state, Gate.downstream, is_window)
-        .where(Gate.dag_id.in_((dag_run.dag_id, ANY_DAG)), in_force)
-        .order_by(Gate.from_at, Gate.id)
-    )
+    query = select(
+        Gate.task_id,
+        Gate.state,
+        Gate.downstream,
+        is_window.label("is_window"),
+        literal(-1).label("map_index"),
+        Gate.from_at,
+        Gate.id,
+    ).where(Gate.dag_id.in_((dag_run.dag_id, ANY_DAG)), in_force)
     if _PLANNED_END in _columns_seen:
         query = query.where(or_(Gate.resume_at.is_(None), Gate.resume_at > created))
     if but_paused:
         query = query.where(Gate.state != "paused")
-    # The hook is called in the middle of building instances: a flush here would write half-made rows.
-    with session.no_autoflush:
-        return {**effects_with_windows(IntervalInForce(*row) for row in session.execute(query))}
+    return query
 
 
 def _is_in_window(dag_run: Any, created: datetime) -> Any:
@@ -232,16 +295,16 @@ def _effect_of_siblings(ti: Any, dag_run: Any, memo: _Memo, effect: Downstream) 
     if session is None:
         return effect
     query = (
-        select(TI.pool)
+        select(TI.pool, TI.retry_reason)
         .where(TI.dag_id == ti.dag_id, TI.task_id == ti.task_id, TI.run_id == ti.run_id)
         .where(TI.map_index != ti.map_index)
         .distinct()
     )
     with session.no_autoflush:
-        pools = set(session.scalars(query))
-    if not pools:
+        found = [effect_of(row.pool, row.retry_reason) for row in session.execute(query)]
+    if not found:
         return effect
-    pool = min(pools - set(EFFECT_OF_POOL), default=None) or min(pools)
+    pool = _OWN_POOL if None in found else min(GATE_POOLS[one] for one in found if one)
     memo.pools[ti.task_id] = pool
     return EFFECT_OF_POOL.get(pool)
 

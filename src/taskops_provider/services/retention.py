@@ -17,6 +17,7 @@ from taskops_provider.models import (
     AlarmEvent,
     EscapedRun,
     GateInterval,
+    InstanceOrder,
     Operation,
     OperationItem,
     Replenishment,
@@ -84,7 +85,8 @@ def _delete_operations(session: Session, before: datetime) -> bool:
     )
     # who asked for it
     of_replenishments = select(Replenishment.operation_id).where(Replenishment.ended_at.is_(None))
-    needed = (of_states, of_gates, of_replenishments)
+    of_orders = select(InstanceOrder.operation_id).where(InstanceOrder.operation_id.is_not(None))
+    needed = (of_states, of_gates, of_replenishments, of_orders)
     query = (
         select(Operation.id)
         .where(Operation.at < before, *(Operation.id.not_in(numbers) for numbers in needed))

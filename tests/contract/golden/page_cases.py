@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
+
 
 @dataclass(frozen=True)
 class Look:
@@ -244,7 +246,13 @@ INSTANCES: Cases = {
         ),
         "no instance": Look(f"instances/{verb}", {**_INSTANCES, "target": "run_0036"}),
     }
-    for verb in ("rerun", "terminate", "set-success", "set-failed")
+    for verb in InstanceVerb
+} | {
+    f"POST /runs/{verb}": {
+        "dialog": Look(f"runs/{verb}", {"dag_id": "ledger", "target": "run_0036"}),
+        "no run": Look(f"runs/{verb}", {"dag_id": "ledger", "target": "nothing"}),
+    }
+    for verb in RunVerb
 }
 
 _RANGE = {"from": "2026-02-08T00:00", "to": "2026-02-09T00:00", "part": "plan"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from tests.support.api import tasks, workflows
 
 
@@ -90,6 +91,11 @@ LISTS: Cases = {
         "draining": Ask("tasks/stock/tell/why"),
         "offline": Ask("tasks/report/render/why"),
         "there is none": Ask(f"{ELSE}/why"),
+    },
+    "GET /v1/holds": {
+        "all": Ask("holds"),
+        "there is none": Ask("holds?dag_id=nothing"),
+        "no such field": Ask("holds?task_id=load"),
     },
     "GET /v1/tasks/{dag_id}/{task_id}/instances": {
         "all": Ask("tasks/ledger/post/instances"),
@@ -306,7 +312,14 @@ INSTANCE_CHANGES: Cases = {
         "done": Ask(f"{INSTANCES}/{verb}", _OLD),
         "no such run": Ask(f"{INSTANCES}/{verb}", {"instances": [{"run_id": "nothing"}]}),
     }
-    for verb in ("rerun", "terminate", "set-success", "set-failed")
+    for verb in InstanceVerb
+} | {
+    f"POST /v1/workflows/{{dag_id}}/runs/{verb}": {
+        "seen": Ask(f"workflows/ledger/runs/{verb}", {"run_ids": ["run_0036"], "dry_run": True}),
+        "done": Ask(f"workflows/ledger/runs/{verb}", {"run_ids": ["run_0036"], "reason": "wait"}),
+        "no such run": Ask(f"workflows/ledger/runs/{verb}", {"run_ids": ["nothing"]}),
+    }
+    for verb in RunVerb
 }
 
 REPLENISHMENTS: Cases = {

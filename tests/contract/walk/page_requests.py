@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from tests.contract.walk.requests import (
     ABOUT,
     ACKNOWLEDGE,
@@ -22,10 +22,12 @@ from tests.contract.walk.requests import (
     RECORDS,
     REPLENISH,
     RULES,
+    RUNS,
     STATE_FOR,
     TAKE_BACK,
     WINDOWS,
     Ask,
+    changes_something,
     dag_of,
     get,
     operations,
@@ -72,7 +74,16 @@ def _operations() -> Iterator[Ask]:
     yield Ask("undo", "POST /undo", "/undo", {"operation_id": "{operation}"})
     for one in InstanceVerb:
         fields = {"dag_id": "{dag}", "task_id": "load", "target": f"-1 {run_for(one)}"}
-        yield Ask(INSTANCES, "POST /instances/{verb}", f"/instances/{one.value}", fields)
+        yield Ask(
+            INSTANCES,
+            "POST /instances/{verb}",
+            f"/instances/{one.value}",
+            fields,
+            changes=changes_something(one),
+        )
+    for verb in RunVerb:
+        fields = {"dag_id": "{dag}", "target": "run_0002"}
+        yield Ask(RUNS, "POST /runs/{verb}", f"/runs/{verb.value}", fields, changes=None)
 
 
 _DAYS = {"from": "2026-01-01T00:00", "to": "2026-01-03T00:00", "cells": "all"}

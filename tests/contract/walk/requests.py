@@ -19,7 +19,8 @@ DELETE_WORKFLOW = "delete a workflow"
 NOTIFY = "tell the owners of what is done (`notify_owners`)"
 END = "end instances (`terminate_instances`), skip waiting ones (`held`)"
 FILL = "fill the gap (`fill_gap`)"
-INSTANCES = "rerun, end or set single instances"
+INSTANCES = "rerun, force, hold, release, end or set single instances"
+RUNS = "hold or release whole runs"
 REPLENISH = "plan and create a replenishment"
 CONTROL = {
     ControlVerb.PAUSE: "pause or cancel a replenishment",
@@ -114,9 +115,17 @@ def dag_of(act: str, verb: str, task: str) -> str:
     return "{old}" if act == DELETE_WORKFLOW or (verb == "submit" and not task) else "{dag}"
 
 
+_UNFINISHED = (InstanceVerb.TERMINATE, InstanceVerb.SET_SUCCESS, InstanceVerb.HOLD)
+
+
 def run_for(verb: InstanceVerb) -> str:
     """A run of write_runs in whose state the verb does something."""
-    return "run_0002" if verb is InstanceVerb.TERMINATE or verb is InstanceVerb.SET_SUCCESS else "run_0000"
+    return "run_0002" if verb in _UNFINISHED else "run_0000"
+
+
+def changes_something(verb: InstanceVerb) -> bool | None:
+    """Whether the verb does something to the instance of that run: nothing is held there to be released."""
+    return None if verb is InstanceVerb.RELEASE else True
 
 
 STATE_FOR = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taskops_provider.api import docs_page
-from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from tests.contract.walk.requests import (
     ABOUT,
     ACKNOWLEDGE,
@@ -21,10 +21,12 @@ from tests.contract.walk.requests import (
     RECORDS,
     REPLENISH,
     RULES,
+    RUNS,
     STATE_FOR,
     TAKE_BACK,
     WINDOWS,
     Ask,
+    changes_something,
     dag_of,
     get,
     operations,
@@ -54,6 +56,7 @@ def _reads() -> Iterator[Ask]:
         "alarms/events",
         "windows",
         "windows/export",
+        "holds",
         "settings/strict-mode",
         "health/checks",
     ):
@@ -86,6 +89,15 @@ def _operations() -> Iterator[Ask]:
             "POST /v1/tasks/{dag_id}/{task_id}/instances/{verb}",
             f"{_TASK}/instances/{one.value}",
             {"instances": [{"run_id": run_for(one)}]},
+            changes=changes_something(one),
+        )
+    for verb in RunVerb:
+        yield Ask(
+            RUNS,
+            "POST /v1/workflows/{dag_id}/runs/{verb}",
+            f"/v1/workflows/{{dag}}/runs/{verb.value}",
+            {"run_ids": ["run_0002"]},
+            changes=None,
         )
 
 

@@ -263,7 +263,12 @@ def test_rerun_in_a_paused_dag_says_that_it_waits(api, orders, ended):
     [
         (f"{PATH}/rerun", one("run_2"), 404, "Task 'clean' has no instance in run 'run_2'"),
         ("tasks/orders/nothing/instances/rerun", one(), 404, "Task 'nothing' of Dag 'orders' does not exist"),
-        (f"{PATH}/retry", one(), 422, "verb is 'retry'; allowed are rerun, terminate, set-success, set-failed"),
+        (
+            f"{PATH}/retry",
+            one(),
+            422,
+            "verb is 'retry'; allowed are rerun, force, hold, release, terminate, set-success, set-failed",
+        ),
         (f"{PATH}/rerun", {"instances": []}, 422, "instances has no entries; at least 1 is needed"),
         (f"{PATH}/rerun", {"instances": [{}]}, 422, "instances[0].run_id is missing"),
         (
@@ -273,7 +278,15 @@ def test_rerun_in_a_paused_dag_says_that_it_waits(api, orders, ended):
             "instances has 1001 entries; at most",
         ),
         (f"{PATH}/rerun", {**one(), "reason": "x" * 2001}, 422, "the reason has 2001 characters"),
-        (f"{PATH}/rerun", {**one(), "plan_hash": "x"}, 422, "plan_hash: there is no such field"),
+        (f"{PATH}/rerun", {**one(), "plan_hash": "x"}, 422, "'x' is not a plan hash"),
+        (f"{PATH}/rerun", {**one(), "plan_hash": "x", "dry_run": True}, 422, "plan_hash is for applying a plan"),
+        (f"{PATH}/rerun", {**one(), "cascade": True}, 422, "cascade: there is no such field"),
+        (
+            f"{PATH}/hold",
+            {**one(), "with_downstream": "workflow"},
+            422,
+            "with_downstream goes with rerun, not with hold",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(api, orders, ended, path, body, status, told):

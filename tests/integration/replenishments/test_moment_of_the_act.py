@@ -73,6 +73,38 @@ class TestWhatChangedSinceThePlan:
         shown = world.play(number)
         assert (shown.state, world.executed["01-01", "b"]) == ("success", 1)
 
+    @pytest.mark.parametrize("again", ["cleared", "created again"])
+    def test_a_done_cell_that_executed_since_does_not_execute_again(self, session, again):
+        """With ``all`` it was to execute once, and it has."""
+        install(session, [chain("d", "a", "b", "c")])
+        world = World(session)
+        make_runs(world, "d", 1, 2)
+        number = world.create("d.b", ranges=[days(1, 2)], cells="all")
+        if again == "cleared":
+            serialized("d", session).clear(task_ids=["b"], run_id="scheduled__1", session=session)
+            session.commit()
+            world.scheduler.start_queued("d", "scheduled__1")
+            world.scheduler.run_to_end("d", "scheduled__1")
+        else:
+            session.delete(session.scalars(select(DagRun).where(DagRun.run_id == "scheduled__1")).one())
+            session.commit()
+            make_runs(world, "d", 1)
+            world.scheduler.executed.append(("scheduled__1", "b", -1))
+        shown = world.play(number)
+        assert (shown.state, shown.counts.by_state["success"]) == ("success", 2)
+        assert world.executed == {("01-01", "b"): 1, ("01-02", "b"): 1}
+
+    def test_a_done_cell_that_a_person_marked_executes(self, session):
+        install(session, [chain("d", "a", "b")])
+        world = World(session)
+        make_runs(world, "d", 1)
+        number = world.create("d.a", ranges=[days(1, 1)], cells="all")
+        serialized("d", session).clear(task_ids=["a"], run_id="scheduled__1", session=session)
+        session.execute(update(TI).where(TI.task_id == "a").values(state="success"))
+        session.execute(update(DagRun).values(state="success"))
+        assert world.play(number).state == "success"
+        assert world.executed == {("01-01", "a"): 1}
+
     def test_a_held_cell_that_was_started_meanwhile_executes_once(self, session):
         install(session, [chain("d", "a", "b", "c")])
         world = World(session)
@@ -126,6 +158,7 @@ class TestOneRunThatDoesNotEnd:
         for _ in range(40):
             world.round()
         assert world.show(number).counts.by_state == world.show(number).counts.by_state | {"success": 4, "waiting": 1}
+        assert world.show(number).problem == "waits: d scheduled__1 has not ended"
         session.execute(update(TI).where(TI.run_id == "scheduled__1", TI.task_id == "a").values(state="success"))
         session.commit()
         assert world.play(number).state == "success"
@@ -161,6 +194,49 @@ class TestOneRunThatDoesNotEnd:
         session.execute(update(TI).where(TI.run_id == "scheduled__2", TI.task_id == "c").values(state="success"))
         shown = world.play(number)
         assert (shown.state, shown.problem) == ("success", None)
+
+    @pytest.mark.parametrize("way", ["ended while it was paused", "cancelled in Airflow"])
+    def test_one_of_a_backfill_that_is_over_but_paused_starts(self, session, way):
+        install(session, [chain("d", "a", "b")])
+        world = World(session, outcomes={"b": "failed"})
+        number = world.create("d", ranges=[days(1, 1)])
+        world.monitor()
+        if way == "ended while it was paused":
+            world.scheduler.start_queued_runs()
+            do(world, number, "pause")
+            session.execute(update(Backfill).values(is_paused=True))
+            assert world.play(number).state == "part_success"
+        else:
+            assert world.play(number).state == "part_success"
+            session.execute(update(Backfill).values(is_paused=True))
+        world.scheduler.outcomes.clear()
+        shown = world.play(world.create("d.b", ranges=[days(1, 1)]))
+        assert (shown.state, world.executed["01-01", "b"]) == ("success", 2)
+        assert not session.scalars(select(Backfill.id).where(Backfill.is_paused.is_(True))).all()
+
+    def test_one_of_a_backfill_that_somebody_paused_says_so(self, session):
+        install(session, [chain("d", "a", "b")])
+        world = World(session, outcomes={"b": "failed"})
+        assert world.play(world.create("d", ranges=[days(1, 1)])).state == "part_success"
+        number = world.create("d.b", ranges=[days(1, 1)])
+        session.execute(update(Backfill).values(is_paused=True, completed_at=None))
+        session.commit()
+        for _ in range(3):
+            world.round()
+        backfill = session.scalars(select(Backfill.id)).one()
+        assert (
+            world.show(number).problem == f"waits: backfill {backfill} of d is paused in Airflow; unpause it to go on"
+        )
+
+    def test_who_comes_after_another_replenishment_says_so(self, session):
+        install(session, [chain("d", "a", "b")])
+        world = World(session)
+        first, second, third = (world.create("d.a", ranges=[days(1, day)]) for day in (3, 4, 5))
+        world.monitor()
+        shown = [world.show(number).problem for number in (first, second, third)]
+        assert shown == [None, *(f"waits its turn: replenishment {first} has d first" for _ in (second, third))]
+        assert [world.play(number).problem for number in (first, second, third)] == [None] * 3
+        assert set(world.executed.values()) == {1}
 
     @pytest.mark.parametrize("what", ["run", "Dag"])
     def test_what_is_deleted_while_it_is_under_way_says_why(self, session, what):

@@ -147,6 +147,20 @@ class TestForeignRuns:
         play_rounds(woken, 12)
         assert woken.scheduler.executed_tasks("mine") == ["a", "b", "c"]
 
+    @pytest.mark.parametrize("way", ["start", "switch"])
+    def test_one_goes_on_if_the_workflow_drains_right_after_its_dag_was_unpaused(self, session, woken, way):
+        """No monitor has come round in between: what waited for the Dag is a run of before the pause."""
+        trigger(session, "mine")
+        control(woken, ControlVerb.CANCEL)
+        woken.monitor()
+        if way == "start":
+            operate(session, "start", "d")
+        else:
+            switch(session, False)
+        operate(session, "pause", "d", downstream="fail")
+        play_rounds(woken, 12)
+        assert woken.scheduler.executed_tasks("mine") == ["a", "b", "c"]
+
     def test_one_that_was_there_before_the_plan_goes_on(self, session):
         install(session, [chain("d", "a", "b")])
         world = World(session)

@@ -62,6 +62,12 @@ def test_the_commands_are_those_of_the_specification():
         "windows skip-next",
         "windows hold-all",
         "windows release-all",
+        *(
+            f"instances {verb}"
+            for verb in ("rerun", "force", "hold", "release", "terminate", "set-success", "set-failed", "held")
+        ),
+        "runs hold",
+        "runs release",
         "operations list",
         "operations show",
         "operations undo",

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from taskops_provider.api.datamodels.changes import ChangeAnswer
-from taskops_provider.api.datamodels.common import PageQuery
+from taskops_provider.api.datamodels.common import PageQuery, Sometimes
 from taskops_provider.api.datamodels.operations import TargetOutcome
 from taskops_provider.domain.instances import InstanceStatus
 from taskops_provider.domain.states import Downstream
-from taskops_provider.inputs.fields import Input, Moment, Name, Names, Text
-from taskops_provider.inputs.operation import OptionalText, ReasonAndTicket
+from taskops_provider.inputs.fields import Input, Moment, Names, Text
+from taskops_provider.inputs.instances import InstancesInput, RunsInput
+from taskops_provider.inputs.operation import OptionalText
 from taskops_provider.services.catalog.instances import InstanceFilter
-from taskops_provider.services.operations.on_instances import MAX_INSTANCES, Ref
+
+DRY_RUN = Field(False, description="Show what would be done and change nothing.")
+PLAN_HASH = Field(None, description="Of a preview: do exactly what it showed, or nothing.")
 
 
 class Instance(BaseModel):
@@ -36,6 +38,7 @@ class Instance(BaseModel):
     duration: float | None = Field(description="Seconds.")
     pool: str
     gated: bool = Field(description="It does not execute: its task was stopped when its run was made, or ended it.")
+    held: bool = Field(description="People hold it, or its run: it does not start until it is released.")
     downstream: Downstream | None = Field(description="Of a gated one: the effect it is gated with.")
     note: str | None
 
@@ -126,14 +129,7 @@ class Curve(BaseModel):
     points: list[Point]
 
 
-class InstanceTarget(Input):
-    """An instance of the task."""
-
-    run_id: Name = Field(examples=["scheduled__2026-01-01T00:00:00+00:00"])
-    map_index: int = Field(-1, ge=-1, le=2**31 - 1, description="-1 where the task is not mapped.")
-
-
-class InstanceChange(Input):
+class InstanceChange(InstancesInput):
     """A change of single instances of a task."""
 
     model_config = ConfigDict(
@@ -141,6 +137,7 @@ class InstanceChange(Input):
             "examples": [
                 {
                     "instances": [{"run_id": "scheduled__2026-01-01T00:00:00+00:00", "map_index": -1}],
+                    "with_downstream": "workflow",
                     "reason": "late data",
                     "dry_run": True,
                 }
@@ -148,28 +145,33 @@ class InstanceChange(Input):
         }
     )
 
-    instances: Annotated[list[InstanceTarget], Field(min_length=1, max_length=MAX_INSTANCES)]
-    reason: OptionalText = Field(None, description="Why; kept with the operation.")
-    override_freeze: StrictBool = Field(
-        False, description="Do it although a window freezes the task. Needs a reason, and to edit every Dag."
-    )
-    ticket: OptionalText = Field(None, description="The ticket that asks for it.")
-    dry_run: StrictBool = Field(False, description="Show what would be done and change nothing.")
+    dry_run: StrictBool = DRY_RUN
+    plan_hash: OptionalText = PLAN_HASH
 
-    def refs(self) -> list[Ref]:
-        """The instances, as the services take them."""
-        return [Ref(target.run_id, target.map_index) for target in self.instances]
 
-    def explanation(self) -> ReasonAndTicket:
-        """Why, as the services take it."""
-        return ReasonAndTicket(reason=self.reason, ticket=self.ticket)
+class RunChange(RunsInput):
+    """A change of whole runs of a workflow."""
+
+    dry_run: StrictBool = DRY_RUN
+    plan_hash: OptionalText = PLAN_HASH
 
 
 class InstanceOutcome(TargetOutcome):
-    """What came, or would come, of it for one instance; `before` and `after` are Airflow's states."""
+    """What came, or would come, of it for one instance; `before` and `after` are Airflow's states, or `held`.
+
+    Of a whole run `task_id` is null.
+    """
 
     run_id: str
     map_index: int
+
+
+class Follower(BaseModel):
+    """A workflow that gets a new run."""
+
+    dag_id: str
+    by: str = Field(description="`trigger` or `asset`.")
+    of_task: str = Field(description="The task that causes it, as `dag.task`.")
 
 
 class InstanceChangeAnswer(ChangeAnswer):
@@ -203,3 +205,6 @@ class InstanceChangeAnswer(ChangeAnswer):
     )
 
     items: list[InstanceOutcome]  # type: ignore[assignment]
+    follows: Sometimes[list[Follower]] = Field(
+        None, description="Of a rerun `everywhere`: workflows that get a new run once an instance has run again."
+    )

@@ -54,6 +54,7 @@ class Run(BaseModel):
     start_date: datetime | None
     end_date: datetime | None
     duration: float | None = Field(description="Seconds; null while it has not ended.")
+    held: bool = Field(description="People hold it: nothing starts in it until it is released.")
 
 
 class WorkflowDetails(Workflow):

@@ -8,7 +8,7 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query
 
-from taskops_provider.api.apply_change import CHANGING
+from taskops_provider.api.apply_change import CHANGING, refuse_hash_of_preview
 from taskops_provider.api.datamodels.instances import (
     Curve,
     CurveQuery,
@@ -26,6 +26,7 @@ from taskops_provider.services.catalog.instances import InstanceSearch, page_of_
 from taskops_provider.services.operations.on_instances import (
     InstanceRequest,
     InstanceVerb,
+    Ref,
     apply_on_instances,
     preview_on_instances,
 )
@@ -88,15 +89,29 @@ def change_instances(
     actor: ActorDep,
     now: NowDep,
 ) -> ChangeAnswer:
-    """Rerun or terminate single instances, or set them success or failed.
+    """Rerun, force, hold, release or terminate single instances, or set them success or failed.
 
     - `rerun` clears exactly these: each runs again, and its run with it. What waits because its task was stopped runs.
+      With `with_downstream` also what is downstream of them: in their runs (`workflow`), or in all workflows
+      (`everywhere`).
+    - `force` runs them now, whatever is upstream of them, earlier runs (`depends_on_past`) or a full `max_active_tasks`
+      say. Pools count, and so does a Dag that is paused.
+    - `hold` keeps them from starting until somebody says `release`, also if they are cleared or tried again.
     - `terminate` ends those that have not ended, as failed; what runs in a worker is killed.
     - `set-success` and `set-failed` do what Airflow does: what failed below them is cleared.
 
-    It needs the permission to edit the Dag's task instances.
+    It needs the permission to edit the Dag's task instances; a rerun everywhere leaves out what you may not edit.
     """
-    request = InstanceRequest(dag_id, task_id, verb, body.refs(), body.explanation(), body.override_freeze)
+    request = InstanceRequest(
+        dag_id,
+        task_id,
+        verb,
+        [Ref(*key) for key in body.pairs()],
+        body.explanation(),
+        body.with_downstream,
+        body.override_freeze,
+    )
     if body.dry_run:
+        refuse_hash_of_preview(body.plan_hash)
         return preview_on_instances(session, actor, request, now).answer()
-    return apply_on_instances(session, actor, request).answer()
+    return apply_on_instances(session, actor, request, expected_hash=body.plan_hash).answer()

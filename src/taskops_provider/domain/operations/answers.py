@@ -168,11 +168,25 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Follower:
+    """A workflow that gets a new run once an instance has run again.
+
+    :param by: ``trigger`` or ``asset``
+    :param of_task: the task that causes it, as ``dag.task``
+    """
+
+    dag_id: str
+    by: str
+    of_task: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeAnswer:
     """What was done or, as a preview, would be done, target by target.
 
     :param operation_id: the record; None for a preview
     :param plan_hash: of a preview, as ``affects``
+    :param follows: of a rerun everywhere: the workflows that get new runs by it
     """
 
     operation_id: int | None
@@ -184,6 +198,7 @@ class ChangeAnswer:
     notified: Notified | None = field(default=None, metadata=OMIT_NONE)
     gap: Gap | None = field(default=None, metadata=OMIT_NONE)
     replenishment_id: int | None = field(default=None, metadata=OMIT_NONE)
+    follows: Sequence[Follower] | None = field(default=None, metadata=OMIT_NONE)
     plan_hash: str | None = field(default=None, metadata=OMIT_NONE)
     affects: Affects | None = field(default=None, metadata=OMIT_NONE)
     windows: Sequence[WindowNotice] | None = field(default=None, metadata=OMIT_NONE)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import cells, history
 from taskops_provider.adapter.history import InstanceFilter
-from taskops_provider.domain.gate import EFFECT_OF_POOL
+from taskops_provider.domain.gate import effect_of
 from taskops_provider.domain.instances import STATUS_OF_STATE, InstanceStatus, status_of
 from taskops_provider.exceptions import BadInput, Forbidden
 from taskops_provider.services.catalog.filters import check_choices
@@ -42,6 +42,7 @@ class InstanceRow:
     :param state: None for an instance that waits for what is upstream
     :param duration: seconds
     :param gated: it does not execute, because its task was stopped when its run was created (or ended it)
+    :param held: people hold it, or its run
     :param downstream: the effect with which it is gated
     :param status: what it is doing, in the words of the source
     """
@@ -58,6 +59,7 @@ class InstanceRow:
     end_date: datetime | None
     duration: float | None
     pool: str
+    held: bool
     gated: bool
     downstream: str | None
     note: str | None
@@ -192,9 +194,10 @@ def _checked(search: InstanceSearch, limit: int, offset: int, order_by: str = "r
 
 
 def _row(row: Any) -> InstanceRow:
-    effect = EFFECT_OF_POOL.get(row.pool)
+    effect = effect_of(row.pool, row.mark)
+    values = {name: value for name, value in row._mapping.items() if name != "mark"}
     return InstanceRow(
-        **row._mapping,
+        **{**values, "held": bool(row.held)},
         gated=effect is not None,
         downstream=effect.value if effect else None,
         status=status_of(row.state),

@@ -25,6 +25,7 @@ class RunHistoryRow:
 
     :param logical_date: the data time; None for runs that are for no time
     :param duration: seconds; None while it has not ended
+    :param held: people hold it: nothing starts in it
     """
 
     run_id: str
@@ -37,6 +38,7 @@ class RunHistoryRow:
     start_date: datetime | None
     end_date: datetime | None
     duration: float | None
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -67,5 +69,5 @@ def run_history(session: Session, actor: Actor, dag_id: str, periods: Mapping[st
 def _row(row: Any) -> RunHistoryRow:
     has_ended = row.start_date is not None and row.end_date is not None
     duration = (row.end_date - row.start_date).total_seconds() if has_ended else None
-    values = {**row._mapping, "run_type": str(row.run_type), "state": str(row.state)}
+    values = {**row._mapping, "run_type": str(row.run_type), "state": str(row.state), "held": bool(row.held)}
     return RunHistoryRow(**values, duration=duration)

@@ -16,7 +16,7 @@ from taskops_provider.domain.gate import ANY_TASK
 from taskops_provider.domain.states import OUT_OF_SERVICE, Downstream, TaskState
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.gate.intervals import Gate, close_gates, open_gates
-from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, unpause
+from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, release_foreign_runs, unpause
 from taskops_provider.services.shared.task_keys import TaskKey
 
 
@@ -147,6 +147,8 @@ def start_draining(session: Session, dag_ids: Collection[str], now: datetime) ->
     draining = [dag_id for dag_id in dag_ids if dag_id not in paused]
     if not draining:
         return
+    # it was unpaused for everybody until now, and these are runs of before, even if no monitor has come round yet
+    release_foreign_runs(session, now, of=draining)
     planned = dag_state.planned_runs(session, draining)
     dag_state.stop_planned_runs(session, draining)
     session.execute(

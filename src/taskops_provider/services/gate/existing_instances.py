@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter import notes, pools, runs
+from taskops_provider.adapter import instance_orders, notes, pools, runs
 from taskops_provider.adapter.runs import Instance, Run
 from taskops_provider.domain.gate import ENDED_STATE, ended_note, foreign_note, gated_note
 from taskops_provider.domain.states import Downstream
@@ -133,6 +133,8 @@ def gate_unstarted_and_end_started(
     wanted = set(pairs)
     unfinished = runs.unfinished_runs(session, {dag_id for dag_id, _ in wanted}, lock=True)
     instances = [ti for ti in runs.unfinished(session, unfinished, held=False) if (ti.dag_id, ti.task_id) in wanted]
+    # what people hold is gated once they release it
+    instance_orders.gate_under_hold(session, unfinished, wanted, downstream, now)
     return gate_and_end(session, instances, downstream, now)
 
 

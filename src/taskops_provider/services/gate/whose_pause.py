@@ -145,12 +145,14 @@ def foreign_runs_to_release(session: Session) -> list[tuple[UUID, str, str]]:
     return [one for one in held if one[1] not in stopped]
 
 
-def release_foreign_runs(session: Session, now: datetime) -> int:
+def release_foreign_runs(session: Session, now: datetime, *, of: Collection[str] | None = None) -> int:
     """Let go the runs that waited until their Dag was unpaused for everybody; return how many instances.
 
     Hold the writer lock. The caller commits.
+
+    :param of: those of some Dags only
     """
-    free = foreign_runs_to_release(session)
+    free = [one for one in foreign_runs_to_release(session) if of is None or one[1] in of]
     if not free:
         return 0
     own = own_pools(session, {(dag_id, task_id) for _, dag_id, task_id in free})

@@ -31,6 +31,7 @@ from taskops_provider.models import (
     AssetRef,
     Edge,
     GateInterval,
+    InstanceOrder,
     Operation,
     OperationItem,
     Owner,
@@ -57,6 +58,7 @@ _FORGOTTEN: Sequence[tuple[type[Base], str]] = (
     (AssetRef, "dag_id"),
     (Edge, "source_dag_id"),
     (GateInterval, "dag_id"),
+    (InstanceOrder, "dag_id"),
     (AlarmRule, "dag_id"),
     (ReplenishmentRole, "dag_id"),
 )

@@ -1,10 +1,10 @@
-"""Rerun, terminate, set success, set failed: operations on single instances of a task (requirements C2)."""
+"""Rerun, force, hold, release, terminate, set success, set failed: operations on single instances (requirements C2)."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -12,88 +12,39 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import audit
 from taskops_provider.adapter import instance_operations as adapter
 from taskops_provider.adapter.instance_operations import LiveInstance, Ref
-from taskops_provider.domain.answers import copy_as
-from taskops_provider.domain.gate import EFFECT_OF_POOL
-from taskops_provider.domain.instances import InstanceVerb, why_not
-from taskops_provider.domain.operations.answers import ChangeAnswer, InstanceOutcome
-from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
-from taskops_provider.domain.operations.plan import Item, Plan
-from taskops_provider.domain.operations.targets import Scope
-from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
-from taskops_provider.inputs.operation import ReasonAndTicket
+from taskops_provider.adapter.runs import Run
+from taskops_provider.domain.answers import Json
+from taskops_provider.domain.instances import InstanceVerb, Reach
+from taskops_provider.domain.operations.fingerprint import is_same_plan, newest_operation_of
+from taskops_provider.domain.operations.outcomes import Outcome
+from taskops_provider.domain.operations.plan import Item
+from taskops_provider.exceptions import OperationPlanChanged, ResourceNotFound
 from taskops_provider.models import Operation
-from taskops_provider.services.catalog.tasks import get_task
-from taskops_provider.services.operations.plan import GONE, check_override, check_reason_of_override
+from taskops_provider.services.gate import instance_orders as orders
+from taskops_provider.services.operations.instance_plan import (
+    AFTER,
+    Found,
+    effect_when_rerun,
+    key_of,
+    make_plan,
+    name_of,
+)
+from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
+from taskops_provider.services.operations.plan import GONE, check_reason_of_override
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items
 from taskops_provider.services.shared.retries import retried
-from taskops_provider.services.windows.in_force import frozen
 
 __all__ = [
-    "MAX_INSTANCES",
     "InstancePlan",
     "InstanceRequest",
     "InstanceVerb",
+    "Reach",
     "Ref",
     "apply_on_instances",
     "preview_on_instances",
 ]
-
-#: clearing takes some milliseconds an instance
-MAX_INSTANCES = 1000
-
-NOT_CHANGEABLE = "you may not change the task instances of this Dag"
-
-#: Airflow's state of an instance after the operation (None: it is to be scheduled)
-_AFTER = {
-    InstanceVerb.RERUN: None,
-    InstanceVerb.TERMINATE: "failed",
-    InstanceVerb.SET_SUCCESS: "success",
-    InstanceVerb.SET_FAILED: "failed",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceRequest:
-    """One operation on instances of a task as it was asked for."""
-
-    dag_id: str
-    task_id: str
-    verb: InstanceVerb
-    refs: Sequence[Ref]
-    explanation: ReasonAndTicket
-    #: do it although a window freezes the task
-    override_freeze: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class InstancePlan:
-    """What an operation on instances would do, or did.
-
-    :param plan: the item's ``before`` and ``after`` are Airflow's states
-    :param refs: of its items, in their order
-    """
-
-    plan: Plan
-    refs: Sequence[Ref]
-
-    def pairs(self) -> Iterator[tuple[Item, Ref]]:
-        """Each item with the instance that it is of."""
-        return zip(self.plan.items, self.refs, strict=True)
-
-    def answer(self) -> ChangeAnswer:
-        """The answer as every surface shows it: that of other operations, with the instance in each item."""
-        items = [
-            copy_as(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index)
-            for item, ref in self.pairs()
-        ]
-        # a plan hash and what is affected downstream are of operations on tasks
-        return replace(self.plan.answer(), items=items, plan_hash=None, affects=None)
-
-    def outcome(self) -> OperationOutcome:
-        """What came of it as a whole."""
-        return self.plan.outcome()
 
 
 def preview_on_instances(
@@ -105,110 +56,121 @@ def preview_on_instances(
     :raises ResourceNotFound: when there is no such task or instance, or the Dag may not be read
     :raises Forbidden: when its instances may not be changed
     """
-    plan, _ = _plan(session, actor, request, now or datetime.now(UTC), lock=False)
+    plan, _ = make_plan(session, actor, request, now or datetime.now(UTC), lock=False)
     return plan
 
 
 @retried
 def apply_on_instances(
-    session: Session, actor: Actor, request: InstanceRequest, now: datetime | None = None
+    session: Session,
+    actor: Actor,
+    request: InstanceRequest,
+    now: datetime | None = None,
+    *,
+    expected_hash: str | None = None,
 ) -> InstancePlan:
     """Do it, record it, and return what was done. The caller commits.
 
+    :param expected_hash: of a preview; where something has changed since, nothing is done
     :raises BadInput: for no or too many instances, or too long a reason
     :raises ResourceNotFound: when there is no such task or instance, or the Dag may not be read
     :raises Forbidden: when its instances may not be changed
+    :raises OperationPlanChanged: when the plan is not the one that was looked at
     """
     request.explanation.check_lengths()
     if request.override_freeze:
         check_reason_of_override(request.explanation.reason)
     if not (actor.may_read(request.dag_id) and actor.permissions.may_change_instances(request.dag_id)):
         # refused before anybody waits for it
-        _plan(session, actor, request, now or datetime.now(UTC), lock=False)
+        make_plan(session, actor, request, now or datetime.now(UTC), lock=False)
     take_writer_lock(session, actor.name)
     now = now or datetime.now(UTC)
-    plan, found = _plan(session, actor, request, now, lock=True)
-    applied = [ref for item, ref in plan.pairs() if item.outcome is Outcome.APPLIED]
+    plan, found = make_plan(session, actor, request, now, lock=True)
+    check_plan_hash(plan, expected_hash)
+    operation = record_operation(session, actor, plan, request, now)
+    applied = [ref for item, ref in plan.pairs() if item.outcome is Outcome.APPLIED and _is_named(item, request)]
     if applied:
-        _change(session, request, {ref: found[ref] for ref in applied}, now)
-    number = _record(session, actor, plan, request, now)
-    return replace(plan, plan=replace(plan.plan, dry_run=False, operation_id=number))
+        _change(session, request, found, applied, operation.id, now)
+    return replace(plan, plan=replace(plan.plan, dry_run=False, operation_id=operation.id))
 
 
-def _plan(
-    session: Session, actor: Actor, request: InstanceRequest, now: datetime, *, lock: bool
-) -> tuple[InstancePlan, dict[Ref, LiveInstance]]:
-    dag_id, task_id, verb = request.dag_id, request.task_id, request.verb
-    wanted = list(dict.fromkeys(request.refs))
-    if not wanted:
-        raise BadInput("nothing is selected: name at least one instance")
-    if len(wanted) > MAX_INSTANCES:
-        raise BadInput(f"{len(wanted)} instances are selected; at most {MAX_INSTANCES} are changed at once")
-    task = get_task(session, actor, dag_id, task_id, now)
-    if not actor.permissions.may_change_instances(dag_id):
-        raise Forbidden(NOT_CHANGEABLE)
-    found = adapter.find(session, dag_id, task_id, wanted, lock=lock)
-    _refuse_unknown(task_id, [ref for ref in wanted if ref not in found])
-    items = [_item(dag_id, task_id, verb, found[ref], is_present=task.is_present) for ref in wanted]
-    _refuse_frozen(session, actor, request, items, now)
-    if verb is InstanceVerb.RERUN and adapter.is_paused(session, dag_id):
-        for item in items:
-            if item.outcome is Outcome.APPLIED:
-                item.reason = "runs once its Dag is unpaused"
-    return InstancePlan(Plan(f"instances-{verb.value}", Scope.TASK, items), wanted), found
+def check_plan_hash(plan: InstancePlan, expected: str | None) -> None:
+    """Refuse a plan that is not the one that was looked at.
+
+    :raises BadInput: when it is no plan hash
+    :raises OperationPlanChanged: when it is another plan's
+    """
+    if expected is not None:
+        newest_operation_of(expected)
+        if not is_same_plan(plan.plan.plan_hash, expected):
+            raise OperationPlanChanged([])
 
 
-def _refuse_frozen(
-    session: Session, actor: Actor, request: InstanceRequest, items: Sequence[Item], now: datetime
+def _is_named(item: Item, request: InstanceRequest) -> bool:
+    return (item.dag_id, item.task_id) == (request.dag_id, request.task_id)
+
+
+def _change(
+    session: Session, request: InstanceRequest, found: Found, refs: Sequence[Ref], operation_id: int, now: datetime
 ) -> None:
-    if request.override_freeze:
-        check_override(actor)
-        return
-    task = (request.dag_id, request.task_id)
-    if reason := frozen(session, actor, [task], now).get(task):
-        for item in items:
-            if item.outcome is Outcome.APPLIED:
-                item.outcome, item.after, item.reason = Outcome.BLOCKED, item.before, reason
+    chosen = {ref: found.chosen[ref] for ref in refs}
+    match request.verb:
+        case InstanceVerb.RERUN:
+            _rerun(session, found, chosen, now)
+        case InstanceVerb.FORCE:
+            _force(session, request, chosen, operation_id, now)
+        case InstanceVerb.HOLD:
+            created = orders.created_at(session, {(request.dag_id, ref.run_id) for ref in refs})
+            orders.add_holds(session, [key_of(request, ref) for ref in refs], created, operation_id, now)
+            _bring_in_line(session, request, refs, now)
+        case InstanceVerb.RELEASE:
+            orders.end_orders(session, [found.holds[key_of(request, ref)].order_id for ref in refs])
+            _bring_in_line(session, request, refs, now)
+        case InstanceVerb.TERMINATE:
+            adapter.terminate(session, [each.instance for each in chosen.values()], now)
+        case _:
+            _set_state(session, request, chosen)
 
 
-def _refuse_unknown(task_id: str, unknown: Sequence[Ref]) -> None:
-    if unknown:
-        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-        names = ", ".join(_name(ref) for ref in unknown[:3])
-        raise ResourceNotFound(f"Task {task_id!r} has no instance in {names}{more}")
+def _bring_in_line(session: Session, request: InstanceRequest, refs: Sequence[Ref], now: datetime) -> None:
+    orders.bring_in_line(session, sorted({Run(request.dag_id, ref.run_id) for ref in refs}), now)
 
 
-def _name(ref: Ref) -> str:
-    return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "")
+def _rerun(session: Session, found: Found, chosen: dict[Ref, LiveInstance], now: datetime) -> None:
+    """Clear what was named and what follows; what was only gated there is gated again."""
+    effects = [(live, effect) for live in found.following.values() if (effect := effect_when_rerun(live))]
+    every = [*chosen.values(), *found.following.values()]
+    adapter.rerun(session, [live.instance for live in every])
+    by_effect = defaultdict(list)
+    for live, effect in effects:
+        by_effect[effect].append(live.instance.id)  # clearing gives it another id
+    for effect, ids in by_effect.items():
+        adapter.gate_again(session, ids, effect, now)
 
 
-def _item(dag_id: str, task_id: str, verb: InstanceVerb, found: LiveInstance, *, is_present: bool) -> Item:
-    item = Item(dag_id, task_id, Outcome.LEFT_ALONE, before=found.state, after=found.state)
-    item.reason = why_not(verb, found.state, gated=found.pool in EFFECT_OF_POOL)
-    if item.reason is None and not is_present and verb in (InstanceVerb.SET_SUCCESS, InstanceVerb.SET_FAILED):
-        item.reason = GONE
-    if item.reason is None:
-        item.outcome, item.after = Outcome.APPLIED, _AFTER[verb]
-        if verb is InstanceVerb.RERUN and found.state == "running":
-            item.after = "restarting"  # it is killed first
-    return item
+def _force(
+    session: Session, request: InstanceRequest, chosen: dict[Ref, LiveInstance], operation_id: int, now: datetime
+) -> None:
+    adapter.rerun(session, [live.instance for live in chosen.values()])
+    orders.force(
+        session,
+        {key_of(request, ref): (live.instance.id, live.instance.max_tries) for ref, live in chosen.items()},
+        operation_id,
+        now,
+    )
 
 
-def _change(session: Session, request: InstanceRequest, found: dict[Ref, LiveInstance], now: datetime) -> None:
-    dag_id, task_id, verb = request.dag_id, request.task_id, request.verb
-    instances = [each.instance for each in found.values()]
-    if verb is InstanceVerb.RERUN:
-        adapter.rerun(session, instances)
-    elif verb is InstanceVerb.TERMINATE:
-        adapter.terminate(session, instances, now)
-    else:
-        dag = adapter.latest_dag(session, dag_id)
-        if dag is None or not dag.has_task(task_id):
-            raise ResourceNotFound(f"Task {task_id!r} {GONE}")
-        adapter.set_state(session, dag, task_id, found, str(_AFTER[verb]))
+def _set_state(session: Session, request: InstanceRequest, chosen: dict[Ref, LiveInstance]) -> None:
+    dag = adapter.latest_dag(session, request.dag_id)
+    if dag is None or not dag.has_task(request.task_id):
+        raise ResourceNotFound(f"Task {request.task_id!r} {GONE}")
+    adapter.set_state(session, dag, request.task_id, chosen, str(AFTER[request.verb]))
 
 
-def _record(session: Session, actor: Actor, of_instances: InstancePlan, request: InstanceRequest, now: datetime) -> int:
+def record_operation(
+    session: Session, actor: Actor, of_instances: InstancePlan, request: InstanceRequest, now: datetime
+) -> Operation:
+    """Record an operation on instances, and write Airflow's audit log."""
     plan = of_instances.plan
     counts = plan.counts()
     operation = Operation(
@@ -217,7 +179,7 @@ def _record(session: Session, actor: Actor, of_instances: InstancePlan, request:
         at=now,
         actor=actor.recorded_name,
         source=actor.source,
-        options={"override_freeze": True} if request.override_freeze else {},
+        options=_options(request),
         reason=request.explanation.reason,
         ticket=request.explanation.ticket,
         outcome=plan.outcome().value,
@@ -228,12 +190,21 @@ def _record(session: Session, actor: Actor, of_instances: InstancePlan, request:
     )
     session.add(operation)
     session.flush()
-    record_items(session, operation.id, _recorded(of_instances))
+    record_items(session, operation.id, recorded(of_instances))
     _write_audit(session, actor, operation, of_instances, now)
-    return operation.id
+    return operation
 
 
-def _recorded(of_instances: InstancePlan) -> list[Item]:
+def _options(request: InstanceRequest) -> Json:
+    options: Json = {}
+    if request.downstream is not Reach.NONE:
+        options["with_downstream"] = request.downstream.value
+    if request.override_freeze:
+        options["override_freeze"] = True
+    return options
+
+
+def recorded(of_instances: InstancePlan) -> list[Item]:
     """The items for the record, where the reason says which instance it was."""
     return [
         Item(
@@ -242,7 +213,7 @@ def _recorded(of_instances: InstancePlan) -> list[Item]:
             item.outcome,
             before=item.before,
             after=item.after,
-            reason="; ".join(filter(None, (_name(ref), item.reason))),
+            reason="; ".join(filter(None, (name_of(ref), item.reason))),
         )
         for item, ref in of_instances.pairs()
     ]
@@ -251,18 +222,27 @@ def _recorded(of_instances: InstancePlan) -> list[Item]:
 def _write_audit(
     session: Session, actor: Actor, operation: Operation, of_instances: InstancePlan, now: datetime
 ) -> None:
-    items = of_instances.plan.items
-    applied = [ref for item, ref in of_instances.pairs() if item.outcome is Outcome.APPLIED]
-    if not applied:
-        return
-    extra = {
-        "operation_id": operation.id,
-        "source": actor.source,
-        "instances": [{"run_id": ref.run_id, "map_index": ref.map_index} for ref in applied[:100]],
-        "instance_count": len(applied),
-        "reason": operation.reason,
-        "ticket": operation.ticket,
-        "outcomes": dict(Counter(item.outcome.value for item in items)),
-    }
-    entries = [(items[0].dag_id, items[0].task_id, extra)]
-    audit.write(session, event=f"taskops.{operation.verb}", actor=actor.name, at=now, entries=entries)
+    """One line for each task in which something was done."""
+    applied: dict[tuple[str, str], list[Ref]] = defaultdict(list)
+    for item, ref in of_instances.pairs():
+        if item.outcome is Outcome.APPLIED:
+            applied[item.dag_id, item.task_id].append(ref)
+    outcomes = dict(Counter(item.outcome.value for item in of_instances.plan.items))
+    entries = [
+        (
+            dag_id,
+            task_id,
+            {
+                "operation_id": operation.id,
+                "source": actor.source,
+                "instances": [{"run_id": ref.run_id, "map_index": ref.map_index} for ref in refs[:100]],
+                "instance_count": len(refs),
+                "reason": operation.reason,
+                "ticket": operation.ticket,
+                "outcomes": outcomes,
+            },
+        )
+        for (dag_id, task_id), refs in applied.items()
+    ]
+    if entries:
+        audit.write(session, event=f"taskops.{operation.verb}", actor=actor.name, at=now, entries=entries)

@@ -49,9 +49,21 @@ from taskops_provider.services.windows.in_force import frozen
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
 NOT_CHANGEABLE_INSTANCES = "you may not change task instances of this Dag, or create runs of it"
+CHANGES_NO_INSTANCES = "you may not change the task instances of this Dag"
+CHANGES_NO_RUNS = "you may not change the runs of this Dag"
 HOLDS_INSTANCES = "instances wait in it that would end, and you may not change task instances of this Dag"
 FILLS_GAP = f"its pause fills the gap at its end, and you may not do that: {NEEDS}"
-_FORBIDDEN = frozenset({NOT_EDITABLE, NOT_DELETABLE, NOT_CHANGEABLE_INSTANCES, HOLDS_INSTANCES, FILLS_GAP})
+_FORBIDDEN = frozenset(
+    {
+        NOT_EDITABLE,
+        NOT_DELETABLE,
+        NOT_CHANGEABLE_INSTANCES,
+        CHANGES_NO_INSTANCES,
+        CHANGES_NO_RUNS,
+        HOLDS_INSTANCES,
+        FILLS_GAP,
+    }
+)
 #: a plan of more tasks takes half a second and more: the large ones are made a few at a time
 LARGE = 5000
 GONE = "is no longer in the latest version of its Dag"
@@ -119,7 +131,7 @@ def _make_plan(
         means.slot.take()
     items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
     _forbid(actor, request, items, within)
-    _refuse_frozen(session, actor, request, items, now)
+    refuse_frozen(session, actor, items, now, override=request.options.override_freeze)
     if request.verb in BECOMES and BECOMES[request.verb] in GATED_STATES and request.options.downstream:
         forbid_to_end_held(session, actor, [(item, request.options.downstream) for item in items])
     strict: list[str] = []
@@ -282,12 +294,12 @@ def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Colle
             block(item, reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES)
 
 
-def _refuse_frozen(session: Session, actor: Actor, request: Request, items: Sequence[Item], now: datetime) -> None:
+def refuse_frozen(session: Session, actor: Actor, items: Iterable[Item], now: datetime, *, override: bool) -> None:
     """Block the targets that a window freezes, unless somebody who may overrides it.
 
     :raises Forbidden: where the actor may not override
     """
-    if request.options.override_freeze:
+    if override:
         check_override(actor)
     else:
         block_frozen(session, actor, items, now)
@@ -314,9 +326,14 @@ def check_reason_of_override(reason: str | None) -> None:
 def block_frozen(session: Session, actor: Actor, items: Iterable[Item], now: datetime) -> None:
     """Block what is planned for targets that a window freezes now."""
     acts = (Outcome.APPLIED, Outcome.SIDE_EFFECT)
-    planned = {(item.dag_id, item.task_id): item for item in items if item.outcome in acts}
+    # of instances there are many for a task
+    planned: dict[TaskKey, list[Item]] = defaultdict(list)
+    for item in items:
+        if item.outcome in acts:
+            planned[item.dag_id, item.task_id].append(item)
     for pair, reason in frozen(session, actor, planned, now).items():
-        block(planned[pair], reason)
+        for item in planned[pair]:
+            block(item, reason)
 
 
 def forbid_to_end_held(session: Session, actor: Actor, effects: Iterable[tuple[Item, Downstream]]) -> None:

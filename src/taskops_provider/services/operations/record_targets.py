@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from taskops_provider.domain.operations.answers import HIDDEN, BlockingTask, OperationRecord, RecordedOutcome
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.models import OperationItem
@@ -18,8 +18,9 @@ from taskops_provider.services.shared.paging import Page, check_page
 
 #: what can come of a target; side effects are for undo alone
 OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SIDE_EFFECT)
-#: verbs of operations on single instances, as records have them
+#: verbs of operations on single instances and whole runs, as records have them
 ON_INSTANCES = frozenset(f"instances-{verb.value}" for verb in InstanceVerb)
+ON_RUNS = frozenset(f"runs-{verb.value}" for verb in RunVerb)
 #: operations on more targets than this are not looked through for their names
 NAMED_UP_TO = 1000
 
@@ -73,7 +74,9 @@ def _shown(item: OperationItem, actor: Actor, record: OperationRecord) -> Record
         # an undo gives back what it found in the record that it undoes
         given = item.restore.get("to", record.options)
         after = given.get("owners", [])
-    hides_instance = record.verb in ON_INSTANCES and not actor.may_read_instances(item.dag_id)
+    hides_instance = (record.verb in ON_INSTANCES and not actor.may_read_instances(item.dag_id)) or (
+        record.verb in ON_RUNS and not actor.may_read_runs(item.dag_id)
+    )
     blockers = [BlockingTask.recorded(by) for by in item.blocked_by or []]
     return RecordedOutcome(
         item.dag_id,

@@ -297,11 +297,15 @@ def _record(
 
 #: of the options, what undo needs and what is shown elsewhere
 _INTERNAL = (PAUSED_BEFORE, PAUSED_BY_US_BEFORE, NOTIFIED)
+#: with operations on windows: of all that the window covers, whoever may see it
+_COUNTED_BY_WINDOWS = ("instances", "workflows")
 
 
 def _options(operation: Operation, actor: Actor) -> Json:
     """What was chosen with an operation, without what only undo and who may read everything want."""
     options = {key: value for key, value in operation.options.items() if key not in _INTERNAL}
+    if "window_id" in options and actor.permissions.instances_readable() is not None:
+        options = {key: value for key, value in options.items() if key not in _COUNTED_BY_WINDOWS}
     return readable_inputs(actor, options) if operation.verb == REPLENISH else options
 
 

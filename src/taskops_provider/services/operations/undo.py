@@ -44,6 +44,7 @@ from taskops_provider.services.operations.plan import (
 )
 from taskops_provider.services.operations.records import visible
 from taskops_provider.services.operations.restored_states import judge_restored, overtaken
+from taskops_provider.services.operations.undo_hold import HOLDS, items_of_hold, release_held
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -52,7 +53,7 @@ from taskops_provider.services.shared.recording import record_items, write_audit
 from taskops_provider.services.shared.retries import retried
 from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_of
 
-UNDOABLE = {verb.value for verb in Verb} | {"undo"}
+UNDOABLE = {verb.value for verb in Verb} | {"undo"} | HOLDS
 
 
 def preview_undo(session: Session, actor: Actor, operation_id: int) -> Plan:
@@ -143,7 +144,8 @@ def is_offered(session: Session, actor: Actor, record: OperationRecord) -> bool:
 
     :param record: the operation, as records show it to the actor
     """
-    if record.verb not in UNDOABLE or record.undone_by is not None or not record.counts.applied:
+    is_undoable = record.verb in UNDOABLE and record.options.get("verb") not in HOLDS
+    if not is_undoable or record.undone_by is not None or not record.counts.applied:
         return False
     query = (
         select(OperationItem.dag_id)
@@ -166,6 +168,8 @@ def _undoable(session: Session, actor: Actor, operation_id: int) -> Operation:
         raise ResourceNotFound(f"operation {operation_id} does not exist")
     if operation.verb not in UNDOABLE:
         raise Conflict(f"operation {operation_id} is a {operation.verb}; undo restores states and owners")
+    if operation.verb == "undo" and operation.options.get("verb") in HOLDS:
+        raise Conflict(f"operation {operation_id} released what was held; hold it again instead of undoing that")
     if operation.undone_by_id is not None:
         raise Conflict(f"operation {operation_id} was undone already, by operation {operation.undone_by_id}")
     if not operation.applied:
@@ -199,6 +203,10 @@ def _items(
 
     :param within: the Dags that are locked for it; targets in others are blocked. None: no matter
     """
+    if operation.verb in HOLDS:
+        held = items_of_hold(session, actor, operation)
+        block_frozen(session, actor, held, now)
+        return held
     recorded = session.execute(_recorded(operation)).all()
     current = _current(session, recorded)
     owners = (
@@ -275,6 +283,9 @@ def _restore(session: Session, operation: Operation, record: Operation, items: l
 
     :return: the tasks that stay paused one by one although their Dag is unpaused
     """
+    if operation.verb in HOLDS:
+        release_held(session, operation, items, now)
+        return []
     owned: dict[tuple[str, ...], list[TaskKey]] = defaultdict(list)
     states: dict[writes.NewState, list[TaskKey]] = defaultdict(list)
     follows_file: list[TaskKey] = []

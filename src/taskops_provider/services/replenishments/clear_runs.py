@@ -78,6 +78,9 @@ def _chosen(
 ) -> list[DueCell]:
     """Return the cells that are to execute; write down what became of the others meanwhile."""
     gone = out_of_service(session, run.dag_id)
+    run_id = run.run_id or ""
+    were_done = {cell.task_id for cell in due if cell.was == CellClass.DONE}
+    executions = backfills.executions_in_runs(session, run.dag_id, [run_id], were_done) if were_done else {}
     chosen = []
     for cell in due:
         found = classes.get(cell.task_id, CellClass.NO_INSTANCE)
@@ -88,9 +91,23 @@ def _chosen(
             found if cell.task_id in graph.downstream else CellClass.NO_INSTANCE,
             out_of_service=cell.task_id in gone,
             all_skipped=all(one.state == "skipped" for one in facts.get(cell.task_id, ())),
+            executed_since=_has_begun_since(cell, executions.get((run_id, cell.task_id))),
         )
         if outcome is None:
             chosen.append(cell)
         else:
             set_cells(session, [cell.key], outcome)
     return chosen
+
+
+def _has_begun_since(cell: DueCell, seen: backfills.Executions | None) -> bool:
+    """Whether all instances of a cell have begun after what there was of it when the replenishment was planned.
+
+    Its own tries and times are compared, not a time with the clock of who planned it. In a run that was deleted and
+    created again the tries begin anew.
+    """
+    if seen is None or cell.tries is None:
+        return False
+    if seen.first_try > cell.tries:
+        return True
+    return seen.first_begin is not None and (cell.began_at is None or seen.first_begin > cell.began_at)

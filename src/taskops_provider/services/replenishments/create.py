@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills
 from taskops_provider.domain.answers import Json, copy_as, to_plain_data
-from taskops_provider.domain.cells import roles, waves
+from taskops_provider.domain.cells import CellClass, roles, waves
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.progress import CellState, ReplenishmentState
@@ -232,6 +232,7 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
             )
         )
     }
+    seen = _executions_of_done(session, grid)
     orders: dict[frozenset[str], dict[str, int]] = {}
     cells: list[Json] = []
     for ordinal, i in enumerate(indexes):
@@ -249,10 +250,38 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
                 "was": CLASSES[row.classes[i]].value,
                 "wave": order[row.task_id],
                 "state": CellState.WAITING.value,
+                "tries": (done := _done_in(seen, grid, i, row.task_id)) and done.last_try,
+                "began_at": done and done.last_begin,
             }
             for row in rows
         ]
     session.execute(insert(ReplenishmentCell), cells)
+
+
+def _executions_of_done(session: Session, grid: Grid) -> dict[tuple[str, str], backfills.Executions]:
+    """Return what executed of the cells that are done, and are to execute all the same, by (run id, task id).
+
+    Who executes one before its turn has done what was asked for.
+    """
+    done = {
+        (run.run_id, row.task_id)
+        for i in grid.old_runs()
+        if (run := grid.runs[i]) is not None
+        for row in grid.rows
+        if row.executes[i] and CLASSES[row.classes[i]] is CellClass.DONE
+    }
+    if not done:
+        return {}
+    run_ids, task_ids = sorted({run_id for run_id, _ in done}), {task_id for _, task_id in done}
+    found = backfills.executions_in_runs(session, grid.dag_id, run_ids, task_ids)
+    return {key: found[key] for key in done if key in found}
+
+
+def _done_in(
+    seen: Mapping[tuple[str, str], backfills.Executions], grid: Grid, index: int, task_id: str
+) -> backfills.Executions | None:
+    run = grid.runs[index]
+    return None if run is None else seen.get((run.run_id, task_id))
 
 
 def show_replenishment(session: Session, actor: Actor, replenishment_id: int, now: datetime) -> ReplenishmentDetails:

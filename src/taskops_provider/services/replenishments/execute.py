@@ -33,6 +33,7 @@ from taskops_provider.services.replenishments.clear_runs import clear_next
 from taskops_provider.services.replenishments.make_runs import make_next
 from taskops_provider.services.replenishments.progress import cell_counts
 from taskops_provider.services.replenishments.run_rows import (
+    TURN,
     WAITS,
     note_wait,
     open_replenishments,
@@ -176,10 +177,10 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
     if made and (paused := _paused_by_people(session, replenishment, made, now)):
         waits.append(f"backfill {paused[0]} of {dag_id} was paused in Airflow; unpause it to go on")
         return False
-    if replenishment.state == ReplenishmentState.CANCELLED or _older_at_work(session, replenishment, dag_id):
+    if replenishment.state == ReplenishmentState.CANCELLED:
         return False
-    if window := stopped_by(session, WindowKind.NO_REPLENISH, [(dag_id, "")], now).get((dag_id, "")):
-        waits.append(f"{dag_id} is in {window.words}")
+    if kept := _kept_from_starting(session, replenishment, dag_id, now):
+        waits.append(kept)
         return False
     did, waits_for = _start(session, replenishment, dag_id, active, now)
     if not did and waits_for is None:
@@ -192,6 +193,14 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
     return did
 
 
+def _kept_from_starting(session: Session, replenishment: Replenishment, dag_id: str, now: datetime) -> str | None:
+    older = _older_at_work(session, replenishment, dag_id)
+    if older is not None:
+        return f"{TURN}replenishment {older} has {dag_id} first"
+    window = stopped_by(session, WindowKind.NO_REPLENISH, [(dag_id, "")], now).get((dag_id, ""))
+    return f"{dag_id} is in {window.words}" if window else None
+
+
 def _right_lost(session: Session, replenishment: Replenishment, dag_id: str) -> str | None:
     """Return why nothing more may start in the name of who asked for it. What Airflow has goes on, as backfills do."""
     if replenishment.state == ReplenishmentState.CANCELLED:
@@ -201,10 +210,16 @@ def _right_lost(session: Session, replenishment: Replenishment, dag_id: str) -> 
 
 
 def _taken_by_others(session: Session, dag_id: str, active: Sequence[ReplenishmentRun]) -> str | None:
-    """Return what keeps runs queued in which cells were cleared: as many others as Airflow allows are running."""
+    """Return what keeps runs queued in which cells were cleared.
+
+    Their backfill is paused, or as many others as Airflow allows are running.
+    """
     cleared = [Run(dag_id, run.run_id) for run in active if run.backfill_id is None and run.run_id is not None]
     if "queued" not in backfills.run_states(session, cleared).values():
         return None
+    paused = backfills.paused_backfill_of(session, cleared)
+    if paused is not None:
+        return f"backfill {paused} of {dag_id} is paused in Airflow; unpause it to go on"
     dag, running = waiting.dag_facts(session, dag_id), waiting.running_runs(session, dag_id)
     if dag is None or running < dag.max_active_runs:
         return None
@@ -222,10 +237,11 @@ def _paused_by_people(session: Session, replenishment: Replenishment, made: Sequ
     return backfills.paused_backfills(session, made)
 
 
-def _older_at_work(session: Session, replenishment: Replenishment, dag_id: str) -> bool:
-    """Whether an older replenishment has the workflow; one that waits for somebody does not."""
+def _older_at_work(session: Session, replenishment: Replenishment, dag_id: str) -> int | None:
+    """Return the older replenishment that has the workflow, None if none has; one that waits for somebody does not."""
     query = (
         open_replenishments()
+        .with_only_columns(Replenishment.id)
         .where(
             Replenishment.id < replenishment.id,
             exists().where(
@@ -241,7 +257,7 @@ def _older_at_work(session: Session, replenishment: Replenishment, dag_id: str) 
         )
         .limit(1)
     )
-    return session.scalar(query) is not None
+    return session.scalar(query)
 
 
 def _start(
@@ -256,7 +272,7 @@ def _start(
     ready = _ready(session, replenishment.id, dag_id)
     first = next(ready, None)
     if first is None:
-        return False, None
+        return False, None if busy else _unended(session, replenishment.id, dag_id)
     if first.run_id is not None:
         made = min(len(busy) - cleared, replenishment.max_active_runs)
         return clear_next(session, replenishment, first, now) if room - made > 0 else (False, None)
@@ -266,6 +282,27 @@ def _start(
             break
         chunk.append(run)
     return make_next(session, replenishment, chunk, room, now)
+
+
+def _unended(session: Session, number: int, dag_id: str) -> str | None:
+    """Return what a workflow waits for of which Airflow has no cell, while the runs that are left go on.
+
+    It may be for ever: something else is held in one, or cannot be settled.
+    """
+    query = (
+        select(ReplenishmentRun.run_id)
+        .where(
+            ReplenishmentRun.replenishment_id == number,
+            ReplenishmentRun.dag_id == dag_id,
+            ReplenishmentRun.state.in_((RunState.WAITING, RunState.ACTIVE)),
+        )
+        .order_by(ReplenishmentRun.ordinal)
+    )
+    run_id = session.scalar(query.limit(1))
+    if run_id is None:
+        return None
+    paused = ", and its Dag is paused" if dag_state.paused_dags(session, [dag_id]) else ""
+    return f"{dag_id} {run_id} has not ended{paused}"
 
 
 def _ready(session: Session, number: int, dag_id: str) -> Iterator[ReplenishmentRun]:

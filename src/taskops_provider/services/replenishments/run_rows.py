@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Select, and_, func, or_, select, update
@@ -18,19 +19,27 @@ from taskops_provider.models import Replenishment, ReplenishmentCell, Replenishm
 
 #: how a problem begins that goes by as soon as somebody or something makes room
 WAITS = "waits: "
+#: how one begins that only says that others come first: it keeps its own turn
+TURN = "waits its turn: "
 _MAX_PROBLEM = 1000
 
 _GOING_ON = (ReplenishmentState.QUEUED.value, ReplenishmentState.RUNNING.value, ReplenishmentState.PAUSED.value)
 
 
 class DueCell(NamedTuple):
-    """A cell: its own key and its run's, its task, what it was when it was planned, when in its run it is due."""
+    """A cell: its own key and its run's, its task, what it was when it was planned, when in its run it is due.
+
+    :param tries: of one that was done: the highest try of its instances
+    :param began_at: of one that was done: when the last of its instances had begun
+    """
 
     key: int
     of_run_id: int
     task_id: str
     was: str
     wave: int
+    tries: int | None
+    began_at: datetime | None
 
 
 def open_replenishments() -> Select[Replenishment]:
@@ -54,7 +63,7 @@ def cells_of(session: Session, run_ids: Iterable[int], state: CellState) -> Mapp
     found: dict[int, list[DueCell]] = defaultdict(list)
     cell = ReplenishmentCell
     for chunk in chunks(run_ids):
-        query = select(cell.id, cell.of_run_id, cell.task_id, cell.was, cell.wave).where(
+        query = select(cell.id, cell.of_run_id, cell.task_id, cell.was, cell.wave, cell.tries, cell.began_at).where(
             cell.of_run_id.in_(chunk), cell.state == state.value
         )
         for row in session.execute(query):
@@ -169,9 +178,15 @@ def was_deleted(dag_id: str, run_id: str) -> str:
 
 
 def note_wait(replenishment: Replenishment, why: Collection[str]) -> None:
-    """Keep what a replenishment waits for, or that it waits for nothing; what failed for good stays noted."""
-    if replenishment.problem is None or replenishment.problem.startswith(WAITS):
-        replenishment.problem = f"{WAITS}{'; '.join(sorted(set(why)))}"[:_MAX_PROBLEM] if why else None
+    """Keep what a replenishment waits for, or that it waits for nothing; what failed for good stays noted.
+
+    :param why: its reasons; those that begin with :data:`TURN` are others that come first
+    """
+    if replenishment.problem is not None and not replenishment.problem.startswith((WAITS, TURN)):
+        return
+    only_others = all(one.startswith(TURN) for one in why)
+    told = "; ".join(sorted({one.removeprefix(TURN) for one in why}))
+    replenishment.problem = f"{TURN if only_others else WAITS}{told}"[:_MAX_PROBLEM] if why else None
 
 
 def out_of_service(session: Session, dag_id: str) -> set[str]:

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import gate_state, waiting
 from taskops_provider.adapter.waiting import DagFacts
 from taskops_provider.domain.cells import FINISHED
-from taskops_provider.domain.gate import EFFECT_OF_POOL, gated_words
+from taskops_provider.domain.gate import EFFECT_OF_POOL, effect_of, force_mark, gated_words, held_words
 from taskops_provider.domain.states import Downstream, TaskStatus
 from taskops_provider.models import Task
 from taskops_provider.services.catalog.filters import join_for_tasks
 from taskops_provider.services.catalog.lineage import links_around
 from taskops_provider.services.catalog.status import task_status
 from taskops_provider.services.catalog.tasks import TaskRow
+from taskops_provider.services.gate.instance_orders import InstanceKey, holds_of
 from taskops_provider.services.gate.why_gated import GateMoment, why_gated
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.task_keys import is_one_of
@@ -63,7 +64,10 @@ def instance_reasons(context: InstanceContext, ti: Any, *, is_known: bool) -> li
     :param is_known: its task is in the Dag that its run was made of
     """
     state = str(ti.state) if ti.state else None
-    found = [_gated(context, ti, state)] if ti.pool in EFFECT_OF_POOL else []
+    effect = effect_of(ti.pool, ti.retry_reason)
+    found = [_gated(context, ti, state, effect)] if effect else []
+    if state not in FINISHED:
+        found = [*_ordered(context, ti), *found]
     if state in FINISHED:
         return found or _ended(context, ti, state, is_known=is_known)
     found += _of_run(context, ti)
@@ -84,8 +88,20 @@ def instance_reasons(context: InstanceContext, ti: Any, *, is_known: bool) -> li
     return found + tell.get(state, _running)(context, ti)
 
 
-def _gated(context: InstanceContext, ti: Any, state: str | None) -> Reason:
-    effect = EFFECT_OF_POOL[ti.pool]
+def _ordered(context: InstanceContext, ti: Any) -> list[Reason]:
+    """What people ordered for an instance that has not ended, or for its run."""
+    key = InstanceKey(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+    held = holds_of(context.session, [key]).get(key)
+    found = []
+    if held is not None:
+        what = "Its run is" if held.of_run else "It is"
+        found.append(Reason("held", f"{what} {held_words(held.cause)}", operation_id=held.cause.operation_id))
+    if ti.retry_reason == force_mark(ti.max_tries):
+        found.append(Reason("forced", "It is forced: what is upstream of it and earlier runs do not count."))
+    return found
+
+
+def _gated(context: InstanceContext, ti: Any, state: str | None, effect: Downstream) -> Reason:
     moment = GateMoment(ti.dag_id, ti.task_id, ti.dag_run.created_at or ti.dag_run.run_after)
     cause = why_gated(context.session, [moment])[moment]
     text = gated_words(cause, effect)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.instances import InstanceVerb, RunVerb
 from taskops_provider.domain.operations.answers import OperationRecord
 from taskops_provider.domain.operations.outcomes import OperationOutcome
 from taskops_provider.domain.operations.targets import Scope
@@ -38,6 +38,11 @@ VERBS: Mapping[str, OperationWords] = {
     Verb.SET_OWNERS: OperationWords("Change owners", "Changed the owners of {}", "change the owners of {}"),
     "undo": OperationWords("Undo", "Undid operation {number}: {}", "undo operation {number}: {}"),
     f"instances-{InstanceVerb.RERUN.value}": OperationWords("Rerun instances", "Reran {}", "rerun {}"),
+    f"instances-{InstanceVerb.FORCE.value}": OperationWords("Force instances", "Forced {}", "force {}"),
+    f"instances-{InstanceVerb.HOLD.value}": OperationWords("Hold instances", "Held {}", "hold {}"),
+    f"instances-{InstanceVerb.RELEASE.value}": OperationWords("Release instances", "Released {}", "release {}"),
+    f"runs-{RunVerb.HOLD.value}": OperationWords("Hold runs", "Held {}", "hold {}"),
+    f"runs-{RunVerb.RELEASE.value}": OperationWords("Release runs", "Released {}", "release {}"),
     f"instances-{InstanceVerb.TERMINATE.value}": OperationWords("Terminate instances", "Terminated {}", "terminate {}"),
     f"instances-{InstanceVerb.SET_SUCCESS.value}": OperationWords(
         "Set instances to success", "Set {} to success", "set {} to success"
@@ -126,6 +131,9 @@ def _projects(names: Sequence[str]) -> list[Piece]:
 def _targets(record: OperationRecord, touched: Touched | None) -> list[Piece]:
     total, applied = record.counts.total, record.counts.applied
     number = f"{applied:,} of {total:,}" if 0 < applied < total else f"{total:,}"
+    if record.verb.startswith("runs-"):
+        of = [Piece(" of "), Piece(touched.dag_id, is_name=True)] if touched and touched.dag_id else []
+        return [Piece(f"{number} run{'' if total == 1 else 's'}"), *of]
     if record.scope == Scope.WORKFLOW:
         return _workflows(applied or total, touched)
     if record.verb.startswith("instances-"):

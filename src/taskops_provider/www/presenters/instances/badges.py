@@ -20,11 +20,17 @@ STATUS_BADGES: Mapping[str, Badge] = {
 }
 
 
+#: of what people hold
+HELD = Badge("Held", "amber")
+
+
 def state_badge(state: str | None, *, waits: bool = False) -> Badge:
     """Return Airflow's state of an instance in words, in the colour of what it is doing.
 
     :param waits: in the gate, see :func:`taskops_provider.domain.gate.waits_in_gate`
     """
+    if state == "held":
+        return HELD
     if waits:
         return Badge(WAITS_IN_GATE.capitalize(), STATUS_BADGES[InstanceStatus.WAITING_FOR_UPSTREAM].tone)
     badge = STATUS_BADGES[status_of(state)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taskops_provider.domain.instances import InstanceVerb
+from taskops_provider.domain.instances import InstanceVerb, Reach, RunVerb
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,20 @@ VERBS: Mapping[InstanceVerb, InstanceWords] = {
     InstanceVerb.RERUN: InstanceWords(
         "Rerun",
         "cleared to run again",
-        "Clears exactly these instances: each runs again, and its run with it. What failed below them stays as it is. "
-        "A gated one runs now.",
+        "Clears these instances: each runs again, and its run with it. A gated one runs now.",
     ),
+    InstanceVerb.FORCE: InstanceWords(
+        "Force",
+        "forced to run",
+        "Runs them now, whatever is upstream of them, earlier runs or a full max_active_tasks say. Pools still count, "
+        "and so does a paused Dag.",
+    ),
+    InstanceVerb.HOLD: InstanceWords(
+        "Hold",
+        "held",
+        "They do not start until you release them, also if they are cleared or tried again. What is under way goes on.",
+    ),
+    InstanceVerb.RELEASE: InstanceWords("Release", "released", "They go on as if nobody had held them."),
     InstanceVerb.TERMINATE: InstanceWords(
         "Terminate",
         "terminated",
@@ -42,4 +53,22 @@ VERBS: Mapping[InstanceVerb, InstanceWords] = {
         "set to failed",
         "Marks them as failed, by Airflow's own rules. What runs in a worker is killed.",
     ),
+}
+
+RUN_VERBS: Mapping[RunVerb, InstanceWords] = {
+    RunVerb.HOLD: InstanceWords(
+        "Hold",
+        "held",
+        "Nothing starts in these runs until you release them, also if something is cleared or tried again. What is "
+        "under way goes on.",
+    ),
+    RunVerb.RELEASE: InstanceWords(
+        "Release", "released", "These runs go on. Instances that are held one by one stay held."
+    ),
+}
+
+REACHES: Mapping[Reach, str] = {
+    Reach.NONE: "Only these instances",
+    Reach.WORKFLOW: "With everything downstream in their runs",
+    Reach.EVERYWHERE: "With everything downstream, in all workflows",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from taskops_provider.domain.gate import waits_in_gate
+from taskops_provider.domain.gate import WAITING_STATE, waits_in_gate
 from taskops_provider.domain.instances import InstanceStatus, InstanceVerb, why_not
 from taskops_provider.domain.states import TaskState
 from taskops_provider.services.catalog.instances import (
@@ -19,7 +19,7 @@ from taskops_provider.services.catalog.instances import (
 )
 from taskops_provider.services.catalog.tasks import TaskRow
 from taskops_provider.www.presenters import text
-from taskops_provider.www.presenters.instances.badges import STATUS_BADGES, name_of, state_badge
+from taskops_provider.www.presenters.instances.badges import HELD, STATUS_BADGES, name_of, state_badge
 from taskops_provider.www.presenters.instances.words import VERBS
 from taskops_provider.www.presenters.lists import moments, paging, rows
 from taskops_provider.www.presenters.lists.columns import Column
@@ -249,11 +249,11 @@ def _row(instance: InstanceRow, page: TaskPage, offered: Sequence[rows.Action]) 
         run_type=instance.run_type.replace("_", " "),
         url=urls.instance(*where),
         why_url=urls.page("task/why", why_query),
-        asks_why=instance.gated or instance.status in _ASKS_WHY,
+        asks_why=instance.gated or instance.held or instance.status in _ASKS_WHY,
         data_time=text.time(instance.logical_date),
         interval_from=text.time(instance.data_interval_start),
         interval_to=text.time(instance.data_interval_end),
-        badge=state_badge(instance.state, waits=waits_in_gate(instance.state, gated=instance.gated)),
+        badge=_badge(instance),
         gated=f"Gated: {instance.downstream}" if instance.gated else "",
         try_number=instance.try_number,
         started=text.time(instance.start_date),
@@ -269,9 +269,18 @@ def _row(instance: InstanceRow, page: TaskPage, offered: Sequence[rows.Action]) 
     )
 
 
+def _badge(instance: InstanceRow) -> text.Badge:
+    if instance.held and instance.state == WAITING_STATE:
+        return HELD
+    return state_badge(instance.state, waits=waits_in_gate(instance.state, gated=instance.gated))
+
+
 def _why_not(verb: str, instance: InstanceRow, row: TaskRow) -> str:
     if verb != rows.REPLENISH:
-        return _sentence(why_not(InstanceVerb(verb), instance.state, gated=instance.gated))
+        if verb in (InstanceVerb.HOLD, InstanceVerb.RELEASE) and instance.held is (verb == InstanceVerb.HOLD):
+            return "It is held already" if instance.held else "It is not held"
+        is_waiting = instance.gated or instance.held
+        return _sentence(why_not(InstanceVerb(verb), instance.state, gated=is_waiting))
     if row.state in (TaskState.OFFLINE, TaskState.DELETED):
         return rows.STOPPED
     return "" if instance.logical_date else "Its run has no data time; rerun it instead"

@@ -10,6 +10,7 @@ from taskops_provider.domain.states import Verb
 from taskops_provider.exceptions import BadInput
 from taskops_provider.services.catalog.workflows import WorkflowRow, get_workflow
 from taskops_provider.services.details import details_of
+from taskops_provider.services.operations.on_runs import may_change_runs
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.lists import rows
@@ -58,6 +59,9 @@ class WorkflowFacts(WorkflowState):
     rings: Sequence[rings.Ring]
     runs: Sequence[workflow_runs.RunBar] | None
     runs_not_shown: str | None
+    may_hold_runs: bool
+    hold_url: str
+    release_url: str
     operations: Sequence[LastOperation]
     operations_url: str
     url: str
@@ -182,6 +186,9 @@ def _facts(asked: PageRequest, row: WorkflowRow) -> WorkflowFacts:
         ],
         runs=None if runs is None else workflow_runs.bars(dag_id, runs, asked.now, urls),
         runs_not_shown=details.runs_not_shown,
+        may_hold_runs=may_change_runs(asked.actor, dag_id),
+        hold_url=urls.page("runs/hold"),
+        release_url=urls.page("runs/release"),
         operations=[last_operation(record, urls) for record in details.last_operations],
         operations_url=urls.page("operations", {"dag_id": dag_id}),
         url=urls.page("workflow", {"dag_id": dag_id}),

@@ -15,17 +15,23 @@ HEIGHT = 48
 LOWEST = 4
 
 TONES: Mapping[str, str] = {"success": "green", "failed": "red", "running": "blue", "queued": "grey"}
+_ENDED = frozenset({"success", "failed"})
 
 
 @dataclass(frozen=True)
 class RunBar:
-    """A run."""
+    """A run.
+
+    :param may_hold: holding or releasing it does something
+    """
 
     url: str
     run_id: str
     run_type: str
     state: str
     tone: str
+    held: bool
+    may_hold: bool
     height: int
     data_time: text.Time | None
     started: text.Time | None
@@ -42,7 +48,8 @@ def bars(dag_id: str, runs: Sequence[RunHistoryRow], now: datetime, urls: Urls) 
         height = LOWEST if not longest or not number else max(round(HEIGHT * number / longest), LOWEST)
         took = "" if number is None else text.duration(number)
         data_time = text.time(run.logical_date)
-        told = (run.run_type.replace("_", " "), run.state, f"{took}{_so_far(run)}" if took else "not started")
+        state = f"{run.state}, held" if run.held else run.state
+        told = (run.run_type.replace("_", " "), state, f"{took}{_so_far(run)}" if took else "not started")
         made.append(
             RunBar(
                 url=urls.run(dag_id, run.run_id),
@@ -50,6 +57,8 @@ def bars(dag_id: str, runs: Sequence[RunHistoryRow], now: datetime, urls: Urls) 
                 run_type=run.run_type.replace("_", " "),
                 state=run.state,
                 tone=TONES.get(run.state, "grey"),
+                held=run.held,
+                may_hold=run.held or run.state not in _ENDED,
                 height=height,
                 data_time=data_time,
                 started=text.time(run.start_date),
