@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 from airflow.utils.types import DagRunType
 from sqlalchemy import select
 
-from taskops_provider.models import GateInterval, Window
+from taskops_provider.models import GateInterval, InstanceOrder, Window
 from taskops_provider.policies import gate as policy
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.gate.existing_instances import release
@@ -272,3 +272,32 @@ def test_tables_of_a_version_before_are_asked_nothing_that_they_do_not_know(sess
     scheduler = Scheduler(session, settle=settle)
     scheduler.run_to_end("d", "r")
     assert scheduler.states("d", "r") == {"before": "success", "g": "skipped", "after": "skipped"}
+
+
+def test_windows_intervals_and_holds_of_people_are_asked_in_one_query(session):
+    """A task that a later Dag version brings to a run that is held, in a window, with a pause."""
+    three(session)
+    laid(session, effect="fail")
+    gate(session, "d", "g", "skip", since=NOW - HOUR)
+    with time_machine.travel(NOW, tick=False):
+        scheduler = Scheduler(session, settle=settle)
+        scheduler.create_run("d", "r")
+    run = session.scalars(select(DagRun).where(DagRun.run_id == "r")).one()
+    session.add(
+        InstanceOrder(
+            kind="hold",
+            dag_id="d",
+            run_id="r",
+            run_created_at=run.created_at,
+            task_id="after",
+            map_index=-1,
+            operation_id=1,
+            at=NOW,
+        )
+    )
+    session.commit()
+    run = session.scalars(select(DagRun).where(DagRun.run_id == "r")).one()
+    with counted_queries() as queries:
+        found, holds = policy._in_force_at_creation(run, session)
+    assert (found, holds) == ({"g": "fail"}, {("after", -1)})
+    assert len(queries) == 1

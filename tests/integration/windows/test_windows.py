@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,11 @@ import time_machine
 from airflow.sdk import DAG
 from sqlalchemy import func, select, update
 
+from taskops_provider.adapter.instance_operations import Ref
+from taskops_provider.domain.instances import InstanceVerb, Reach, RunVerb
+from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.exceptions import BadInput, Conflict, Forbidden, ResourceNotFound
+from taskops_provider.inputs.operation import ReasonAndTicket
 from taskops_provider.inputs.windows.holding import HoldAll, ReleaseAll, SkipNext
 from taskops_provider.inputs.windows.window import WindowCreate
 from taskops_provider.models import GateInterval, Operation, Task, Window, Workflow
@@ -17,8 +22,11 @@ from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.catalog.tasks import list_tasks
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.index.deleted import forget_dags
+from taskops_provider.services.operations.on_instances import InstanceRequest, apply_on_instances
+from taskops_provider.services.operations.on_runs import RunRequest, apply_on_runs
 from taskops_provider.services.operations.plan import preview_operation
 from taskops_provider.services.operations.records import RecordFilter, list_operations
+from taskops_provider.services.operations.undo import preview_undo
 from taskops_provider.services.replenishments import execute as replenishment_execute
 from taskops_provider.services.replenishments.create import create_replenishment, show_replenishment
 from taskops_provider.services.retention import delete_old_records
@@ -256,6 +264,72 @@ class TestFreeze:
         record = session.get(Operation, plan.operation_id)
         assert (record.options["override_freeze"], record.reason) == (True, "fire")
 
+    @pytest.mark.parametrize("verb", list(InstanceVerb))
+    def test_operations_on_instances_are_refused_and_overridden(self, session, verb):
+        scheduler = self.with_run(session, "d.b")
+        if verb is InstanceVerb.RERUN:
+            scheduler.run_to_end("d")
+        request = InstanceRequest("d", "b", verb, [Ref("run_1")], ReasonAndTicket(reason="fire"))
+        if verb is InstanceVerb.RELEASE:
+            hold = InstanceRequest("d", "b", InstanceVerb.HOLD, [Ref("run_1")], ReasonAndTicket(reason="x"), Reach.NONE)
+            assert apply_on_instances(session, ALICE, replace(hold, override_freeze=True)).plan.counts().applied == 1
+            session.commit()
+        before = scheduler.states("d")
+        plan = apply_on_instances(session, ALICE, request).plan
+        session.commit()
+        assert [(item.outcome, item.reason.partition(" until")[0]) for item in plan.items] == [
+            (Outcome.BLOCKED, "frozen by window night")
+        ]
+        assert scheduler.states("d") == before
+        limited = bob("d", edits=("d",))
+        with pytest.raises(Forbidden, match="overriding a freeze"):
+            apply_on_instances(session, limited, replace(request, override_freeze=True))
+        with pytest.raises(BadInput, match="needs a reason"):
+            apply_on_instances(session, ALICE, replace(request, override_freeze=True, explanation=ReasonAndTicket()))
+        plan = apply_on_instances(session, ALICE, replace(request, override_freeze=True)).plan
+        session.commit()
+        assert plan.counts().applied == 1
+        assert session.get(Operation, plan.operation_id).options["override_freeze"] is True
+
+    def with_run(self, session, *frozen):
+        install(session, [chain("d", "a", "b", "c", schedule=None)])
+        gate_settle.ensure_pools(session)
+        session.commit()
+        scheduler = Scheduler(session, settle=settle)
+        scheduler.create_run("d")
+        now = datetime.now(UTC)
+        make(session, now, *frozen, kinds="freeze", times=once(now - HOUR, now + HOUR))
+        return scheduler
+
+    def test_a_rerun_leaves_out_what_is_frozen_below(self, session):
+        scheduler = self.with_run(session, "d.b")
+        scheduler.run_to_end("d")
+        request = InstanceRequest(
+            "d", "a", InstanceVerb.RERUN, [Ref("run_1")], ReasonAndTicket(reason="x"), Reach.WORKFLOW
+        )
+        plan = apply_on_instances(session, ALICE, request).plan
+        session.commit()
+        assert {item.task_id: item.outcome for item in plan.items} == {
+            "a": Outcome.APPLIED, "b": Outcome.BLOCKED, "c": Outcome.APPLIED
+        }  # fmt: skip
+        session.expire_all()
+        assert scheduler.states("d") == {"a": None, "b": "success", "c": None}
+        plan = apply_on_instances(session, ALICE, replace(request, task_id="b")).plan
+        assert [(item.task_id, item.outcome) for item in plan.items] == [("b", Outcome.BLOCKED)]
+
+    def test_operations_on_runs_and_their_undo_are_refused(self, session):
+        scheduler = self.with_run(session, "d.b")
+        request = RunRequest("d", RunVerb.HOLD, ["run_1"], ReasonAndTicket(reason="fire"))
+        assert apply_on_runs(session, ALICE, request).plan.items[0].outcome is Outcome.BLOCKED
+        session.commit()
+        assert scheduler.states("d")["a"] is None
+        held = apply_on_runs(session, ALICE, replace(request, override_freeze=True)).plan
+        session.commit()
+        assert held.counts().applied == 1
+        release = replace(request, verb=RunVerb.RELEASE)
+        assert apply_on_runs(session, ALICE, release).plan.items[0].outcome is Outcome.BLOCKED
+        assert preview_undo(session, ALICE, held.operation_id).items[0].outcome is Outcome.BLOCKED
+
     def test_nobody_plans_around_it(self, session):
         self.frozen(session)
         limited = bob("orders", edits=("orders",))
@@ -430,6 +504,34 @@ class TestHoldAll:
         assert {scheduler.run_state(name, "old") for name in names} == {"success"}
         with pytest.raises(ResourceNotFound):
             release_all(session, ALICE, ReleaseAll(), datetime.now(UTC))
+
+    @pytest.mark.parametrize("first", ["person", "window"])
+    def test_what_a_person_holds_too_runs_when_both_let_it_go(self, session, first):
+        install(session, [chain("a", "a1", schedule=None)])
+        gate_settle.ensure_pools(session)
+        session.commit()
+        scheduler = Scheduler(session, settle=settle)
+        scheduler.create_run("a", "old")
+        asked_for = RunRequest("a", RunVerb.HOLD, ["old"], ReasonAndTicket(reason="x"))
+        apply_on_runs(session, ALICE, asked_for)
+        session.commit()
+        hold_all(session, ALICE, HoldAll(), datetime.now(UTC))
+        session.commit()
+
+        def person():
+            apply_on_runs(session, ALICE, replace(asked_for, verb=RunVerb.RELEASE))
+
+        def window():
+            release_all(session, ALICE, ReleaseAll(), datetime.now(UTC))
+
+        steps = [person, window] if first == "person" else [window, person]
+        for step, ran in zip(steps, ([], ["a1"]), strict=True):
+            step()
+            session.commit()
+            session.expire_all()
+            sweep(session, datetime.now(UTC) + timedelta(seconds=1))
+            scheduler.run_to_end("a", "old")
+            assert scheduler.executed_tasks("old") == ran
 
     def test_what_is_released_at_once_is_not_taken_for_escaped(self, session):
         install(session, [chain("a", "a1", schedule=None)])

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter import dag_state, runs
+from taskops_provider.adapter import dag_state, instance_orders, runs
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import ANY_TASK
 from taskops_provider.domain.states import Downstream
@@ -109,6 +109,8 @@ def _lay(session: Session, window_id: int, dag_ids: Sequence[str], *, everything
 def _hold_what_has_not_begun(session: Session, actor: Actor, dag_ids: Collection[str], now: datetime) -> int:
     unfinished = runs.unfinished_runs(session, dag_ids, lock=True)
     waiting = [ti for ti in runs.unfinished(session, unfinished, held=False) if ti.state not in runs.AT_WORK_STATES]
+    # what somebody holds by itself goes on being held when that is released
+    instance_orders.gate_under_hold(session, unfinished, None, Downstream.HOLD, now)
     for dag_id in sorted({ti.dag_id for ti in waiting}):
         if not actor.permissions.may_change_instances(dag_id):
             raise Forbidden("instances would be held of Dags whose task instances you may not change")
