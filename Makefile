@@ -15,7 +15,7 @@ TEMPLATES := src/taskops_provider/www/templates
 FRONTEND := hatch_build.py $(shell find frontend -name node_modules -prune -o -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick simulate live-loop fuzz coverage golden lint secrets audit format constraints screenshots bench build clean
+.PHONY: help install demo test test-quick test-matrix simulate live-loop fuzz coverage golden lint secrets audit format constraints screenshots bench build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ fuzz: install ## Send hostile requests to REST and pages (N= requests, SEED=, FI
 
 test-quick: lint ## Lint, then an answer in minutes: unit, property and the quick ones of the integration tests
 	scripts/test.sh quick
+
+test-matrix: install ## Try other versions of Airflow and Python (LEGS="AIRFLOW:PYTHON:DATABASE ...", SHORT=1 for the short tests)
+	$(BIN)/python scripts/test_matrix.py $(if $(SHORT),--short) $(LEGS)
 
 coverage: install ## Measure the lines and branches that tests on SQLite reach, without end to end; fails below the floor
 	$(BIN)/python -m pytest tests/unit tests/property tests/integration tests/contract -n 2 --dist worksteal -q \
@@ -97,5 +100,5 @@ build: install ## Build the wheel and the source archive into dist/
 	@ls dist
 
 clean: ## Delete what the other targets made, .venv included
-	rm -rf .venv .demo dist frontend/node_modules src/taskops_provider/www/static/dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage-html
+	rm -rf .venv .demo .matrix dist frontend/node_modules src/taskops_provider/www/static/dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage-html
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,17 +65,23 @@ _CONNECTION_TYPE: dict[str, Any] = {
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description, as ``provider_info.schema.json`` of Airflow wants it."""
+    from taskops_provider import __version__
+
     return {
         "package-name": "airflow-provider-taskops",
         "name": "TaskOps",
         "description": "Task operations: per-task pause, offline, delete and resubmit that the scheduler obeys.",
-        "cli": ["taskops_provider.cli.definition.get_taskops_cli_commands"],
+        "versions": [__version__],
+        "cli": ["taskops_provider.cli.entry.get_taskops_cli_commands"],
         "integrations": [{"integration-name": _INTEGRATION, "tags": ["service"]}],
         "operators": _modules("operators.tasks", "operators.instances", "operators.replenishment"),
         "sensors": _modules("sensors.task_status", "sensors.replenishment"),
         "triggers": _modules("triggers.task_status", "triggers.replenishment"),
         "hooks": _modules("hooks.taskops", "hooks.taskops_async"),
         "connection-types": [_CONNECTION_TYPE],
+        "extra-links": [f"taskops_provider.operators.links.{name}" for name in ("ReplenishmentLink", "OperationLink")],
+        "notifications": ["taskops_provider.notifications.email.EmailNotifier"],
+        "plugins": [{"name": "taskops_provider", "plugin-class": "taskops_provider.plugin.TaskOpsProviderPlugin"}],
         "db-managers": ["taskops_provider.models.db_manager.TaskOpsDBManager"],
         "config": {
             "taskops": {

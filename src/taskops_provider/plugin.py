@@ -6,26 +6,40 @@ server reads them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from taskops_provider.airflow_versions import log_unavailable
+
+log = logging.getLogger(__name__)
+
 #: below Airflow's own path, without a leading slash: survives a prefix in ``[api] base_url``
 PAGES = "pluginsv2/taskops"
 
 
 class _Lazy:
-    """A class attribute whose value is made when it is first read."""
+    """A class attribute whose value is made when it is first read.
 
-    def __init__(self, make: Callable[[], list[Any]]):
+    Airflow's API server reads it while it starts, and would not start if it raised: it is empty then, and the log says
+    why.
+    """
+
+    def __init__(self, what: str, make: Callable[[], list[Any]]):
+        self._what = what
         self._make = make
         self._made: list[Any] | None = None
 
     def __get__(self, instance: Any, owner: type) -> list[Any]:
         if self._made is None:
-            self._made = self._make()
+            try:
+                self._made = self._make()
+            except Exception as error:
+                log_unavailable(log, self._what, error)
+                self._made = []
         return self._made
 
 
@@ -101,8 +115,18 @@ class TaskOpsPlugin(AirflowPlugin):
     """The plugin: web views, the API with the monitor in its lifespan, navigation entries."""
 
     name = "taskops"
-    flask_blueprints = _Lazy(_flask_blueprints)
-    appbuilder_views = _Lazy(_appbuilder_views)
-    fastapi_apps = _Lazy(_fastapi_apps)
-    external_views = _Lazy(_external_views)
-    listeners = _Lazy(_listeners)
+    flask_blueprints = _Lazy("the web view", _flask_blueprints)
+    appbuilder_views = _Lazy("the web view", _appbuilder_views)
+    fastapi_apps = _Lazy("the REST API, with the monitor in the API server,", _fastapi_apps)
+    external_views = _Lazy("the entry in the navigation", _external_views)
+    listeners = _Lazy("the listener for metrics", _listeners)
+
+
+class TaskOpsProviderPlugin(AirflowPlugin):
+    """What Airflow loads for the ``plugins`` of the provider, which it does if it discovers providers at start.
+
+    It declares nothing: Airflow loads :class:`TaskOpsPlugin` always, through the entry point, and would report it as
+    loaded twice.
+    """
+
+    name = "taskops_provider"

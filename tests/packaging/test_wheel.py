@@ -29,7 +29,7 @@ def test_it_says_what_airflow_looks_for(wheel: ZipFile) -> None:
     [metadata] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     message = Parser().parsestr(wheel.read(metadata).decode())
     assert message["Name"] == "airflow-provider-taskops"
-    assert "apache-airflow>=3.3" in (message.get_all("Requires-Dist") or [])
+    assert "apache-airflow<3.5,>=3.3" in (message.get_all("Requires-Dist") or [])
 
 
 def test_the_provider_info_fits_airflows_schema():

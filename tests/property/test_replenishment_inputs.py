@@ -49,12 +49,23 @@ bodies = st.fixed_dictionaries(
         "name": words,
         "reason": words,
         "if_busy": st.sampled_from(["queue", "refuse"]),
+        "exclude": st.lists(st.tuples(names, names), max_size=2, unique=True),
+        "wait_for": st.sampled_from(["none", "inside", "all"]),
+        "run_on_latest_version": st.sampled_from([None, True, False]),
+        "override_conf": st.booleans(),
     }
 )
 
 
+def overrides(said: dict[str, Any]) -> bool:
+    """There has to be a conf."""
+    return said["override_conf"] and bool(said["conf"])
+
+
 def as_body(said: dict[str, Any]) -> ReplenishmentRequest:
     body = said | {
+        "exclude": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in said["exclude"]],
+        "override_conf": overrides(said),
         "tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in said["tasks"]],
         "ranges": [
             {"from": first.isoformat(), "to": (last + TO_THE_END).isoformat()} for first, last in said["ranges"]
@@ -76,6 +87,11 @@ def as_flags(said: dict[str, Any]) -> ReplenishmentRequest:
         flags += [f"--{field.replace('_', '-')}", str(said[field])]
     flags += [f"--name={said['name']}", *([f"--reason={said['reason']}"] if said["reason"] else ())]
     flags += ["--newest-first"] if said["newest_first"] else []
+    for dag_id, task_id in said["exclude"]:
+        flags += ["--exclude", dag_id, task_id]
+    flags += ["--wait-for", said["wait_for"], *(["--override-conf"] if overrides(said) else [])]
+    version = said["run_on_latest_version"]
+    flags += [] if version is None else [f"--{'' if version else 'no-'}run-on-latest-version"]
     flags += ["--window", "-".join(said["window"])] if said["window"] else []
     parser = ArgumentParser()
     for argument in (*arguments.REPLENISHMENT, *arguments.NAME_AND_REASON, *arguments.WAIT):
@@ -100,6 +116,10 @@ def as_form(said: dict[str, Any]) -> ReplenishmentRequest:
         "conf": [json.dumps(said["conf"])],
         "name": [said["name"]],
         "reason": [said["reason"]],
+        "exclude": ["\n".join(" ".join(target) for target in said["exclude"])],
+        "wait_for": [said["wait_for"]],
+        "override_conf": ["on"] if overrides(said) else [],
+        "version": [{None: "", True: "latest", False: "run"}[said["run_on_latest_version"]]],
         "refuse_busy": ["on"] if said["if_busy"] == "refuse" else [],
     }
     asked = PageRequest(fields, Actor("ann", "ui", UnrestrictedPermissions()), None, NOW, Urls("/"))  # type: ignore[arg-type]

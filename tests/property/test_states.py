@@ -47,7 +47,7 @@ def test_shown_status_follows_the_order_of_the_spec(state, ends, dag_is_paused, 
 
 
 @given(tasks=statuses)
-def test_workflow_status_is_the_one_of_the_six_that_fits(tasks):
+def test_workflow_status_is_the_one_of_the_seven_that_fits(tasks):
     counts = {status: tasks.count(status) for status in TaskStatus}
     status = workflow_status(counts)
     fits = {
@@ -59,6 +59,7 @@ def test_workflow_status_is_the_one_of_the_six_that_fits(tasks):
         WorkflowStatus.ALL_UNSCHEDULED: len(set(tasks)) != 1 and TaskStatus.SCHEDULING not in tasks,
     }
     assert [s for s, holds in fits.items() if holds] == [status]
+    assert workflow_status(counts, is_deleted=True) is WorkflowStatus.DELETED
 
 
 @given(tasks=statuses, gone=st.integers(0, 5))

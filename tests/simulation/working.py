@@ -13,9 +13,7 @@ from airflow._shared.timezones import timezone
 from airflow.api_fastapi.execution_api.datamodels import taskinstance as payloads
 from airflow.api_fastapi.execution_api.routes import task_instances as execution_api
 from airflow.models.taskinstance import TaskInstance as TI
-from airflow.models.taskmap import TaskMap
 from airflow.models.trigger import Trigger
-from airflow.models.xcom import XComModel
 from airflow.triggers.base import TriggerEvent
 from airflow.utils.state import TaskInstanceState
 from fastapi import HTTPException
@@ -25,6 +23,7 @@ from sqlalchemy.orm import Session
 from tests.simulation.actors import actor
 from tests.simulation.dags import TaskSpec
 from tests.simulation.world import Execution, World
+from tests.support.versions import push
 
 _TOKEN: Any = SimpleNamespace(claims=SimpleNamespace(scope="execution"))
 _RETRY = payloads.IntermediateTIState.UP_FOR_RETRY
@@ -159,18 +158,9 @@ def _push_results(session: Session, world: World, task: TaskSpec, execution: Exe
     elif task.kind == "short" and not task.chooses:
         values = {"return_value": False, "skipmixin_key": {"skipped": below}}
         skipped = below
+    is_mapped_over = any(t.kind == "fans" and t.upstream[:1] == (task.id,) for t in spec.tasks)
     for key, value in values.items():
-        XComModel.set(
-            key=key,
-            value=value,
-            dag_id=ti.dag_id,
-            task_id=ti.task_id,
-            run_id=ti.run_id,
-            map_index=ti.map_index,
-            session=session,
-        )
-    if any(t.kind == "fans" and t.upstream[:1] == (task.id,) for t in spec.tasks):
-        session.merge(TaskMap.from_task_instance_xcom(ti, values["return_value"]))
+        push(ti, key, value, session, can_be_mapped=key == "return_value" and is_mapped_over)
     session.flush()
     if skipped:
         execution_api.ti_skip_downstream(

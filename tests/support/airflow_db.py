@@ -25,10 +25,16 @@ _AIRFLOW_TABLES = (
     "task_instance_note",
     "task_instance_history",
     "rendered_task_instance_fields",
+    "rtif_v1",
+    "rtif_v2",
     "task_reschedule",
     "xcom",
+    "xcom_v1",
+    "xcom_v2",
+    "legacy_task_data_owner",
     "task_map",
     "task_instance",
+    "dynamic_region",
     "trigger",
     "dagrun_asset_event",
     "dag_run_note",
@@ -85,7 +91,12 @@ def _emptied() -> dict[Table, tuple[Any, ...]]:
 
     import_all_models()
     ours = reversed(taskops_metadata.sorted_tables)
-    airflows = (AirflowBase.metadata.tables[name] for name in _AIRFLOW_TABLES)
+    airflows = (
+        # some are of certain versions
+        AirflowBase.metadata.tables[name]
+        for name in _AIRFLOW_TABLES
+        if name in AirflowBase.metadata.tables
+    )
     return {**dict.fromkeys((*ours, *airflows), ()), Pool.__table__: (Pool.pool.like("taskops%"),)}
 
 

@@ -15,20 +15,19 @@ from airflow.api.common.trigger_dag import trigger_dag
 from airflow.executors.base_executor import BaseExecutor
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
-from airflow.models.asset import AssetDagRunQueue, DagScheduleAssetReference
+from airflow.models.asset import DagScheduleAssetReference
 from airflow.models.backfill import ReprocessBehavior, _create_backfill
 from airflow.models.dag import DagModel
 from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
-from airflow.models.taskmap import TaskMap
-from airflow.models.xcom import XComModel
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tests.support.airflow_db import serialized
+from tests.support.versions import end_loop_gate, push, queue_asset_event, queue_scheduled
 
 
 class Scheduler:
@@ -108,8 +107,7 @@ class Scheduler:
         reference = self.session.scalars(
             select(DagScheduleAssetReference).where(DagScheduleAssetReference.dag_id == dag_id)
         ).one()
-        self.session.add(AssetDagRunQueue(target_dag_id=dag_id, asset_id=reference.asset_id))
-        self.session.flush()
+        queue_asset_event(dag_id, reference.asset_id, self.session)
         model = self.session.scalars(select(DagModel).where(DagModel.dag_id == dag_id)).one()
         self._runner._create_dag_runs_asset_triggered(dag_models=[model], session=self.session)
 
@@ -188,7 +186,7 @@ class Scheduler:
         run.schedule_tis(schedulable, session=session)
         session.commit()
         session.expire_all()
-        self._runner._executable_task_instances_to_queued(max_tis=1000, session=session)
+        queue_scheduled(self._runner, session)
         session.commit()
 
     def look(self, dag_id: str, run_id: str = "run_1") -> None:
@@ -200,7 +198,7 @@ class Scheduler:
             self._runner._schedule_dag_run(run, session=session)
         session.commit()
         session.expire_all()
-        self._runner._executable_task_instances_to_queued(max_tis=1000, session=session)
+        queue_scheduled(self._runner, session)
         session.commit()
 
     def work(self) -> None:
@@ -210,7 +208,10 @@ class Scheduler:
             self.executed.append((ti.run_id, ti.task_id, ti.map_index))
             ti.start_date = datetime.now(UTC)
             self.before_finish(ti)
-            ti.set_state(self.outcomes.get(ti.task_id, "success"), session=session)
+            state = self.outcomes.get(ti.task_id, "success")
+            ti.set_state(state, session=session)
+            if ti.operator == "LoopGateOperator":
+                end_loop_gate(ti, state, serialized(ti.dag_id, session), session)
         session.commit()
 
     def before_finish(self, ti: TI) -> None:
@@ -220,17 +221,7 @@ class Scheduler:
         value = self.results[ti.task_id]
         if callable(value):
             value = value(ti.map_index)
-        XComModel.set(
-            key="return_value",
-            value=value,
-            dag_id=ti.dag_id,
-            task_id=ti.task_id,
-            run_id=ti.run_id,
-            map_index=ti.map_index,
-            session=self.session,
-        )
-        if isinstance(value, (list, dict)):
-            self.session.merge(TaskMap.from_task_instance_xcom(ti, value))
+        push(ti, "return_value", value, self.session, can_be_mapped=isinstance(value, (list, dict)))
         self.session.flush()
 
     def executed_tasks(self, run_id: str = "run_1") -> list[str]:

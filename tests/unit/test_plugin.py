@@ -71,3 +71,22 @@ def test_external_views_are_what_airflows_schema_wants() -> None:
     assert len(routes) == len(set(routes))
     # without a leading slash they survive a prefix in [api] base_url
     assert not [view.href for view in views if view.href.startswith("/")]
+
+
+def test_the_provider_lists_what_airflow_reads_of_providers() -> None:
+    from airflow.providers_manager import ProvidersManager
+
+    from taskops_provider.get_provider_info import get_provider_info
+
+    info = get_provider_info()
+    ours = ProvidersManager()
+    assert set(info["extra-links"]) <= set(ours.extra_links_class_names)
+    assert set(info["notifications"]) <= set(ours.notification)
+    assert set(info["db-managers"]) <= set(ours.db_managers)
+    assert {"taskops_provider"} <= {one.name for one in ours.plugins}
+    modules = {one.trigger_class_name for one in ours.trigger if one.package_name == info["package-name"]}
+    assert modules
+    assert ours.providers[info["package-name"]].data["versions"]
+    for part in ("operators", "sensors", "triggers", "hooks"):
+        for module in info[part][0]["python-modules"]:
+            assert importlib.util.find_spec(module), module

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from airflow._shared.timezones.timezone import coerce_datetime
+from airflow.configuration import conf as airflow_conf
 from airflow.exceptions import ParamValidationError
 from airflow.models.backfill import (
     Backfill,
@@ -39,6 +40,7 @@ from taskops_provider.domain.states import Downstream
 
 #: stands for the state of an instance that a gate had stopped, see :func:`take_back`
 GATED = "gated"
+_NO_SUCCESS = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED, TaskInstanceState.SKIPPED)
 
 
 def busy_dags(session: Session, dag_ids: Collection[str]) -> dict[str, list[int]]:
@@ -291,26 +293,52 @@ def executions_in_runs(
     return found
 
 
+class Clearing(NamedTuple):
+    """How tasks are cleared.
+
+    :param passed: tasks directly upstream of them that did not execute because of a gate or a time-out: they count as
+        success, else what follows them would be skipped again
+    :param excluded: tasks that count as success whatever became of them
+    :param conf: what the run's conf becomes; None: it stays
+    """
+
+    passed: Collection[str]
+    excluded: Collection[str]
+    on_latest_version: bool
+    conf: Json | None
+
+
+def runs_on_latest_version(dag: SerializedDAG, asked_for: bool | None) -> bool:
+    """Return whether what is cleared executes by the newest version of its Dag: Airflow's own rule for clearing."""
+    if asked_for is not None:
+        return asked_for
+    if dag.rerun_with_latest_version is not None:
+        return bool(dag.rerun_with_latest_version)
+    return bool(airflow_conf.getboolean("core", "rerun_with_latest_version", fallback=False))
+
+
 def clear_tasks(
-    session: Session, dag: SerializedDAG, run_id: str, task_ids: Collection[str], passed: Collection[str], now: datetime
+    session: Session, dag: SerializedDAG, run_id: str, task_ids: Collection[str], how: Clearing, now: datetime
 ) -> None:
     """Clear some tasks in an existing run, so that they execute, and nothing else.
 
     Airflow starts no queued run of a backfill that is paused. One that is over stays so if it was cancelled, or paused
     until its last run had ended; nothing else of it is left to start.
-
-    :param passed: tasks directly upstream of them that did not execute because of a gate: they count as success, else
-        what follows them would be skipped again
     """
     session.execute(
         update(TI)
         .where(
             TI.dag_id == dag.dag_id,
             TI.run_id == run_id,
-            TI.task_id.in_(passed),
             or_(
-                TI.state == TaskInstanceState.SKIPPED,
-                and_(TI.pool.in_(GATED_POOLS), TI.state == TaskInstanceState.FAILED),
+                and_(
+                    TI.task_id.in_(how.passed),
+                    or_(
+                        TI.state == TaskInstanceState.SKIPPED,
+                        and_(TI.pool.in_(GATED_POOLS), TI.state == TaskInstanceState.FAILED),
+                    ),
+                ),
+                and_(TI.task_id.in_(how.excluded), TI.state.in_(_NO_SUCCESS)),
             ),
         )
         .values(state=TaskInstanceState.SUCCESS, updated_at=now)
@@ -329,7 +357,17 @@ def clear_tasks(
     # what is not written yet would be forgotten, and Airflow's sessions do not write by themselves
     session.flush()
     session.expire_all()
-    dag.clear(task_ids=list(task_ids), run_id=run_id, dag_run_state=DagRunState.QUEUED, session=session)
+    dag.clear(
+        task_ids=list(task_ids),
+        run_id=run_id,
+        dag_run_state=DagRunState.QUEUED,
+        run_on_latest_version=how.on_latest_version,
+        session=session,
+    )
+    if how.conf is not None:
+        run = session.scalars(select(DagRun).where(DagRun.dag_id == dag.dag_id, DagRun.run_id == run_id)).one()
+        run.conf = dict(how.conf)
+        session.flush()
 
 
 def take_back(

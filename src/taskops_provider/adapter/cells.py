@@ -6,7 +6,7 @@ One query per Dag and table, whatever the number of cycles.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow.models.dagrun import DagRun
@@ -141,6 +141,45 @@ def cell_facts_between(
     found: dict[str, dict[str, list[CellFacts]]] = {}
     for run_id, task_id, state, is_gated in session.execute(query):
         found.setdefault(run_id, {}).setdefault(task_id, []).append(CellFacts(state, bool(is_gated)))
+    return found
+
+
+#: so soon after a run has ended is written what ended with it
+_WITH_ITS_RUN = timedelta(seconds=30)
+
+
+def cut_off_between(session: Session, dag_id: str, ranges: Sequence[Range]) -> dict[str, set[str]]:
+    """Return what did not end before its run timed out: run id -> ids of tasks. One query."""
+    return _cut_off(session, dag_id, _inside(ranges))
+
+
+def cut_off_in_run(session: Session, dag_id: str, run_id: str) -> set[str]:
+    """Return the ids of the tasks that did not end before a run timed out. One query."""
+    return _cut_off(session, dag_id, DagRun.run_id == run_id).get(run_id, set())
+
+
+def _cut_off(session: Session, dag_id: str, which: ColumnElement[bool]) -> dict[str, set[str]]:
+    """Airflow skips what has not ended with the run, in one transaction; it ends nothing by that.
+
+    Who skips otherwise (a branch, the task itself, a trigger rule) writes when, and the run ends later. What waited to
+    be tried again has the end of its last try.
+    """
+    query = (
+        select(TI.run_id, TI.task_id, TI.end_date, TI.updated_at, DagRun.end_date)
+        .join(DagRun, (DagRun.dag_id == TI.dag_id) & (DagRun.run_id == TI.run_id))
+        .where(
+            TI.dag_id == dag_id,
+            which,
+            DagRun.state == DagRunState.FAILED,
+            TI.state == TaskInstanceState.SKIPPED,
+            TI.pool.not_in(GATED_POOLS),
+            or_(TI.end_date.is_(None), and_(TI.try_number > 0, TI.updated_at >= DagRun.end_date)),
+        )
+    )
+    found: dict[str, set[str]] = {}
+    for run_id, task_id, ended_at, updated_at, over_at in session.execute(query):
+        if ended_at is None or (updated_at and over_at and updated_at - over_at < _WITH_ITS_RUN):
+            found.setdefault(run_id, set()).add(task_id)
     return found
 
 

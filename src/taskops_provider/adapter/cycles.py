@@ -1,38 +1,33 @@
-"""The cycles of a Dag in a range of dates: the runs that its timetable would make.
+"""The cycles of a Dag in a range of dates: the runs that the scheduler makes of its timetable.
 
-Airflow asks a timetable for one run after the other, and a cron timetable then parses its expression anew each time
-(90 µs). Here croniter parses it once (25 µs), and in UTC, where all days are alike, it is not asked at all (1 µs). The
-answers are the same, held by a test that compares them across time zones. Data intervals in zones with summer time are
-left to Airflow, which aligns them in ways of its own when clocks change.
+Airflow's own ``iter_dagrun_infos_between`` answers for a timetable that starts at the dates that are asked for: a delta
+counts from there, and a trigger takes the moment of a run for its date. Here it is the Dag's timetable, counted from
+its start and its runs. Held by tests that let the scheduler make the runs, through the nights in which clocks change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, time, timedelta
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import dropwhile, takewhile
+from typing import Any
 
-from airflow._shared.timezones.timezone import coerce_datetime, convert_to_utc, make_aware, make_naive
+from airflow._shared.timezones.timezone import coerce_datetime
 from airflow.serialization.definitions.dag import SerializedDAG
+from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.base import TimeRestriction
-from airflow.timetables.interval import CronDataIntervalTimetable
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.timetables.events import EventsTimetable
 from airflow.utils.types import DagRunType
-from croniter import croniter
 
-_DAY = timedelta(days=1)
-#: Airflow has it without types
-_naive: Callable[[datetime, Any], datetime] = make_naive
+from taskops_provider.adapter.counted_cycles import chained_cycles, delta_cycles, is_delta
+from taskops_provider.adapter.cron_cycles import cron_cycles, is_cron
+from taskops_provider.adapter.cycle import Cycle, plain
+from taskops_provider.exceptions import UnreadableDag
 
+__all__ = ["Cycle", "cycles_between", "earliest_due_since", "first_and_last", "why_no_cycles", "zone_of"]
 
-class Cycle(NamedTuple):
-    """One run that a timetable makes; moments in UTC."""
-
-    logical_date: datetime
-    start: datetime
-    end: datetime
-    run_after: datetime
+#: the runs that Airflow made by itself around two dates: the last before, those inside, the next after
+AutomaticRuns = Callable[[datetime, datetime], Sequence[Cycle]]
 
 
 def why_no_cycles(dag: SerializedDAG) -> str | None:
@@ -46,101 +41,89 @@ def why_no_cycles(dag: SerializedDAG) -> str | None:
     return None
 
 
-def cycles_between(dag: SerializedDAG, first: datetime, last: datetime) -> Iterator[Cycle]:
+def zone_of(dag: SerializedDAG) -> Any:
+    """Return the time zone in which a Dag's schedule counts its days."""
+    timetable: Any = _by_time(dag)
+    crons = getattr(timetable, "_timetables", None) or [timetable]
+    return getattr(crons[0], "_timezone", None) or dag.timezone
+
+
+def first_and_last(dag: SerializedDAG) -> tuple[datetime | None, datetime | None]:
+    """Return between which logical dates a Dag has cycles; None sets no bound.
+
+    The first run of a Dag may have a date before its start, if its interval lies before it.
+    """
+    restriction = _restriction(dag)
+    earliest = None if restriction.earliest is None else plain(restriction.earliest)
+    latest = None if restriction.latest is None else plain(restriction.latest)
+    if earliest is None or why_no_cycles(dag) is not None:
+        return earliest, latest
+    first = next(cycles_between(dag, earliest - timedelta(days=400), earliest, lambda *_: []), None)
+    return (first.logical_date if first else earliest), latest
+
+
+def cycles_between(
+    dag: SerializedDAG, first: datetime, last: datetime, automatic_runs: AutomaticRuns
+) -> Iterator[Cycle]:
     """Yield the cycles whose logical date is from ``first`` to ``last``, both included, oldest first.
 
-    The Dag's own start and end are not looked at: clamp before.
+    :param automatic_runs: asked only if the timetable counts from the runs that there are
+    :raises UnreadableDag: where the timetable fails
     """
-    timetable = dag.timetable
-    if type(timetable) is CronTriggerTimetable and isinstance(timetable._interval, timedelta):
-        yield from _of_trigger(timetable, timetable._interval, first, last)
-    elif type(timetable) is CronDataIntervalTimetable and _is_utc(timetable._timezone):
-        yield from _of_intervals(timetable, first, last)
+    try:
+        yield from _cycles(dag, first, last, automatic_runs)
+    except Exception as error:  # whatever a custom timetable stumbles over
+        told = " ".join(str(error).split())[:300] or type(error).__name__
+        raise UnreadableDag(f"the schedule of {dag.dag_id} cannot be counted: {told}") from error
+
+
+def _cycles(dag: SerializedDAG, first: datetime, last: datetime, automatic_runs: AutomaticRuns) -> Iterator[Cycle]:
+    timetable: Any = _by_time(dag)
+    restriction = _restriction(dag)
+    if type(timetable) is EventsTimetable:
+        yield from _events(timetable, restriction, first, last)
+    elif is_cron(timetable):
+        found = cron_cycles(timetable, restriction.earliest, restriction.latest, first)
+        inside = dropwhile(lambda cycle: cycle.logical_date < first, found)
+        yield from takewhile(lambda cycle: cycle.logical_date <= last, inside)
     else:
-        for info in dag.iter_dagrun_infos_between(first, last):
-            if info.data_interval is not None and info.logical_date is not None:
-                yield Cycle(
-                    _plain(info.logical_date),
-                    _plain(info.data_interval.start),
-                    _plain(info.data_interval.end),
-                    _plain(info.run_after),
-                )
+        count = delta_cycles if is_delta(timetable) else chained_cycles
+        yield from count(timetable, restriction, automatic_runs(first, last), first, last)
+
+
+def _by_time(dag: SerializedDAG) -> Any:
+    """The timetable, without the assets that make runs beside it."""
+    timetable: Any = dag.timetable
+    return timetable.timetable if type(timetable) is AssetOrTimeSchedule else timetable
+
+
+def _restriction(dag: SerializedDAG) -> TimeRestriction:
+    """As the scheduler restricts the timetable, with all that it would make: also what a Dag skips that catches up on
+    nothing is one of its cycles.
+    """
+    return TimeRestriction(dag._time_restriction.earliest, dag._time_restriction.latest, catchup=True)
+
+
+def _events(timetable: Any, restriction: TimeRestriction, first: datetime, last: datetime) -> Iterator[Cycle]:
+    earliest, latest = restriction.earliest, restriction.latest
+    begin = first if earliest is None else max(first, plain(earliest))
+    end = last if latest is None else min(last, plain(latest))
+    for moment in sorted({plain(event) for event in timetable.event_dates}):
+        if begin <= moment <= end:
+            yield Cycle(moment, moment, moment, moment)
 
 
 def earliest_due_since(dag: SerializedDAG, moment: datetime) -> datetime:
-    """Return a date from which to look for the cycles that were due since a moment: not after any of theirs."""
-    interval = dag.timetable.infer_manual_data_interval(run_after=coerce_datetime(moment))
-    return min(_plain(interval.start), moment)
+    """Return a date from which to look for the cycles that were due since a moment: not after any of theirs.
 
-
-def _of_trigger(timetable: Any, interval: timedelta, first: datetime, last: datetime) -> Iterator[Cycle]:
-    for tick in _ticks(timetable, first):
-        if tick > last:
-            return
-        yield Cycle(tick - interval, tick - interval, tick, tick)
-
-
-def _of_intervals(timetable: Any, first: datetime, last: datetime) -> Iterator[Cycle]:
-    for start, end in pairwise(_ticks(timetable, first)):
-        if start > last:
-            return
-        yield Cycle(start, start, end, end)
-
-
-def _ticks(timetable: Any, first: datetime) -> Iterator[datetime]:
-    """Yield the moments of a cron expression from ``first`` on, as ``CronMixin._get_next`` finds them."""
-    restriction = TimeRestriction(coerce_datetime(first), None, catchup=True)
-    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
-    tick = _plain(info.data_interval.end if type(timetable) is CronTriggerTimetable else info.data_interval.start)
-    zone = timetable._timezone
-    is_utc = _is_utc(zone)
-    naive = tick.replace(tzinfo=None) if is_utc else _naive(coerce_datetime(tick), zone)
-    expression = croniter(timetable._expression, start_time=naive)
-    covers_every_hour = expression.expanded[1] == ["*"]
-    if is_utc and (clock := _every_day(expression.expanded)):
-        yield from _of_days(clock, tick)
-    yield tick
-    while True:
-        scheduled = expression.get_next(datetime)
-        if is_utc:
-            tick = scheduled.replace(tzinfo=UTC)
-        else:
-            if covers_every_hour:  # elapsed time counts, so that no hour is left out when clocks go back
-                moment = convert_to_utc(coerce_datetime(tick).in_timezone(zone) + (scheduled - naive))
-            else:
-                moment = convert_to_utc(make_aware(scheduled, zone))
-            tick = _plain(moment)
-            naive = _naive(coerce_datetime(tick), zone)
-            if naive != scheduled:  # a clock was changed: go on from what it shows now
-                expression = croniter(timetable._expression, start_time=naive)
-        yield tick
-
-
-def _every_day(expanded: list[list[Any]]) -> list[time]:
-    """Return at what times of the day an expression is due, where all days are alike; else nothing."""
-    if expanded[2:] != [["*"]] * 3:
-        return []
-    minutes, hours = (range(end) if part == ["*"] else part for part, end in zip(expanded[:2], (60, 24), strict=True))
-    return sorted(time(hour, minute, tzinfo=UTC) for hour in hours for minute in minutes)
-
-
-def _of_days(clock: list[time], first: datetime) -> Iterator[datetime]:
-    """Yield the moments at these times of each day from ``first`` on; without the expression."""
-    for at in clock:
-        if at >= first.timetz():
-            yield datetime.combine(first, at)
-    day = first.date()
-    while True:
-        day += _DAY
-        for at in clock:
-            yield datetime.combine(day, at)
-
-
-def _is_utc(zone: Any) -> bool:
-    return getattr(zone, "name", None) in ("UTC", "Etc/UTC")
-
-
-def _plain(moment: datetime) -> datetime:
-    """A pendulum moment as the standard library's, which is much cheaper to compare and to hash."""
-    utc = moment.astimezone(UTC)
-    return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
+    Who asks leaves out those that were due before it.
+    """
+    try:
+        interval = dag.timetable.infer_manual_data_interval(run_after=coerce_datetime(moment))
+        start, end = plain(interval.start), plain(interval.end)
+    except Exception:  # a custom timetable need not have it
+        return moment - timedelta(days=400)
+    if is_cron(timetable := _by_time(dag)) or is_delta(timetable) or type(timetable) is EventsTimetable:
+        return min(start, moment)
+    # a custom one may make a run long after its interval
+    return min(start, moment) - max(end - start, timedelta(days=1)) * 2

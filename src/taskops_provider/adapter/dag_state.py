@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from airflow.models.dag import DagModel
@@ -13,6 +13,7 @@ from airflow.utils.types import DagRunType
 from sqlalchemy import Table, func, select, update
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter import compatibility
 from taskops_provider.adapter.runs import unfinished_run
 from taskops_provider.domain.chunks import chunks
 
@@ -31,6 +32,11 @@ def paused_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
     return set(session.scalars(query))
 
 
+def draining_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
+    """Return those of the Dags that drain in Airflow: it creates no automatic runs, and pauses them after the last."""
+    return compatibility.draining_dags(session, dag_ids)
+
+
 def is_stale(session: Session, dag_id: str) -> bool:
     """Tell whether the file of a Dag is gone, so that Airflow runs nothing of it."""
     return bool(session.scalar(select(DagModel.is_stale).where(DagModel.dag_id == dag_id)))
@@ -41,7 +47,7 @@ def set_paused(session: Session, dag_ids: Collection[str], paused: bool) -> None
     session.execute(
         update(DagModel)
         .where(DagModel.dag_id.in_(dag_ids))
-        .values(is_paused=paused)
+        .values(compatibility.pause_values(paused=paused))
         .execution_options(synchronize_session=False)
     )
 
@@ -121,6 +127,22 @@ def stop_planned_runs(session: Session, dag_ids: Collection[str]) -> None:
         .values(next_dagrun_create_after=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def drain(session: Session, dag_ids: Collection[str]) -> set[str] | None:
+    """Have Airflow drain those of the Dags that are neither paused nor draining.
+
+    :return: them; None if this version of Airflow cannot drain
+    """
+    return compatibility.drain(session, dag_ids) if compatibility.HAS_DRAINING else None
+
+
+def drained_in_airflow(session: Session, since: Mapping[str, datetime]) -> set[str]:
+    """Return the Dags that Airflow paused at the end of their draining.
+
+    :param since: Dag -> since when
+    """
+    return compatibility.drained_since(session, since)
 
 
 def give_back_planned_run(session: Session, dag_id: str, at: datetime) -> None:

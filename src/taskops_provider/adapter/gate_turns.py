@@ -19,7 +19,6 @@ from airflow.models.dag import DagModel
 from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
-from airflow.models.taskmap import TaskMap
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.ti_deps.dep_context import DepContext
 from airflow.utils.sqlalchemy import with_row_locks
@@ -28,11 +27,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from taskops_provider.adapter.compatibility import expand_mapped_task
 from taskops_provider.adapter.graphs import mapping_sources
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import GATE_POOLS, WAITING_STATE
 from taskops_provider.domain.states import Downstream
+from taskops_provider.models import ReplenishmentRun
 
 #: a run in which nothing has changed is looked at again after this time: what it waits for may lie elsewhere
 LOOK_AGAIN_AFTER = timedelta(seconds=15)
@@ -169,7 +170,12 @@ def _ready(tis: list[TI], run: DagRun, dag: SerializedDAG, session: Session) -> 
 
     What its rules would end instead (as skipped, say) is left to it.
     """
-    context = DepContext(ignore_in_retry_period=True, ignore_unmapped_tasks=True)
+    context = DepContext(
+        ignore_in_retry_period=True,
+        ignore_unmapped_tasks=True,
+        # what only passes in a run that a replenishment makes executes in none of them: it has no past
+        ignore_depends_on_past=_is_of_replenishment(run, session),
+    )
     found = []
     for ti in tis:
         try:
@@ -181,6 +187,15 @@ def _ready(tis: list[TI], run: DagRun, dag: SerializedDAG, session: Session) -> 
         if ti.are_dependencies_met(dep_context=context, session=session) and ti.state == WAITING_STATE:
             found.append(ti)
     return found
+
+
+def _is_of_replenishment(run: DagRun, session: Session) -> bool:
+    if run.backfill_id is None:
+        return False
+    query = select(ReplenishmentRun.id).where(
+        ReplenishmentRun.dag_id == run.dag_id, ReplenishmentRun.backfill_id == run.backfill_id
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _without_result(session: Session, run: Run) -> set[str]:
@@ -210,7 +225,7 @@ def _expand(ti: TI, task: Any, session: Session) -> bool:
     upstream_failed, as the scheduler would have it.
     """
     row = session.scalars(select(TI).where(TI.id == ti.id).execution_options(populate_existing=True)).one()
-    TaskMap.expand_mapped_task(task, ti.run_id, session=session)
+    expand_mapped_task(row, task, session)
     if row.state == TaskInstanceState.UPSTREAM_FAILED:
         # nothing to map over: it is settled as its own effect says
         row.state = TaskInstanceState(WAITING_STATE)

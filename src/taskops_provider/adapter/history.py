@@ -15,6 +15,7 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import REGION_ID
 from taskops_provider.adapter.instance_orders import held_by_order
 from taskops_provider.adapter.runs import GATED_POOLS
 from taskops_provider.domain.gate import RETRY, held_mark
@@ -113,6 +114,7 @@ def recent_instances(
     query = select(
         TI.run_id,
         TI.map_index,
+        REGION_ID,
         DagRun.run_type,
         DagRun.logical_date,
         DagRun.data_interval_start,

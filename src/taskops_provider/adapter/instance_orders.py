@@ -20,8 +20,9 @@ from airflow.ti_deps.dependencies_states import EXECUTION_STATES
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import State, TaskInstanceState
 from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, literal, or_, select, union, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from taskops_provider.adapter.compatibility import MAP_INDEX
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import (
     EFFECT_OF_POOL,
@@ -47,7 +48,7 @@ HOLD, FORCE = "hold", "force"
 #: in front of everything else of its run
 FIRST = 2**31 - 1
 
-_KEY = (TI.dag_id, TI.run_id, TI.task_id, TI.map_index)
+_KEY = (TI.dag_id, TI.run_id, TI.task_id, MAP_INDEX)
 _UNSTARTED = (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED, TaskInstanceState.UP_FOR_RETRY)
 _EFFECTS: Mapping[str, Downstream] = {mark: effect for effect, mark in WAITING_MARKS.items()}
 
@@ -72,7 +73,7 @@ class Unstarted(NamedTuple):
     mark: str
 
 
-class Waiting(NamedTuple):
+class HeldInstance(NamedTuple):
     """An instance that waits although no order holds it any more."""
 
     id: UUID
@@ -292,13 +293,13 @@ def gate_under_hold(
             _execute(session, update(TI).where(TI.id.in_(ids), _waits_marked()).values(**values))
 
 
-def to_free(session: Session, runs: Sequence[tuple[str, str]]) -> list[Waiting]:
+def to_free(session: Session, runs: Sequence[tuple[str, str]]) -> list[HeldInstance]:
     """Return (and lock) what waits in some runs although no order holds it. The runs are locked."""
-    found: list[Waiting] = []
+    found: list[HeldInstance] = []
     for chunk in chunks(runs, 200):
         for query in _to_free(select(TI.id, TI.dag_id, TI.task_id, TI.retry_reason)):
             query = with_row_locks(query.where(of_runs(chunk)).order_by(TI.id), session, of=TI, key_share=False)
-            found += [Waiting(*row) for row in session.execute(query)]
+            found += [HeldInstance(*row) for row in session.execute(query)]
     return found
 
 
@@ -373,11 +374,11 @@ def mark_forced(session: Session, ids: Sequence[UUID], max_tries: int, own_pool:
 
 def forced_without_room(session: Session) -> list[NeedsRoom]:
     """Return the forced instances that are scheduled in runs as full as their Dag allows. One query."""
-    other = TI.__table__.alias()
+    other = aliased(TI)
     active = (
         select(func.count())
         .select_from(other)
-        .where(other.c.dag_id == TI.dag_id, other.c.run_id == TI.run_id, other.c.state.in_(EXECUTION_STATES))
+        .where(other.dag_id == TI.dag_id, other.run_id == TI.run_id, other.state.in_(EXECUTION_STATES))
         .correlate(TI)
         .scalar_subquery()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from airflow.models.dag import DagModel
@@ -12,6 +13,7 @@ from airflow.serialization.definitions.dag import SerializedDAG
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.automatic_runs import automatic_runs_around
 from taskops_provider.adapter.cycles import Cycle, cycles_between, earliest_due_since
 
 #: no cycle is due later after its logical date
@@ -34,15 +36,15 @@ def scheduled_dag(session: Session, dag_id: str) -> ScheduledDag | None:
         return None
 
 
-def due_between(dag: ScheduledDag, begin: datetime, end: datetime, limit: int) -> list[Cycle]:
+def due_between(session: Session, dag: ScheduledDag, begin: datetime, end: datetime, limit: int) -> list[Cycle]:
     """Return the first cycles that are due (``run_after``) from ``begin`` to just before ``end``."""
-    return list(islice(_due_from(dag, begin, end), limit))
+    return list(islice(_due_from(session, dag, begin, end), limit))
 
 
-def _due_from(dag: ScheduledDag, begin: datetime, end: datetime) -> Iterator[Cycle]:
+def _due_from(session: Session, dag: ScheduledDag, begin: datetime, end: datetime) -> Iterator[Cycle]:
     first = max(moment for moment in (earliest_due_since(dag, begin), dag.start_date) if moment is not None)
     last = min(moment for moment in (end, dag.end_date) if moment is not None)
-    for cycle in cycles_between(dag, first, last):
+    for cycle in cycles_between(dag, first, last, partial(automatic_runs_around, session, dag.dag_id)):
         if cycle.run_after >= end:
             return
         if cycle.run_after >= begin:
@@ -55,4 +57,4 @@ def next_cycles(session: Session, dag_id: str, number: int) -> list[Cycle]:
     dag = scheduled_dag(session, dag_id) if due is not None else None
     if dag is None or due is None:
         return []
-    return due_between(dag, due, due + _LONGEST_CYCLE * 3, number)
+    return due_between(session, dag, due, due + _LONGEST_CYCLE * 3, number)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
@@ -15,6 +15,8 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import MAP_INDEX, REGION_ID
+from taskops_provider.adapter.loops import loop_regions
 from taskops_provider.adapter.runs import GATED_POOLS
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import WAITING_STATE
@@ -29,12 +31,16 @@ class RunOfDag(NamedTuple):
 
 
 class Following(NamedTuple):
-    """An instance that has run, or is running, in a run."""
+    """An instance that has run, or is running, in a run.
+
+    :param region_id: of a task in a loop
+    """
 
     dag_id: str
     task_id: str
     run_id: str
     map_index: int
+    region_id: str | None = None
 
 
 def below_in_runs(session: Session, dag_id: str, tasks: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
@@ -84,7 +90,7 @@ def instances_to_rerun(session: Session, dag_id: str, tasks: Mapping[str, Collec
     for task_ids, run_ids in by_tasks.items():
         for some in chunks(run_ids):
             for names in chunks(sorted(task_ids)):
-                query = select(TI.dag_id, TI.task_id, TI.run_id, TI.map_index).where(
+                query = select(TI.dag_id, TI.task_id, TI.run_id, MAP_INDEX, REGION_ID).where(
                     TI.dag_id == dag_id,
                     TI.run_id.in_(some),
                     TI.task_id.in_(names),
@@ -92,8 +98,16 @@ def instances_to_rerun(session: Session, dag_id: str, tasks: Mapping[str, Collec
                     TI.state.not_in(not_yet),
                     ~waits,
                 )
-                found += [Following(*row) for row in session.execute(query)]
-    return sorted(found)
+                found += _with_regions(session, session.execute(query).all())
+    return sorted(found, key=lambda one: one._replace(region_id=one.region_id or ""))
+
+
+def _with_regions(session: Session, rows: Sequence[Any]) -> list[Following]:
+    regions = loop_regions(session, ((row.task_id, row.region_id) for row in rows))
+    return [
+        Following(row[0], row[1], row[2], row[3], str(row.region_id) if row.region_id in regions else None)
+        for row in rows
+    ]
 
 
 def runs_at(session: Session, wanted: Collection[tuple[str, datetime]]) -> list[RunOfDag]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from airflow.models.dagrun import DagRun
-from sqlalchemy import select
+from airflow.utils.types import DagRunType
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.instance_orders import run_is_held
@@ -31,3 +34,10 @@ def recent_runs(session: Session, dag_id: str, limit: int) -> list[Any]:
         .limit(limit)
     )
     return list(session.execute(query))
+
+
+def first_logical_date(session: Session, dag_ids: Collection[str]) -> datetime | None:
+    """Return the earliest logical date of the runs of some Dags that people did not create by hand: one query."""
+    is_theirs = DagRun.dag_id.in_(sorted(dag_ids))
+    query = select(func.min(DagRun.logical_date)).where(is_theirs, DagRun.run_type != DagRunType.MANUAL)
+    return session.scalar(query)

@@ -8,6 +8,8 @@ from airflow.configuration import conf
 from sqlalchemy import column, inspect, select, table
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.any_case import holds
+
 #: the auth manager that has users of its own
 HAS_USERS = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
@@ -17,7 +19,7 @@ _USERS = table("ab_user", column("username"), column("active"), column("email"))
 def find_users(session: Session, part: str, limit: int) -> list[str]:
     """Return the names of active users that have a part of a name in them, in any case: one query."""
     name = _USERS.c.username
-    query = select(name).where(name.icontains(part, autoescape=True), _USERS.c.active.is_(True))
+    query = select(name).where(holds(name, part), _USERS.c.active.is_(True))
     return list(session.scalars(query.order_by(name).limit(limit)))
 
 

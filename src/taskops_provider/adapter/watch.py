@@ -12,15 +12,22 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
-from airflow.models.taskinstancehistory import TaskInstanceHistory as History
 from airflow.utils.state import TaskInstanceState as State
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import (
+    MAP_INDEX,
+    REGION_ID,
+    dag_is_draining,
+    earlier_tries,
+    is_region_of_instance,
+)
 from taskops_provider.adapter.runs import GATED_POOLS, RUN_CREATED_AT, unfinished_run
 from taskops_provider.domain.alarms.kinds import FailedOn, Kind
 from taskops_provider.domain.windows.scope import ANY_DAG
@@ -42,6 +49,7 @@ class WatchedInstance(NamedTuple):
     task_id: str
     run_id: str
     map_index: int
+    region_id: UUID
     state: str | None
     try_number: int
     max_tries: int
@@ -85,16 +93,14 @@ class GatedSpan(NamedTuple):
     to_at: datetime | None
 
 
-#: Airflow's own runs have it, those that were brought over from older versions may not
-
-
 def _columns(attempt: Any, of: Any = TI) -> tuple[Any, ...]:
     return (
         AlarmRule.id.label("rule_id"),
         TI.dag_id,
         TI.task_id,
         TI.run_id,
-        TI.map_index,
+        MAP_INDEX,
+        REGION_ID,
         of.state,
         of.try_number,
         of.max_tries,
@@ -133,6 +139,7 @@ def _not_recorded(attempt: Any) -> ColumnElement[bool]:
         AlarmEvent.task_id == TI.task_id,
         AlarmEvent.run_id == TI.run_id,
         AlarmEvent.map_index == TI.map_index,
+        is_region_of_instance(AlarmEvent.region_id),
         AlarmEvent.attempt == attempt,
         AlarmEvent.fired_at >= RUN_CREATED_AT,
     )
@@ -159,18 +166,13 @@ def ended(session: Session, since: datetime, limit: int) -> list[WatchedInstance
         part.where(recent, matches, TI.end_date >= AlarmRule.active_since, _not_recorded(attempt))
         for part in _watched(select(*_columns(attempt)).select_from(TI), (Kind.FAILED, Kind.SUCCEEDED))
     ]
-    earlier = and_(
-        History.dag_id == TI.dag_id,
-        History.task_id == TI.task_id,
-        History.run_id == TI.run_id,
-        History.map_index == TI.map_index,
-        History.max_tries == TI.max_tries,
-        History.try_number < TI.try_number,
-    )
-    query = select(*_columns(History.max_tries, History)).select_from(TI).join(History, earlier)
-    ended_since = and_(History.end_date >= AlarmRule.active_since, History.end_date >= since)
+    earlier = earlier_tries()
+    tries = earlier.columns
+    in_round = and_(earlier.of_instance, tries.max_tries == TI.max_tries, tries.try_number < TI.try_number)
+    query = select(*_columns(tries.max_tries, tries)).select_from(TI).join(earlier.table, in_round)
+    ended_since = and_(tries.end_date >= AlarmRule.active_since, tries.end_date >= since)
     parts += [
-        part.where(recent, at_first, History.state == State.FAILED, ended_since, _not_recorded(History.max_tries))
+        part.where(recent, at_first, tries.state == State.FAILED, ended_since, _not_recorded(tries.max_tries))
         for part in _watched(query, (Kind.FAILED,))
     ]
     return _first_of_each(session, parts, "end_date", limit)
@@ -253,12 +255,12 @@ def at_deadline(session: Session, rule_ids: Collection[int], first: datetime, la
         Task.state.label("task_state"),
         Task.effective_to,
         Workflow.draining_since,
-        DagModel.is_paused,
+        or_(DagModel.is_paused, dag_is_draining()).label("is_paused"),
         DagModel.next_dagrun,
         DagModel.next_dagrun_create_after,
         DagRun.run_id,
         DagRun.logical_date,
-        TI.map_index,
+        MAP_INDEX,
         TI.state,
         TI.start_date,
         TI.end_date,

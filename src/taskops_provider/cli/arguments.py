@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import BooleanOptionalAction
 from enum import StrEnum
 
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, Arg
@@ -12,7 +13,7 @@ from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.domain.lineage import Direction
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.progress import CellState, ReplenishmentState
-from taskops_provider.domain.replenishment import IfBusy
+from taskops_provider.domain.replenishment import IfBusy, WaitFor
 from taskops_provider.domain.states import Downstream, TaskStatus, WorkflowStatus
 
 OUTPUT: tuple[Arg, ...] = (ARG_OUTPUT, ARG_VERBOSE)
@@ -168,11 +169,23 @@ REPLENISHMENT: tuple[Arg, ...] = (
     Arg(
         ("--range",),
         help=(
-            "Logical dates from FROM to TO, both included, in ISO 8601; a TO without a time includes that whole day\n"
-            "(repeatable)"
+            "Logical dates from FROM to TO, both included, in ISO 8601; a TO without a time includes that whole day.\n"
+            "Without a zone they are in that of --timezone (repeatable)"
         ),
         dest="ranges",
         metavar=("FROM", "TO"),
+        nargs=2,
+        action="append",
+    ),
+    Arg(
+        ("--timezone",),
+        help="Time zone of ranges that name none, as Asia/Shanghai (default: the zone of each workflow's schedule)",
+        metavar="ZONE",
+    ),
+    Arg(
+        ("--exclude",),
+        help="Do not execute this task; it counts as success (repeatable)",
+        metavar=("DAG_ID", "TASK_ID"),
         nargs=2,
         action="append",
     ),
@@ -189,7 +202,24 @@ REPLENISHMENT: tuple[Arg, ...] = (
         help="Start runs only in this part of the day, in UTC, for example 22:00-06:00",
         metavar="HH:MM-HH:MM",
     ),
+    Arg(
+        ("--wait-for",),
+        help=(
+            "Which cells upstream, across workflows, a cell waits for: none; inside, those that this replenishment\n"
+            "executes (default); all, also those that it does not execute must have succeeded"
+        ),
+        choices=tuple(one.value for one in WaitFor),
+    ),
     Arg(("--conf",), help="Conf of the new runs, a JSON object", metavar="JSON"),
+    Arg(("--override-conf",), help="Give existing runs in which cells execute this conf too", action="store_true"),
+    Arg(
+        ("--run-on-latest-version",),
+        help=(
+            "In existing runs execute by the newest version of the Dag, or with --no-run-on-latest-version by the\n"
+            "run's (default: as the Dag's rerun_with_latest_version, else Airflow's configuration, says)"
+        ),
+        action=BooleanOptionalAction,
+    ),
 )
 NAME_AND_REASON: tuple[Arg, ...] = (
     Arg(("--name",), help="A name for the replenishment", metavar="TEXT"),
@@ -249,15 +279,16 @@ TASK_PAGE = _page(
 OVERRIDE_FREEZE = Arg(
     ("--override-freeze",), help="Do it although a window freezes it; needs a --reason", action="store_true"
 )
+PLAN_HASH = Arg(
+    ("--plan-hash",),
+    help="Apply only if the plan is still that of the dry run that printed HASH",
+    metavar="HASH",
+)
 CHANGE: tuple[Arg, ...] = (
     Arg(("--dry-run",), help="Show what would happen, and change nothing", action="store_true"),
     CHANGE_REASON,
     Arg(("--ticket",), help="Ticket number; recorded and shown like the reason", metavar="TEXT"),
-    Arg(
-        ("--plan-hash",),
-        help="Apply only if the plan is still that of the dry run that printed HASH",
-        metavar="HASH",
-    ),
+    PLAN_HASH,
     Arg(
         ("--notify-owners",),
         help="E-mail the owners of the changed targets (or use the channels of the setting notice_channels)",
@@ -340,6 +371,11 @@ MAP_INDEX = Arg(
     type=int,
     action="append",
 )
+REGION_ID = Arg(
+    ("--region-id",),
+    help="Of a task in a loop, if iterations have instances with the same map index: which (`tasks instances -o json`)",
+    metavar="REGION_ID",
+)
 WITH_DOWNSTREAM = Arg(
     ("--with-downstream",),
     help=(
@@ -377,6 +413,11 @@ DIRECTION: tuple[Arg, ...] = (
     Arg(("--downstream",), dest="below", action="store_true"),
 )
 EXPORT_FORMAT = Arg(("-o", "--output"), help="Format: csv (default) or json", choices=("csv", "json"), default="csv")
+EXPORT_BOM = Arg(
+    ("--bom",),
+    help="Begin CSV with a byte order mark, by which spreadsheets know that it is UTF-8",
+    action="store_true",
+)
 EXPORT_TO = Arg(("--to",), help="Write to FILE instead of standard output", metavar="FILE")
 DIAGRAM_FORMAT = Arg(
     ("-o", "--output"),

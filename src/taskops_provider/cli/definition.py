@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
 from taskops_provider.cli import arguments as args
 from taskops_provider.cli import arguments_alarms as alarms
 from taskops_provider.cli import arguments_windows as windows
 from taskops_provider.cli.as_given import as_given
 from taskops_provider.cli.deprecated import is_old, with_old_flags
+from taskops_provider.cli.lazy import lazy_command
 
 EXIT_CODES = (
     "Exit codes: 0 all applied or listed; 1 error, nothing changed; 2 wrong usage; 3 some or all targets refused."
@@ -43,7 +44,7 @@ def _command(
         name=name,
         help=help_,
         description="\n".join(filter(None, (f"{help_}.", more))),
-        func=lazy_load_command(f"taskops_provider.cli.commands.{handler}"),
+        func=lazy_command(handler),
         args=tuple(map(as_given, with_old_flags(path, arguments))),
         epilog=_examples(*examples),
         hide=is_old(path),
@@ -170,7 +171,7 @@ TASKS = (
     _command(
         "tasks.tasks_export",
         "Export all matching tasks with all columns, as CSV or JSON",
-        (*args.TASK_FILTERS, args.EXPORT_FORMAT, args.EXPORT_TO, args.OUTPUT[1]),
+        (*args.TASK_FILTERS, args.EXPORT_FORMAT, args.EXPORT_BOM, args.EXPORT_TO, args.OUTPUT[1]),
         "tasks export --to tasks.csv",
         "tasks export --status offline --output json > offline.json",
     ),
@@ -188,6 +189,7 @@ def _on_instances(verb: str, help_: str, *more_args: Arg, example: str, more: st
             args.TASK_ID,
             args.RUN_IDS,
             args.MAP_INDEX,
+            args.REGION_ID,
             *more_args,
             *args.CHANGE_OF_INSTANCES,
             args.YES,
@@ -269,7 +271,7 @@ OPERATIONS = (
     _command(
         "operations.operations_undo",
         "Undo an operation on tasks or workflows, except for targets that something newer changed",
-        (args.OPERATION_ID, args.DRY_RUN, args.YES, *args.OUTPUT),
+        (args.OPERATION_ID, args.DRY_RUN, args.PLAN_HASH, args.YES, *args.OUTPUT),
         "operations undo 7 --dry-run",
         "operations undo 7",
         more=EXIT_CODES,
@@ -533,7 +535,7 @@ COMMANDS: tuple[CLICommand, ...] = (
     ),
     _command(
         "system.taskops_check",
-        "Check the installation: tables, gate, schedulers, pools, index, monitor, draining workflows, alarm messages",
+        "Check the installation: Airflow's version, tables, gate, schedulers, pools, index, monitor, drains, alarms",
         args.OUTPUT,
         "check",
         more="It sees the gate of its own process, of all live schedulers, and runs that a process without the gate\n"

@@ -13,14 +13,15 @@ from taskops_provider.services.catalog.tasks import TaskRow
 from taskops_provider.services.exports.formats import Writer
 
 
-def write(rows: Iterable[TaskRow], form: str, path: str | None) -> int:
+def write(rows: Iterable[TaskRow], form: str, path: str | None, *, bom: bool = False) -> int:
     """Write tasks as they come from the database; return how many.
 
     :param path: None: standard output
+    :param bom: begin CSV with a byte order mark
     :raises BadInput: when the file cannot be written
     """
     with _opened(path) as file:
-        writer = Writer(form, TaskRow)
+        writer = Writer(form, TaskRow, bom=bom)
         written = 0
         for written, row in enumerate(rows, start=1):
             file.write(writer.piece([row], is_first=written == 1))

@@ -71,10 +71,14 @@ def summary(plan: Plan, *, terminates: bool = False) -> Iterable[str]:
         yield f"{instances} {what if plan.dry_run else 'ended or gated'}"
     if affects.downstream_tasks:
         workflows = plural(affects.downstream_workflows, "workflow")
-        yield f"{plural(affects.downstream_tasks, 'task')} downstream, in {workflows}"
+        more = affects.downstream_workflows - len(affects.workflows)
+        named = ", ".join([*map(clean, affects.workflows), *([f"{more:,} more"] if more else [])])
+        yield f"{plural(affects.downstream_tasks, 'task')} downstream, in {workflows}: {named}"
+    for dag_id in affects.drains:
+        yield f"no task of {clean(dag_id)} stays scheduling: it drains, then its Dag is paused in Airflow"
     for window in plan.windows:
         tasks = plural(window.tasks, "task")
-        yield f"{tasks} in window {window.name} until {window.until}: runs created in it do not execute them"
+        yield f"{tasks} in window {clean(window.name)} until {window.until}: runs created in it do not execute them"
     if plan.gap is not None and counts.applied:
         yield from _gap(plan.gap, is_done=not plan.dry_run)
 
@@ -84,6 +88,7 @@ def _gap(gap: Gap, *, is_done: bool) -> Iterable[str]:
         yield "nothing was missed that is to be replenished"
     elif is_done:
         yield f"replenishment {gap.replenishment_id}: {plural(gap.cells, 'missed cell')}"
+        yield f"follow it with: airflow taskops replenish show {gap.replenishment_id}"
     else:
         runs = f"{plural(gap.new_runs, 'new run')}, {plural(gap.existing_runs, 'existing run')}"
         yield f"{plural(gap.cells, 'missed cell')} would be replenished: {runs}"

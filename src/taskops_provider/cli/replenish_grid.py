@@ -20,6 +20,7 @@ NAMES = 40
 _LETTERS = {
     "no_run": "n",
     "gated": "g",
+    "cut_off": "t",
     "failed": "f",
     "upstream_failed": "u",
     "running": "r",
@@ -43,7 +44,8 @@ def _of_workflow(workflow: PlannedWorkflow) -> Iterator[str]:
     if not total:
         yield f"{clean(workflow.dag_id)}: no cycles"
         return
-    yield f"{clean(workflow.dag_id)}: {total:,} cycles, {cell(workflow.first)} to {cell(workflow.last)}"
+    dates = f"{cell(workflow.first)} to {cell(workflow.last)}{_days(workflow)}"
+    yield f"{clean(workflow.dag_id)}: {total:,} cycles, {dates}"
     tasks = [task for task in workflow.tasks if isinstance(task, PlannedTaskWithCells)]
     names = [_short(clean(task.task_id)) for task in tasks]
     width = max(map(len, names), default=0)
@@ -51,6 +53,13 @@ def _of_workflow(workflow: PlannedWorkflow) -> Iterator[str]:
         yield f"  {name:<{width}}  {_letters(task.cells)}"
     if total > WIDTH:
         yield f"  ... and {total - WIDTH:,} cycles more: ask for a shorter --range, or --output json has them all"
+
+
+def _days(workflow: PlannedWorkflow) -> str:
+    """The days as the clocks of the workflow's zone count them, where these are not those of UTC."""
+    if workflow.timezone in ("UTC", "Etc/UTC"):
+        return ""
+    return f" ({workflow.first_day} to {workflow.last_day} in {clean(workflow.timezone)})"
 
 
 def _letters(stretches: Sequence[CellStretch]) -> str:

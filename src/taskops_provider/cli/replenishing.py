@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from taskops_provider.cli.times import parse_time
 from taskops_provider.domain.answers import Json
+from taskops_provider.domain.iso_times import read_iso_time
 from taskops_provider.domain.replenishment import end_of_range
 from taskops_provider.inputs import problems
 from taskops_provider.inputs.free_text import read_object
@@ -41,6 +42,7 @@ def read_flags(model: type[InputModel], args: Namespace, now: datetime) -> Input
     translated = {
         "tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in args.tasks or ()],
         "ranges": [_range(first, last, now) for first, last in ranges],
+        "exclude": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in args.exclude or ()],
         "cells": [word for word in map(str.strip, args.cells.split(",")) if word],
         "window": args.window or None,
         "conf": read_object(args.conf or "", "--conf"),
@@ -50,6 +52,9 @@ def read_flags(model: type[InputModel], args: Namespace, now: datetime) -> Input
 
 def _range(first: str, last: str, now: datetime) -> Json:
     def read(text: str) -> datetime:
-        return parse_time("--range", text, now)
+        moment = parse_time("--range", text, now)
+        # without a zone it is in that of --timezone, or the Dag's
+        naive = read_iso_time(text)
+        return moment if naive.tzinfo else naive
 
     return {"from": read(first), "to": end_of_range(last, read)}

@@ -20,6 +20,7 @@ from airflow.utils.session import create_session
 from sqlalchemy.orm import Session
 
 from taskops_provider import metrics
+from taskops_provider.airflow_versions import MISSING_NAME, is_tried, unavailable
 from taskops_provider.cli.text import say
 from taskops_provider.exceptions import NotAllowed, OperationPlanChanged, TaskOpsError
 from taskops_provider.inputs.problems import flag
@@ -130,6 +131,11 @@ def _run(handler: Handler, args: Namespace) -> int:
             for change in error.targets:
                 say(f"  {change}")
         return error.exit_code
+    except MISSING_NAME as error:
+        if is_tried():  # then it is a fault of ours
+            raise
+        say(f"error: {unavailable('this command', error)}")
+        return 1
     except BrokenPipeError:
         # whoever read our output has enough (`| head`); keep Python from complaining about it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

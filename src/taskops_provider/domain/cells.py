@@ -17,6 +17,8 @@ class CellClass(StrEnum):
     UPSTREAM_FAILED = "upstream_failed"
     RUNNING = "running"
     DONE = "done"
+    #: its run timed out before it ended, and Airflow skipped it
+    CUT_OFF = "cut_off"
     #: the run was made before the Dag had the task, or the task was taken out of it
     NO_INSTANCE = "no_instance"
 
@@ -30,7 +32,7 @@ class CellSelection(StrEnum):
 
 
 _CLASSES_OF: Mapping[CellSelection, frozenset[CellClass]] = {
-    CellSelection.MISSING: frozenset({CellClass.NO_RUN, CellClass.GATED}),
+    CellSelection.MISSING: frozenset({CellClass.NO_RUN, CellClass.GATED, CellClass.CUT_OFF}),
     CellSelection.FAILED: frozenset({CellClass.FAILED, CellClass.UPSTREAM_FAILED}),
     CellSelection.ALL: frozenset(CellClass) - {CellClass.RUNNING, CellClass.NO_INSTANCE},
 }
@@ -111,11 +113,14 @@ class Role(StrEnum):
     SKIP = "skip"
 
 
-def roles(selected: Collection[str], downstream: Mapping[str, Collection[str]]) -> dict[str, Role]:
+def roles(
+    selected: Collection[str], downstream: Mapping[str, Collection[str]], *, counts_as_success: Collection[str] = ()
+) -> dict[str, Role]:
     """Return what each task of a Dag does in a run in which only some of its tasks are to execute.
 
     :param selected: ids of the tasks that are to execute
     :param downstream: task id -> ids of its direct downstream tasks, for every task of the Dag
+    :param counts_as_success: ids of others that are not skipped wherever they lie
     """
     upstream = reverse(downstream)
     above, below = reachable(selected, upstream), reachable(selected, downstream)
@@ -123,7 +128,7 @@ def roles(selected: Collection[str], downstream: Mapping[str, Collection[str]]) 
     def role(task_id: str) -> Role:
         if task_id in selected:
             return Role.EXECUTE
-        if task_id in above:
+        if task_id in above or task_id in counts_as_success:
             return Role.PASS if task_id in below else Role.DONE
         return Role.FOLLOW if task_id in below else Role.SKIP
 

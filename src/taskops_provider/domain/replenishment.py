@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -19,10 +19,29 @@ MAX_DEPTH = 100
 
 
 class Range(NamedTuple):
-    """Logical dates from ``first`` to ``last``, both included; with time zones."""
+    """Logical dates from ``first`` to ``last``, both included.
+
+    With time zones; in a request an end without one is what the clocks of a Dag's zone show, see :meth:`in_zone`.
+    """
 
     first: datetime
     last: datetime
+
+    def in_zone(self, zone: tzinfo) -> Range:
+        """Return the range with the ends that have no time zone read in one.
+
+        Where clocks go back the earlier of two moments is a beginning, and the later one an end.
+        """
+        return Range(_in_zone(self.first, zone, fold=0), _in_zone(self.last, zone, fold=1))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether an end has no time zone."""
+        return self.first.tzinfo is None or self.last.tzinfo is None
+
+
+def _in_zone(moment: datetime, zone: tzinfo, *, fold: int) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
 class DailyWindow(NamedTuple):
@@ -75,6 +94,17 @@ def end_of_range(text: str, read: Callable[[str], datetime]) -> datetime:
     return read(following.isoformat()) - timedelta(microseconds=1)
 
 
+class WaitFor(StrEnum):
+    """Which cells upstream of it, across workflows, a cell waits for."""
+
+    #: none: workflows do not wait for each other. Inside one run Airflow keeps the order.
+    NONE = "none"
+    #: those that the replenishment executes itself
+    INSIDE = "inside"
+    #: those too that it does not execute: they have to have succeeded
+    ALL = "all"
+
+
 class IfBusy(StrEnum):
     """What becomes of a replenishment if another backfill of one of its workflows goes on."""
 
@@ -88,7 +118,12 @@ class ReplenishmentRequest:
 
     :param workflows: ids of Dags of which every task is wanted
     :param tasks: single tasks, to which ``upstream_depth`` and ``downstream_depth`` steps are added, across workflows
+    :param timezone: name of the zone of ranges without one; None: each Dag's own
+    :param exclude: tasks that do not execute and count as success
     :param conf: of the runs that are created
+    :param override_conf: existing runs in which cells execute get it too
+    :param run_on_latest_version: what is cleared executes by the newest version of its Dag, or by that of its run;
+        None: as Airflow's own clearing decides
     :param is_selection: the targets were selected among others: those that cannot be replenished are left out with
         a warning, where a target that was named is refused
     """
@@ -98,12 +133,17 @@ class ReplenishmentRequest:
     upstream_depth: int = 0
     downstream_depth: int = 0
     ranges: tuple[Range, ...] = ()
+    timezone: str | None = None
+    exclude: tuple[Target, ...] = ()
     cells: frozenset[CellSelection] = frozenset({CellSelection.MISSING, CellSelection.FAILED})
     name: str = ""
     max_active_runs: int = 1
     newest_first: bool = False
     window: DailyWindow | None = None
     conf: Mapping[str, Any] = field(default_factory=dict)
+    override_conf: bool = False
+    wait_for: WaitFor = WaitFor.INSIDE
+    run_on_latest_version: bool | None = None
     if_busy: IfBusy = IfBusy.QUEUE
     reason: str | None = None
     is_selection: bool = False

@@ -63,7 +63,7 @@ def after(state: str, event: RunEvent) -> RunState:
 
 
 #: classes of cells that have something to make up for
-_OPEN = frozenset({CellClass.NO_RUN, CellClass.GATED, CellClass.FAILED, CellClass.UPSTREAM_FAILED})
+_OPEN = frozenset({CellClass.NO_RUN, CellClass.GATED, CellClass.CUT_OFF, CellClass.FAILED, CellClass.UPSTREAM_FAILED})
 
 
 def outcome_without_executing(
@@ -79,7 +79,9 @@ def outcome_without_executing(
     """
     if now is CellClass.NO_INSTANCE:
         return CellState.FAILED
-    if now is CellClass.DONE and (was != CellClass.DONE or executed_since):
+    # what was cut off is known by its run, which does not stay failed when another of its cells executes
+    is_cut_off = was == CellClass.CUT_OFF and all_skipped
+    if now is CellClass.DONE and (was != CellClass.DONE or executed_since) and not is_cut_off:
         return CellState.SKIPPED if all_skipped else CellState.SUCCESS
     if out_of_service:
         return CellState.CANCELLED
@@ -94,4 +96,5 @@ STATE_BEFORE: Mapping[str, str] = {
     CellClass.FAILED: "failed",
     CellClass.UPSTREAM_FAILED: "upstream_failed",
     CellClass.DONE: "success",
+    CellClass.CUT_OFF: "skipped",
 }

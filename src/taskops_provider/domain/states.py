@@ -39,6 +39,7 @@ class WorkflowStatus(StrEnum):
     PARTIALLY_SCHEDULING = "partially_scheduling"
     ALL_UNSCHEDULED = "all_unscheduled"
     ALL_EXPIRED = "all_expired"
+    DELETED = "deleted"
 
 
 class Downstream(StrEnum):
@@ -83,10 +84,10 @@ WORKFLOW_MAY_BE: Mapping[Verb, frozenset[WorkflowStatus]] = {
         {WorkflowStatus.ALL_PAUSED, WorkflowStatus.PARTIALLY_SCHEDULING, WorkflowStatus.ALL_UNSCHEDULED}
     ),
     Verb.PAUSE: frozenset({WorkflowStatus.ALL_SCHEDULING, WorkflowStatus.PARTIALLY_SCHEDULING}),
-    Verb.OFFLINE: frozenset(set(WorkflowStatus) - {WorkflowStatus.ALL_OFFLINE}),
+    Verb.OFFLINE: frozenset(set(WorkflowStatus) - {WorkflowStatus.ALL_OFFLINE, WorkflowStatus.DELETED}),
     Verb.DELETE: frozenset({WorkflowStatus.ALL_OFFLINE}),
     Verb.SUBMIT: frozenset(WorkflowStatus),
-    Verb.SET_OWNERS: frozenset(WorkflowStatus),
+    Verb.SET_OWNERS: frozenset(set(WorkflowStatus) - {WorkflowStatus.DELETED}),
 }
 
 #: effects each gating verb accepts; delete has no default, the source's two deletion methods
@@ -123,8 +124,13 @@ def shown_status(
     return TaskStatus.SCHEDULING
 
 
-def workflow_status(counts: Mapping[TaskStatus, int]) -> WorkflowStatus:
-    """Return the status of a workflow from how many of its tasks show each status (deleted ones do not count)."""
+def workflow_status(counts: Mapping[TaskStatus, int], *, is_deleted: bool = False) -> WorkflowStatus:
+    """Return the status of a workflow from how many of its tasks show each status (deleted ones do not count).
+
+    :param is_deleted: all of its tasks are deleted
+    """
+    if is_deleted:
+        return WorkflowStatus.DELETED
     present = {status for status, count in counts.items() if count and status is not TaskStatus.DELETED}
     uniform = {
         TaskStatus.SCHEDULING: WorkflowStatus.ALL_SCHEDULING,
@@ -144,8 +150,12 @@ def why_not(verb: Verb, status: TaskStatus) -> str | None:
     allowed = TASK_MAY_BE[verb]
     if status in allowed:
         return None
-    wanted = " or ".join(s.value for s in TaskStatus if s in allowed)
-    return f"is {status.value}; {verb.value} applies to tasks that are {wanted}"
+    return f"is {status.value}; {verb.value} applies to tasks that are {tasks_wanted(verb)}"
+
+
+def tasks_wanted(verb: Verb) -> str:
+    """Return which tasks a verb applies to: ``offline or deleted``."""
+    return " or ".join(status.value for status in TaskStatus if status in TASK_MAY_BE[verb])
 
 
 def workflow_why_not(verb: Verb, status: WorkflowStatus) -> str | None:

@@ -170,6 +170,8 @@ def _replenishment_body(inputs: Mapping[str, Any]) -> Json:
     body = {name: _plain(value) for name, value in inputs.items() if value not in (None, "")}
     if "tasks" in body:
         body["tasks"] = task_targets(body["tasks"])
+    if "exclude" in body:
+        body["exclude"] = task_targets(body["exclude"])
     if "workflows" in body:
         body["workflows"] = [target["dag_id"] for target in workflow_targets(body["workflows"])]
     if "cells" in body and isinstance(body["cells"], str):
@@ -184,7 +186,12 @@ def _range(one: Any) -> Json:
     ends = (one.get("from"), one.get("to")) if isinstance(one, Mapping) else one
     if isinstance(ends, str) or not isinstance(ends, Sequence) or len(ends) != 2:
         raise RequestRefused(f"{one!r} is no range; allowed is (from, to), both included")
-    return {"from": _plain(ends[0]), "to": _plain(ends[1])}
+    return {"from": _moment(ends[0]), "to": _moment(ends[1])}
+
+
+def _moment(value: Any) -> Any:
+    """An end of a range: without a zone it is in that of the replenishment, or of the Dag."""
+    return value.isoformat() if isinstance(value, datetime) else _plain(value)
 
 
 def _replenishment_number(value: Any) -> int:

@@ -12,7 +12,7 @@ from taskops_provider.hooks.answers import ChangeJson, PageJson
 from taskops_provider.hooks.calls import Call, Calls, RepeatRequest
 from taskops_provider.hooks.errors import RequestRefused
 
-#: run ids, ``(run_id, map_index)`` pairs, or dicts with these keys
+#: run ids, ``(run_id, map_index)`` pairs, or dicts with these keys and, of a task in a loop, ``region_id``
 Instances: TypeAlias = "Iterable[str | Sequence[Any] | Mapping[str, Any]]"
 
 
@@ -64,8 +64,11 @@ def instance_targets(instances: Instances) -> list[Json]:
     """
     if isinstance(instances, str | Mapping) or not isinstance(instances, Iterable):
         raise RequestRefused(f"instances is {instances!r}; it must be a list of run ids, or of (run_id, map_index)")
-    pairs = dict.fromkeys(_instance(one) for one in instances)
-    return [{"run_id": run_id, "map_index": map_index} for run_id, map_index in pairs]
+    keys = dict.fromkeys(_instance(one) for one in instances)
+    return [
+        {"run_id": run_id, "map_index": map_index, **({"region_id": region} if region else {})}
+        for run_id, map_index, region in keys
+    ]
 
 
 def run_targets(run_ids: Iterable[str]) -> list[str]:
@@ -78,15 +81,17 @@ def run_targets(run_ids: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(_run_id(one) for one in run_ids))
 
 
-def _instance(one: Any) -> tuple[str, int]:
+def _instance(one: Any) -> tuple[str, int, str | None]:
+    region = None
     if isinstance(one, str):
-        return _run_id(one), -1
+        return _run_id(one), -1, region
     if isinstance(one, Mapping):
+        region = one.get("region_id")
         one = (one.get("run_id"), one.get("map_index", -1))
     if not isinstance(one, Sequence) or len(one) != 2:
         raise RequestRefused(f"instance {one!r} is no run id, and no (run_id, map_index)")
     try:
-        return _run_id(one[0]), int(one[1])
+        return _run_id(one[0]), int(one[1]), None if region is None else str(region)
     except (TypeError, ValueError):
         raise RequestRefused(f"{one[1]!r} is not a map index") from None
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ValidationError, core_schema
 
 from taskops_provider.domain.iso_times import read_iso_time
+from taskops_provider.domain.zones import parse_zone
 from taskops_provider.inputs.free_text import MAX_TEXT_LENGTH, text_problem
 from taskops_provider.inputs.problems import predicate
 from taskops_provider.inputs.wording import not_allowed
@@ -63,12 +64,28 @@ def _in_utc(moment: datetime) -> datetime:
         raise predicate("is beyond the times that can be kept") from None
 
 
+def _in_utc_if_zoned(moment: datetime) -> datetime:
+    _in_utc(moment)  # refuses what cannot be kept, in whatever zone
+    return _in_utc(moment) if moment.tzinfo else moment
+
+
+def _zone_name(name: str) -> str:
+    try:
+        parse_zone(name)
+    except ValueError as error:
+        raise predicate(str(error)) from None
+    return name
+
+
 Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_is_storable), AfterValidator(_is_not_empty)]
 LongText = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH), AfterValidator(_is_storable)]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=250), AfterValidator(_is_storable), AfterValidator(_is_not_empty)
 ]
 Moment = Annotated[datetime, BeforeValidator(_is_time), AfterValidator(_in_utc)]
+#: a moment, or what clocks show in a zone that is known only later: then it has none
+LocalMoment = Annotated[datetime, BeforeValidator(_is_time), AfterValidator(_in_utc_if_zoned)]
+ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_zone_name)]
 #: an autoincremented key
 Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 

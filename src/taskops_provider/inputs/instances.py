@@ -17,6 +17,9 @@ class InstanceTarget(Input):
 
     run_id: Name = Field(examples=["scheduled__2026-01-01T00:00:00+00:00"])
     map_index: int = Field(-1, ge=-1, le=2**31 - 1, description="-1 where the task is not mapped.")
+    region_id: Name | None = Field(
+        None, description="Of a task in a loop; needed if several iterations have instances with this map index."
+    )
 
 
 class _Explained(Input):
@@ -41,9 +44,9 @@ class InstancesInput(_Explained):
         "`everywhere`: also what follows in other workflows.",
     )
 
-    def pairs(self) -> list[tuple[str, int]]:
-        """The instances, as run id and map index."""
-        return [(one.run_id, one.map_index) for one in self.instances]
+    def names(self) -> list[tuple[str, int, str | None]]:
+        """The instances, as run id, map index and region."""
+        return [(one.run_id, one.map_index, one.region_id.lower() if one.region_id else None) for one in self.instances]
 
 
 class RunsInput(_Explained):

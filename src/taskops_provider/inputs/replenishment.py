@@ -29,9 +29,10 @@ from taskops_provider.domain.replenishment import (
     IfBusy,
     Range,
     ReplenishmentRequest,
+    WaitFor,
     end_of_range,
 )
-from taskops_provider.inputs.fields import AtMost, Between, Input, LongText, Moment, Name
+from taskops_provider.inputs.fields import AtMost, Between, Input, LocalMoment, LongText, Name, ZoneName
 from taskops_provider.inputs.free_text import FreeJson
 from taskops_provider.inputs.problems import predicate, sentence
 
@@ -54,12 +55,13 @@ def _whole_day(value: Any, read: ValidatorFunctionWrapHandler) -> datetime:
 class DateRange(Input):
     """Logical dates, both included; a ``to`` without a time means all of that day."""
 
-    start: Moment = Field(alias="from", examples=["2026-01-01T00:00:00Z"])
-    end: Annotated[Moment, WrapValidator(_whole_day)] = Field(alias="to", examples=["2026-01-31T00:00:00Z"])
+    start: LocalMoment = Field(alias="from", examples=["2026-01-01T00:00:00Z"])
+    end: Annotated[LocalMoment, WrapValidator(_whole_day)] = Field(alias="to", examples=["2026-01-31T00:00:00Z"])
 
     @model_validator(mode="after")
     def _has_an_end_after_its_beginning(self) -> DateRange:
-        if self.start > self.end:
+        # a zone may be missing from one of them alone: then the plan looks
+        if (self.start.tzinfo is None) == (self.end.tzinfo is None) and self.start > self.end:
             raise predicate("ends before it begins")
         return self
 
@@ -101,6 +103,14 @@ class ReplenishmentInput(Input):
         0, description="Add so many steps downstream, across workflows."
     )
     ranges: Annotated[list[DateRange], Field(max_length=MAX_RANGES, json_schema_extra={"minItems": 1})]
+    timezone: ZoneName | None = Field(
+        None,
+        description="Time zone of ranges that name none; by default each Dag's own.",
+        examples=["Asia/Shanghai"],
+    )
+    exclude: Annotated[list[TaskTarget], Field(max_length=MAX_TASKS)] = Field(
+        default=[], description="Tasks that do not execute and count as success."
+    )
     cells: list[CellSelection] = Field(
         default=[CellSelection.MISSING, CellSelection.FAILED],
         min_length=1,
@@ -112,6 +122,19 @@ class ReplenishmentInput(Input):
     newest_first: bool = False
     window: Window | None = Field(None, description="When runs may start, UTC.", examples=["22:00-06:00"])
     conf: FreeJson = Field(default={}, description="Conf of the runs that are made.")
+    override_conf: bool = Field(
+        False, description="Existing runs in which cells execute get this conf too; by default they keep theirs."
+    )
+    wait_for: WaitFor = Field(
+        WaitFor.INSIDE,
+        description="Which cells upstream, across workflows, a cell waits for. `none`. `inside`: those that this "
+        "replenishment executes. `all`: also those that it does not execute must have succeeded.",
+    )
+    run_on_latest_version: bool | None = Field(
+        None,
+        description="What is cleared executes by the newest version of its Dag (true) or by its run's (false). "
+        "Null: as the Dag's `rerun_with_latest_version`, else Airflow's configuration, says.",
+    )
     reason: Annotated[LongText, AtMost(MAX_REASON_LENGTH)] | None = None
 
     @model_validator(mode="after")
@@ -120,6 +143,8 @@ class ReplenishmentInput(Input):
             raise sentence("name at least one workflow or task to replenish")
         if not self.ranges:
             raise sentence("give at least one range of dates")
+        if self.override_conf and not self.conf:
+            raise sentence("give a conf to override that of existing runs with")
         return self
 
     def request(self, *, is_selection: bool = False) -> ReplenishmentRequest:
@@ -133,12 +158,17 @@ class ReplenishmentInput(Input):
             upstream_depth=self.upstream_depth,
             downstream_depth=self.downstream_depth,
             ranges=tuple(Range(one.start, one.end) for one in self.ranges),
+            timezone=self.timezone,
+            exclude=tuple(Target(task.dag_id, task.task_id) for task in self.exclude),
             cells=frozenset(self.cells),
             name=self.name,
             max_active_runs=self.max_active_runs,
             newest_first=self.newest_first,
             window=self.window,
             conf=self.conf,
+            override_conf=self.override_conf,
+            wait_for=self.wait_for,
+            run_on_latest_version=self.run_on_latest_version,
             reason=self.reason,
             is_selection=is_selection,
         )

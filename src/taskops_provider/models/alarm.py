@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskops_provider.domain.answers import Json
@@ -63,6 +64,8 @@ class AlarmEvent(Base):
     task_id: Mapped[str] = mapped_column(StringID(), nullable=False)
     run_id: Mapped[str | None] = mapped_column(StringID(), nullable=True)
     map_index: Mapped[int] = mapped_column(Integer, nullable=False, default=-1)
+    #: of an instance in a loop, or of a mapped one, if Airflow keeps regions: which execution (``adapter.loops``)
+    region_id: Mapped[UUID | None] = mapped_column(Uuid(), nullable=True)
     #: which try, or round of tries, of the instance
     attempt: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     data_time: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)

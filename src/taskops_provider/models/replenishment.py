@@ -34,6 +34,14 @@ class Replenishment(Base):
     window: Mapped[str | None] = mapped_column(String(16), nullable=True)
     #: of the runs that it makes
     conf: Mapped[Json] = mapped_column(JSON, nullable=False)
+    #: whether existing runs in which cells execute get the conf too
+    override_conf: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
+    #: none, inside or all
+    wait_for: Mapped[str] = mapped_column(String(8), nullable=False, default="inside")
+    #: whether what is cleared executes by the newest version of its Dag; NULL: as Airflow's own clearing decides
+    run_on_latest_version: Mapped[bool | None] = mapped_column(Boolean, nullable=True)
+    #: ``[dag_id, task_id]`` of tasks that count as success; NULL: none
+    excluded: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
     estimated_seconds: Mapped[int | None] = mapped_column(Integer, nullable=True)
     #: Dags that people had paused and that it may unpause meanwhile, as its plan said; NULL: any
     wakes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), nullable=True)

@@ -16,6 +16,7 @@ from taskops_provider.hooks.answers import ChangeJson
 from taskops_provider.hooks.targets import TaskTargets, task_targets, tasks_of_dag, workflow_targets
 from taskops_provider.hooks.taskops import TaskOpsHook
 from taskops_provider.operators.applying import PreviewThenApply
+from taskops_provider.operators.links import OperationLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -54,6 +55,9 @@ class ChangeTasksOperator(BaseOperator):
         "taskops_conn_id",
     )
     ui_color = "#d7e8ee"
+    operator_extra_links = (OperationLink(),)
+    #: of the operation that it carried out
+    operation_id: int | None = None
 
     verb: ClassVar[Verb]
     #: attributes that are sent along as options of the same name
@@ -114,7 +118,7 @@ class ChangeTasksOperator(BaseOperator):
             change = partial(self.hook.change_workflows, self.verb, [t["dag_id"] for t in targets], **options)
         else:
             change = partial(self.hook.change_tasks, self.verb, targets, **options)
-        return PreviewThenApply(
+        answer = PreviewThenApply(
             self.verb,
             change,
             self.hook.get_tasks,
@@ -125,6 +129,8 @@ class ChangeTasksOperator(BaseOperator):
             where=f"{self.hook.endpoint}",
             log=self.log,
         ).run()
+        self.operation_id = answer.get("operation_id")
+        return answer
 
     def on_kill(self) -> None:
         """Do not wait for the server any more. A change that is on its way may still be carried out."""

@@ -17,6 +17,7 @@ from taskops_provider.hooks.progress import check, told
 from taskops_provider.hooks.targets import TaskTargets
 from taskops_provider.hooks.taskops import TaskOpsHook
 from taskops_provider.operators.base import reason_of
+from taskops_provider.operators.links import ReplenishmentLink
 from taskops_provider.triggers.replenishment import ReplenishmentTrigger
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _INPUTS = (
     *("workflows", "tasks", "ranges", "cells", "upstream_depth", "downstream_depth"),
     *("max_active_runs", "newest_first", "window", "name"),
+    *("timezone", "exclude", "wait_for", "override_conf", "run_on_latest_version"),
 )
 
 
@@ -38,13 +40,20 @@ class DataReplenishmentOperator(BaseOperator):
     :param workflows: Dag ids of which every task is wanted (templated)
     :param tasks: single tasks, as ``(dag_id, task_id)`` (templated)
     :param ranges: logical dates as ``(from, to)``, both included (templated)
+    :param timezone: of ranges that name none, as ``Asia/Shanghai``; default: each Dag's own (templated)
+    :param exclude: tasks that do not execute and count as success, as ``(dag_id, task_id)`` (templated)
     :param cells: ``missing``, ``failed`` or both, or ``all``; default: missing and failed (templated)
     :param upstream_depth: add so many steps upstream of the tasks, across workflows
     :param downstream_depth: add so many steps downstream
     :param max_active_runs: runs of a workflow at a time
     :param newest_first: begin with the newest cycle
     :param window: when runs may start, UTC, as ``22:00-06:00`` (templated)
+    :param wait_for: which cells upstream, across workflows, a cell waits for: ``none``; ``inside``, those that the
+        replenishment executes (default); ``all``, also those that it does not execute must have succeeded (templated)
     :param run_conf: conf of the runs that are made (templated)
+    :param override_conf: existing runs in which cells execute get ``run_conf`` too
+    :param run_on_latest_version: what is cleared executes by the newest version of its Dag (True) or by its run's
+        (False); default: as Airflow's own clearing decides
     :param name: a name for it (templated)
     :param reason: recorded; what Dag, task and run asked is added (templated)
     :param wait_for_completion: False: succeed as soon as it is queued
@@ -60,9 +69,11 @@ class DataReplenishmentOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         *("workflows", "tasks", "ranges", "cells", "window", "run_conf", "name", "reason", "taskops_conn_id"),
+        *("timezone", "exclude", "wait_for"),
     )
     template_fields_renderers = {"run_conf": "json"}
     ui_color = "#d7e8ee"
+    operator_extra_links = (ReplenishmentLink(),)
 
     def __init__(
         self,
@@ -77,6 +88,11 @@ class DataReplenishmentOperator(BaseOperator):
         newest_first: bool = False,
         window: str | None = None,
         run_conf: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        exclude: TaskTargets | None = None,
+        wait_for: str | None = None,
+        override_conf: bool | None = None,
+        run_on_latest_version: bool | None = None,
         name: str | None = None,
         reason: str | None = None,
         wait_for_completion: bool = True,
@@ -101,6 +117,11 @@ class DataReplenishmentOperator(BaseOperator):
         self.newest_first = newest_first
         self.window = window
         self.run_conf = run_conf
+        self.timezone = timezone
+        self.exclude = exclude
+        self.wait_for = wait_for
+        self.override_conf = override_conf
+        self.run_on_latest_version = run_on_latest_version
         self.name = name
         self.reason = reason
         self.wait_for_completion = wait_for_completion
@@ -108,7 +129,7 @@ class DataReplenishmentOperator(BaseOperator):
         self.poke_interval = poke_interval
         self.deferrable = deferrable
         self.taskops_conn_id = taskops_conn_id
-        self._number: int | None = None
+        self.replenishment_id: int | None = None
         if workflows is None and tasks is None:
             raise ValueError(f"{type(self).__name__} needs workflows or tasks")
 
@@ -120,9 +141,9 @@ class DataReplenishmentOperator(BaseOperator):
     def execute(self, context: Context) -> ReplenishmentJson | None:
         """Create the replenishment, wait for its end, and return it."""
         shown = self._start(context)
+        self.replenishment_id = shown["replenishment_id"] if shown else None
         if shown is None or not self.wait_for_completion:
             return shown
-        self._number = shown["replenishment_id"]
         if self.deferrable:
             self.log.info(told(shown))
             self.defer(
@@ -139,6 +160,7 @@ class DataReplenishmentOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Say what the trigger found."""
+        self.replenishment_id = (event.get("replenishment") or {}).get("replenishment_id")
         if event["status"] == "over":
             check(event["replenishment"], part_success=self.part_success)
             return event["replenishment"]
@@ -147,14 +169,16 @@ class DataReplenishmentOperator(BaseOperator):
     def on_kill(self) -> None:
         """Cancel the replenishment; what runs of it goes on to its end."""
         self.hook.stop()
-        if self._number is None:
+        if self.replenishment_id is None:
             return
         try:
-            self.hook.control_replenishment(self._number, "cancel", reason="the task that waited for it was ended")
+            self.hook.control_replenishment(
+                self.replenishment_id, "cancel", reason="the task that waited for it was ended"
+            )
         except TaskOpsHookError as error:
-            self.log.warning("replenishment %s was not cancelled: %s", self._number, error)
+            self.log.warning("replenishment %s was not cancelled: %s", self.replenishment_id, error)
         else:
-            self.log.info("replenishment %s is cancelled", self._number)
+            self.log.info("replenishment %s is cancelled", self.replenishment_id)
 
     def _start(self, context: Context) -> ReplenishmentJson | None:
         reason = reason_of(context, self.reason)

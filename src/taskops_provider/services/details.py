@@ -74,7 +74,9 @@ def details_of(session: Session, actor: Actor, row: WorkflowRow) -> WorkflowDeta
     """The same of a workflow that was read already."""
     dag_id = row.dag_id
     of_tasks = distributions(session, dag_id)
-    history = run_history(session, actor, dag_id, of_tasks.periods)
+    # deleted tasks are not counted, but the runs that they were in are still there to be seen
+    periods = of_tasks.periods or ({row.period: row.deleted_tasks} if row.deleted_tasks else {})
+    history = run_history(session, actor, dag_id, periods)
     more = select(Workflow.timezone, Workflow.effective_from, Workflow.effective_to)
     return copy_as(
         WorkflowDetails,

@@ -1,24 +1,29 @@
-"""Whether the installation is in order: tables, gate, pools, index, monitor, drains."""
+"""Whether the installation is in order: Airflow's version, tables, gate, pools, index, monitor, drains."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, or_, select, text
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import gate_state
+from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.adapter.coverage import LiveScheduler
 from taskops_provider.adapter.dag_state import unfinished_run_counts
+from taskops_provider.adapter.internals import missing_internals
+from taskops_provider.airflow_versions import TRIED, airflow_version, is_tried, version_problem
 from taskops_provider.domain.gate import GATE_POOLS
 from taskops_provider.domain.text import plural
 from taskops_provider.exceptions import BadInput, NotMigrated
 from taskops_provider.models import Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
 from taskops_provider.services.alarms.channels import released_channels
-from taskops_provider.services.alarms.health import delivery_health
+from taskops_provider.services.alarms.health import DeliveryHealth, delivery_health
+from taskops_provider.services.catalog.renamed import renamed_tasks
 from taskops_provider.services.gate.coverage import escaped_runs, scheduler_coverage
 from taskops_provider.services.index.watermark import REFRESHED_AT
 from taskops_provider.services.shared.actor import Actor
@@ -89,12 +94,13 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
     # hosts and process ids are what Airflow shows of its jobs
     with_host = actor is None or actor.permissions.may_read_jobs()
     tables = _tables(session)
-    checks = [tables, _gate()]
+    checks = [_airflow(), tables, _gate()]
     if tables.level is CheckLevel.OK:
         signs = signs_of_life(session, now)
         checks.append(_coverage(session, now, readable, with_host=with_host))
         checks += [_pools(session), _index(signs), _monitor(signs, with_note=with_errors, with_host=with_host)]
         checks.append(_drains(session, now, actor))
+        checks += _renames(session, readable)
         checks.append(_alarms(session, now, actor, reads_all=readable is None, with_errors=with_errors))
     return checks
 
@@ -130,6 +136,18 @@ def signs_of_life(session: Session, now: datetime) -> SignsOfLife:
         return SignsOfLife("", None, False, "", refreshed)
     runs = monitor.runs and monitor.holder != UNINSTALLED
     return SignsOfLife(monitor.holder, now - monitor.renewed_at, runs, monitor.note, refreshed)
+
+
+def _airflow() -> Check:
+    version = airflow_version()
+    if is_tried(version):
+        return Check("airflow", CheckLevel.OK, f"version {version}: TaskOps was tried with {' and '.join(TRIED)}")
+    problem = version_problem()
+    missing = missing_internals()
+    if not missing:
+        return Check("airflow", CheckLevel.WARNING, f"{problem}; it has every name that TaskOps uses")
+    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    return Check("airflow", CheckLevel.ERROR, f"{problem}; it lacks {', '.join(missing[:NAMED])}{more}")
 
 
 def _tables(session: Session) -> Check:
@@ -230,8 +248,8 @@ def _monitor(signs: SignsOfLife, *, with_note: bool, with_host: bool) -> Check:
 def _drains(session: Session, now: datetime, actor: Actor | None) -> Check:
     query = (
         select(Workflow.dag_id, Workflow.draining_since)
-        .where(Workflow.draining_since.is_not(None))
-        .order_by(Workflow.draining_since)
+        .where(or_(Workflow.draining_since.is_not(None), drains_in_airflow(Workflow.dag_id)))
+        .order_by(Workflow.draining_since.is_(None), Workflow.draining_since)
     )
     if actor and (readable := actor.permissions.readable()) is not None:
         query = query.where(Workflow.dag_id.in_(readable))
@@ -244,9 +262,25 @@ def _drains(session: Session, now: datetime, actor: Actor | None) -> Check:
     left = {dag_id: f" (runs left: {runs.get(dag_id, 0)})" for dag_id in counted}
     told = ", ".join(f"{row.dag_id}{left.get(row.dag_id, '')}" for row in named)
     more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    if rows[0].draining_since is None:  # Airflow does not keep since when a Dag drains
+        return Check("drains", CheckLevel.OK, f"{len(rows)} draining: {told}{more}")
     longest = now - rows[0].draining_since
     level = CheckLevel.WARNING if longest > DRAIN_IS_LONG_AFTER else CheckLevel.OK
     return Check("drains", level, f"{len(rows)} draining, the longest since {span(longest)}: {told}{more}")
+
+
+def _renames(session: Session, readable: frozenset[str] | None) -> list[Check]:
+    """Stopped tasks whose Dag has another one since that looks like them; nothing where there are none."""
+    found = renamed_tasks(session, readable)
+    if not found:
+        return []
+    told = "; ".join(
+        f"{one.task_id} of {one.dag_id}, {one.state}, is no longer in the Dag, and {one.new_task_id}, "
+        "of the same type, came since and executes"
+        for one in found[:NAMED]
+    )
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return [Check("renames", CheckLevel.WARNING, f"{told}{more}. Stop the new task too if it is the same")]
 
 
 def _alarms(session: Session, now: datetime, actor: Actor | None, *, reads_all: bool, with_errors: bool) -> Check:
@@ -267,12 +301,7 @@ def _alarms(session: Session, now: datetime, actor: Actor | None, *, reads_all: 
         + (f" ({one.error})" if with_errors and one.error else "")
         for one in found.failing
     ]
-    if found.set_aside:
-        told.append(
-            f"{plural(found.set_aside, 'enabled rule')} with channels that are not released: nothing is sent by them"
-        )
-    if found.broken:
-        told.append(f"{plural(found.broken, 'enabled rule')} not valid any more, and set aside")
+    told += _about_rules(found, actor)
     if found.uncertain:
         told.append(f"{plural(found.uncertain, 'message')} may or may not have gone out in the last day")
     if found.failed:
@@ -284,6 +313,19 @@ def _alarms(session: Session, now: datetime, actor: Actor | None, *, reads_all: 
     return Check(
         "alarms", CheckLevel.OK, f"{plural(found.rules, 'enabled rule')}, {plural(found.waiting, 'message')} waiting"
     )
+
+
+def _about_rules(found: DeliveryHealth, actor: Actor | None) -> Iterable[str]:
+    """Yield what is the matter with enabled rules."""
+    if found.set_aside:
+        rules = plural(found.set_aside, "enabled rule")
+        yield f"{rules} with channels that are not released: nothing is sent by them"
+    if found.broken:
+        yield f"{plural(found.broken, 'enabled rule')} not valid any more, and set aside"
+    # who has an address is for those who may read addresses
+    if found.silent and (actor is None or actor.permissions.may_read_addresses()):
+        reach = "reaches" if found.silent == 1 else "reach"
+        yield f"{plural(found.silent, 'enabled rule')} {reach} nobody: none of the recipients has an address"
 
 
 def _ago(time: timedelta) -> str:

@@ -19,6 +19,7 @@ WIDTH = 170
 #: what is another one in every run, process or build -> what stands for it
 _VARIES: tuple[tuple[str, str], ...] = (
     (re.escape(str(AIRFLOW_HOME)), "AIRFLOW_HOME"),
+    (r"\bversion 3\.\d+\.\w+: TaskOps", "version AIRFLOW: TaskOps"),
     # names of built files have a hash of what is in them
     (r"(static/dist/[\w-]+)-[0-9A-Z]{8}\b", r"\1-HASH"),
     (r"(static/[\w.-]+\?v=)[0-9a-f]{12}\b", r"\1HASH"),

@@ -17,6 +17,7 @@ from tests.support.instances import write_runs
 from tests.support.mail import Endpoint, MailServer
 from tests.support.queries import counted_queries
 from tests.support.scheduling import Scheduler
+from tests.support.versions import keep_try
 from tests.support.warehouse import ALICE, START, chain, install, operate, retail
 
 
@@ -120,14 +121,15 @@ def test_a_first_failure_that_was_over_between_two_looks(session):
     world = Scheduler(session, outcomes={"a": "failed"})
     world.create_run("d")
     from airflow.models.taskinstance import TaskInstance as TI
-    from airflow.models.taskinstancehistory import TaskInstanceHistory
     from sqlalchemy import select
 
     ti = session.scalars(select(TI)).one()
     ti.state, ti.try_number, ti.max_tries = "running", 1, 1
     ti.start_date, ti.end_date = ago(minutes=1), datetime.now(UTC)
     session.flush()
-    TaskInstanceHistory.record_ti(ti, session=session)
+    ti.state = "failed"  # as of a try that is over
+    session.flush()
+    ti = keep_try(ti, session)
     ti.state, ti.try_number = "success", 2
     session.commit()
     look(session)

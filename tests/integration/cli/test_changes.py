@@ -205,7 +205,7 @@ def test_missing_or_old_tables(warehouse, cli):
             line = "error: TaskOps' tables are missing or old: run `airflow db migrate`\n"
             assert (answer.code, answer.out, answer.err) == (1, "", line)
         found = cli.json("check", code=1)
-        assert [check["name"] for check in found] == ["tables", "gate"]
+        assert [check["name"] for check in found] == ["airflow", "tables", "gate"]
     finally:
         warehouse.execute(set_version, {"to": before})
         warehouse.commit()
@@ -215,7 +215,12 @@ def test_missing_or_old_tables(warehouse, cli):
 def test_dry_run_changes_nothing_and_has_the_same_exit_code(warehouse, cli):
     found = cli.json("workflows", "pause", "orders", "--dry-run")
     assert (found["dry_run"], found["operation_id"], found["counts"]["applied"]) == (True, None, 3)
-    assert found["affects"] == {"instances": 0, "downstream_tasks": 6, "downstream_workflows": 3}
+    downstream = found["affects"].pop("workflows")
+    assert len(downstream) == 3
+    assert found["affects"] == {"instances": 0, "downstream_tasks": 6, "downstream_workflows": 3, "drains": ["orders"]}
+    told = cli("workflows", "pause", "orders", "--dry-run").out
+    assert f"in 3 workflows: {', '.join(downstream)}" in told
+    assert "no task of orders stays scheduling: it drains" in told
     operate(warehouse, "pause", "orders.load")
     made = operations_made(warehouse)
     assert cli.json("tasks", "pause", "orders", "load", "extract", "--dry-run", code=3)["outcome"] == "part_success"

@@ -99,6 +99,7 @@ def test_monitor_once_tells_when_a_step_fails(session, cli, monkeypatch):
 def test_check_finds_what_is_wrong(session, cli):
     found = cli.json("check", code=1)
     assert checks(found) == {
+        "airflow": "ok",
         "tables": "ok",
         "gate": "ok",
         "coverage": "ok",

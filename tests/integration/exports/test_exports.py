@@ -66,7 +66,7 @@ def test_a_list_is_prepared_in_the_background_and_fetched(api, warehouse):
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == f'attachment; filename="taskops-tasks-{asked["export_id"]}.csv"'
     assert len(answer.content) == shown["size"]
-    found = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    found = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
     assert list(found[0]) == list(TASK_FIELDS)
     assert [row["task_id"] for row in found] == ["clean", "extract", "load"]
     assert found[0]["reason"] == 'a "quoted", reason\nof two lines'
@@ -88,7 +88,8 @@ def test_json_is_the_list_itself(api, warehouse, kind, count):
 def test_nothing_that_matches_is_a_header_or_an_empty_list(session):
     numbers = [ask(session, TaskFilter(search="none"), form) for form in ("csv", "json")]
     prepare(session)
-    assert content_of(session, ALICE, numbers[0]).decode() == ",".join(TASK_FIELDS) + "\n"
+    # a byte order mark, by which spreadsheets know that it is UTF-8 (case 26)
+    assert content_of(session, ALICE, numbers[0]) == b"\xef\xbb\xbf" + ",".join(TASK_FIELDS).encode() + b"\n"
     assert json.loads(content_of(session, ALICE, numbers[1])) == []
 
 
@@ -129,7 +130,7 @@ def test_formulas_are_harmless(session):
         session.execute(update(Task).where(Task.task_id == "one").values(reason=formula, pool=formula))
         export_id = ask(session, TaskFilter())
         prepare(session)
-        text = content_of(session, ALICE, export_id).decode()
+        text = content_of(session, ALICE, export_id).decode("utf-8-sig")
         [row] = csv.DictReader(io.StringIO(text, newline=""))
         harmless = formula if formula.startswith("a") else f"'{formula}"
         assert row["reason"] == row["pool"] == harmless
@@ -149,7 +150,7 @@ def test_it_holds_what_the_asker_may_read_and_who_lost_the_right_loses_it(wareho
     limited = Actor("lea", "api", Limited(["orders"]))
     number = ask(warehouse, TaskFilter(), actor=limited)
     prepare(warehouse)
-    text = content_of(warehouse, limited, number).decode()
+    text = content_of(warehouse, limited, number).decode("utf-8-sig")
     assert "orders,clean" in text
     assert "sales" not in text
     with pytest.raises(Forbidden, match="no longer read all that is in this export"):
@@ -201,7 +202,7 @@ def test_it_is_prepared_in_slices_and_a_killed_one_goes_on(session, monkeypatch)
     session.expire_all()
     assert session.get(Export, number).row_count == 700
     assert prepare(session) == 7
-    text = content_of(session, ALICE, number).decode()
+    text = content_of(session, ALICE, number).decode("utf-8-sig")
     found = list(csv.DictReader(io.StringIO(text, newline="")))
     pairs = [(row["dag_id"], row["task_id"]) for row in found]
     assert len(pairs) == len(set(pairs)) == session.scalar(select(func.count()).select_from(Task)) == 5000
@@ -277,7 +278,7 @@ def test_pieces_can_be_kept_in_object_storage(warehouse, tmp_path, monkeypatch):
     prepare(warehouse)
     assert len(list((tmp_path / "exports" / str(number)).iterdir())) == 1
     assert warehouse.scalar(select(func.count()).select_from(ExportPiece)) == 0
-    assert content_of(warehouse, ALICE, number).decode().count("\n") == 10
+    assert content_of(warehouse, ALICE, number).decode("utf-8-sig").count("\n") == 10
     export_prepare.prepare_next(warehouse, datetime.now(UTC) + timedelta(days=181))
     warehouse.commit()
     assert not (tmp_path / "exports" / str(number)).exists()

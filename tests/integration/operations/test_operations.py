@@ -318,6 +318,8 @@ class TestPlanHash:
             "instances": 0,
             "downstream_tasks": 6,
             "downstream_workflows": 3,
+            "workflows": ["mart", "report", "sales"],
+            "drains": [],
         }
         session.commit()
         assert set(stored(session, "orders").values()) == {"scheduling"}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from airflow.models.dag import DagModel
 from airflow.sdk import DAG
 from sqlalchemy import func, select, update
 
 from taskops_provider.domain.operations.answers import Counts
-from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
+from taskops_provider.exceptions import Conflict, Forbidden, OperationPlanChanged, ResourceNotFound
 from taskops_provider.models import GateInterval, Operation, Task
 from taskops_provider.services.catalog import tasks, workflows
 from taskops_provider.services.gate import advance_drains
@@ -158,7 +160,8 @@ def test_a_pause_that_comes_back_fills_its_gap_at_its_end(session, undos):
     operate(session, "pause", "orders.clean", resume_at=later(hours=1), fill_gap=True)
     number = operate(session, "start", "orders.clean").operation_id
     for _ in range(undos):
-        number = do_undo(session, number).operation_id
+        # nobody looks up who is at the command line before the gap is filled
+        number = do_undo(session, number, replace(BOB, source="cli")).operation_id
     assert stored(session, "orders")["clean"] == "paused"
     assert resume_due_tasks(session, later(hours=2))
     session.commit()
@@ -226,3 +229,35 @@ def test_an_undo_ends_held_instances_only_for_who_may(session, monkeypatch):
     with pytest.raises(Forbidden, match="instances wait in it that would end"):
         undo(session, EDITOR, number)
     assert outcomes(do_undo(session, number)) == {"orders.clean": "applied"}
+
+
+def test_its_preview_shows_what_targets_are_now(session):
+    """Targets that are left alone keep the status that they have, which is not what the operation made of them."""
+    batch = operate(session, "offline", "orders.clean", "orders.load")
+    operate(session, "submit", "orders.clean")
+    plan = preview_undo(session, BOB, batch.operation_id)
+    shown = {item.task_id: (item.outcome, item.before, item.after) for item in plan.items}
+    assert shown == {
+        "clean": ("left_alone", "scheduling", "scheduling"),
+        "load": ("applied", "offline", "scheduling"),
+    }
+
+
+def test_undoing_owners_changes_no_status(session):
+    done = operate(session, "set-owners", "orders.clean", owners=("bob",))
+    operate(session, "pause", "orders.clean")
+    [item] = preview_undo(session, BOB, done.operation_id).items
+    assert (item.outcome, item.before, item.after) == ("applied", "paused", "paused")
+
+
+def test_what_was_previewed_is_what_is_undone_or_nothing(session):
+    batch = operate(session, "pause", "orders.clean", "orders.load")
+    seen = preview_undo(session, BOB, batch.operation_id)
+    assert seen.plan_hash
+    newer = operate(session, "offline", "orders.load")
+    with pytest.raises(OperationPlanChanged, match=f"operation {newer.operation_id}"):
+        undo(session, BOB, batch.operation_id, expected_hash=seen.plan_hash)
+    session.rollback()
+    assert stored(session, "orders")["clean"] == "paused"
+    now = preview_undo(session, BOB, batch.operation_id)
+    assert undo(session, BOB, batch.operation_id, expected_hash=now.plan_hash).counts().applied == 1

@@ -6,11 +6,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance as TI
 from airflow.sdk import DAG, Asset
 from airflow.utils.sqlalchemy import prohibit_commit
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from taskops_provider.adapter import dag_state
 from taskops_provider.domain.answers import to_plain_data
@@ -27,6 +29,7 @@ from tests.support.dialogs import Dialogs
 from tests.support.gates import resume_due_tasks
 from tests.support.queries import counted_queries
 from tests.support.replenishing import DAY, World
+from tests.support.timetables import go_on
 from tests.support.warehouse import ALICE, START, bash, chain, install, later, operate, request, stored
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -455,3 +458,30 @@ class TestSurfaces:
             done = dialogs.apply(address, target="d a", fill_gap="on")
             number = session.scalars(select(Replenishment.id)).one()
             assert f"replenishment?id={number}" in done.html
+
+
+@pytest.mark.parametrize("catchup", [True, False])
+def test_a_delta_missed_its_own_cycles_and_no_others(session, catchup):
+    """Case 6."""
+    begin = datetime(2026, 3, 2, 2, 16, tzinfo=UTC)
+    with DAG("hd", schedule=DAY / 24, start_date=begin, catchup=catchup, max_active_runs=50) as dag:
+        bash("t")
+        bash("u")
+    at = begin + timedelta(hours=5, minutes=1)
+    with time_machine.travel(at, tick=False):
+        install(session, [dag])
+        go_on(session, "hd", at)
+        session.execute(update(TI).values(state="success"))
+        session.execute(update(DagRun).values(_state="success"))
+        session.commit()
+        operate(session, "pause", "hd.t")
+    made = session.scalar(select(func.count()).select_from(DagRun))
+    for hours in (1, 2, 3):
+        then = at + timedelta(hours=hours)
+        with time_machine.travel(then, tick=False):
+            go_on(session, "hd", then)
+    assert session.scalar(select(func.count()).select_from(DagRun)) == made + 3
+    with time_machine.travel(at + timedelta(hours=3, minutes=5), tick=False):
+        gap = preview_operation(session, ALICE, request("start", "hd.t", fill_gap=True), datetime.now(UTC)).gap
+    assert (gap.cells, gap.new_runs, gap.existing_runs) == (3, 0, 3)
+    assert gap.notes == []

@@ -423,7 +423,7 @@ class TestRefusals:
     )
     def test_one_clear_line_and_nothing_happens(self, session, names, more, words):
         late = chain("late", "a")
-        late.start_date = datetime(2026, 10, 1, tzinfo=UTC)
+        late.start_date = late.task_dict["a"].start_date = datetime(2026, 10, 1, tzinfo=UTC)
         install(session, [chain("d", "a"), chain("manual", "a", schedule=None), late])
         with pytest.raises((BadInput, ResourceNotFound), match=words) as refused:
             World(session).create(*names, **more)

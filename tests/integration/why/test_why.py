@@ -14,6 +14,7 @@ from airflow.sdk import DAG, Asset
 from airflow.sdk import task as task_decorator
 from sqlalchemy import update
 
+from taskops_provider.adapter.compatibility import pause_values
 from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.models import Lease
@@ -101,7 +102,7 @@ def test_offline_deleted_draining_and_paused_in_airflow(orders):
     assert "it counts as success without executing" in offline.text
     assert "1 run left" in draining.text
     orders.execute(update(DagRun).values(state="success"))
-    orders.execute(update(DagModel).values(is_paused=True))
+    orders.execute(update(DagModel).values(pause_values(paused=True)))
     orders.commit()
     operate(orders, "delete", "orders", downstream="fail")
     assert codes(orders, "orders.load")[:1] == ["deleted"]

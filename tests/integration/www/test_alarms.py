@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from taskops_provider.models import AlarmRule, Operation
+from taskops_provider.models import AlarmRule, Operation, Owner
+from taskops_provider.services import health
 from tests.support.alarming import alarms, became, deliveries, look, rule, send
 from tests.support.api import fab_user
 from tests.support.apps import MANAGERS, READER, READERS_DAG, WebApp, web_app
@@ -443,3 +444,27 @@ def test_tasks_and_workflows_lead_to_their_alarms(web: WebApp) -> None:
     assert "/alarms?dag_id=orders&amp;task_id=clean" in tasks
     assert "/alarm_rules/new/workflows" in admin.get("/pluginsv2/taskops/workflows").text
     assert "/alarm_rules/new/tasks" in admin.get("/pluginsv2/taskops/task?dag_id=orders&task_id=clean").text
+
+
+def test_a_rule_that_reaches_nobody_says_so(web: WebApp, warehouse: Session) -> None:
+    """In the dialog, on the rule, in `check`; not if somebody else is told."""
+    warehouse.add(Owner(dag_id="orders", task_id="clean", owner="nora"))
+    warehouse.commit()
+    done = Dialogs(web).post(NEW, **PLAIN, **ON_CLEAN, enabled="on")
+    assert "no address is known for" in done.words
+    assert "Reaches nobody" in done.words
+    page = get(web, RULES, "admin")
+    _, state = cells(page, "state")
+    assert state.startswith("On Reaches nobody: no address is known for")
+    assert "nora" in state
+    [found] = [one for one in health.check_health(warehouse, datetime.now(UTC)) if one.name == "alarms"]
+    assert found.message == "1 enabled rule reaches nobody: none of the recipients has an address"
+    other = Dialogs(web).post(NEW, **PLAIN, **ON_CLEAN, enabled="on", people="ops@example.com")
+    assert "Reaches nobody" not in other.words
+    assert "No address is known for" in other.words
+
+
+def test_an_alarm_names_its_rule(web: WebApp, warehouse: Session) -> None:
+    fire(warehouse)
+    _, named = cells(get(web, ALARMS, "admin"), "rule")
+    assert named == f"Rule {rules(warehouse)[0].id}"

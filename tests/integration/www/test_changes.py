@@ -421,3 +421,22 @@ def test_queries_do_not_grow_with_the_targets(dialogs, session, path):
             dialogs.post(path, matching="workflow=many_")
         numbers.append(len(queries))
     assert numbers[0] == numbers[1], queries
+
+
+def test_a_pause_names_what_is_downstream_and_what_will_drain(dialogs):
+    part = dialogs.post(PAUSE, target="orders load")
+    assert "affected: " in part.words
+    assert 'href="/pluginsv2/taskops/workflow?dag_id=sales">sales</a>' in part.html
+    assert "it drains" not in part.words
+    whole = dialogs.post(PAUSE, target=[*ORDERS])
+    assert "No task of orders stays scheduling: it drains." in whole.words
+
+
+def test_a_blocked_plan_says_so_and_its_outer_blockers_come_first(dialogs, session):
+    strict(session)
+    part = dialogs.post(PAUSE, target=ORDERS)
+    assert part.title == "Pause: blocked"
+    assert "a task can be paused only if all its downstream tasks are offline or deleted" in part.words
+    [blocked] = part.section("blocked")
+    outer, inner = blocked.index("workflow sales"), blocked.index("workflow orders")
+    assert outer < inner

@@ -115,6 +115,7 @@ def test_a_viewer_is_offered_no_operation(web: WebApp, path: str) -> None:
     assert 'id="selection"' not in page
     assert targets(page) == []
     assert "/change/" not in page
+    assert "you need the permission to edit their Dags" in page
     assert links(row(page, "customer_dim" if path == WORKFLOWS else "step_00"))
     assert "Columns" in page
     assert "as CSV" in page  # what may be read may be downloaded
@@ -146,7 +147,6 @@ def test_the_menu_of_a_workflow(web: WebApp) -> None:
     assert [label for label, why_not in paused.items() if not why_not] == [
         "Start all",
         "Take all offline",
-        "Resubmit",
         "Change owners",
         "Replenish",
         "Set alarm",
@@ -363,3 +363,43 @@ def test_choices_of_owners_leave_out_what_is_deleted_or_gone(session: Session) -
     assert filter_choices.owners_holding(session, ALICE, "former").values == ()
     limited = type(ALICE)("carol", "ui", Limited(["partly"]))
     assert filter_choices.owners(session, limited).values == ("partly.owner",)
+
+
+def delete(dialogs: Dialogs, scope: str, target: str) -> None:
+    dialogs.apply(f"change/{scope}/offline", target=target, downstream="skip")
+    dialogs.apply(f"change/{scope}/delete", target=target, downstream="run")
+
+
+def test_what_is_deleted_is_found_and_brought_back(web: WebApp) -> None:
+    """A deleted workflow and a deleted task have a status of their own, with which the lists find them."""
+    dialogs = Dialogs(web)
+    delete(dialogs, "workflows", "customer_dim")
+    delete(dialogs, "tasks", "payments step_01")
+    assert "customer_dim" not in targets(get(web, WORKFLOWS))
+    for query in ("?status=deleted", "?deleted=true"):
+        page = get(web, f"{WORKFLOWS}{query}")
+        assert "customer_dim" in targets(page)
+        offered = actions(row(page, "customer_dim"))
+        assert offered["Resubmit"] == ""
+        assert offered["Start all"] == "This workflow is deleted; resubmit it first"
+        tasks = get(web, f"{TASKS}{query}")
+        assert "payments step_01" in targets(tasks)
+        assert actions(row(tasks, "step_01"))["Resubmit"] == ""
+    assert targets(get(web, f"{WORKFLOWS}?status=deleted")) == ["customer_dim"]
+    assert len(targets(get(web, f"{WORKFLOWS}?deleted=true"))) > 1
+    assert 'href="?status=deleted"' in get(web, WORKFLOWS) or "status=deleted" in get(web, WORKFLOWS)
+    listed = get(web, f"{WORKFLOWS}?deleted=true")
+    assert re.search(r"Deleted:</span> <span[^>]*>listed too<", listed)
+    page = get(web, f"{ROOT}/workflow?dag_id=customer_dim")
+    assert "share no period" not in page
+    assert "3 deleted" in page
+    dialogs.apply("change/workflows/submit", matching="?status=deleted")
+    assert "customer_dim" in targets(get(web, WORKFLOWS))
+
+
+def test_resubmit_is_offered_where_something_can_be_resubmitted(web: WebApp) -> None:
+    page = get(web, WORKFLOWS)
+    assert actions(row(page, "customer_dim"))["Resubmit"] == "None of its tasks is offline or deleted"
+    assert actions(row(page, "promo_mixed"))["Resubmit"] == ""
+    left = Dialogs(web).post("change/workflows/submit", target="customer_dim")
+    assert "none of its tasks is offline or deleted" in left.words

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.models import Operation, Replenishment, ReplenishmentCell, ReplenishmentRun
-from taskops_provider.www.presenters.replenishments import form
+from taskops_provider.www.presenters.replenishments import dialog, form
 from tests.support.apps import web_app
 from tests.support.dialogs import Dialogs, Part, read
 from tests.support.instances import run_id_of, write_runs
@@ -376,3 +376,28 @@ class TestOffers:
             ("task?dag_id=d&task_id=a&view=history", "instances"),
         ):
             assert f'hx-post="/pluginsv2/taskops/replenish/{scope}"' in client.get(f"/pluginsv2/taskops/{page}").text
+
+
+def test_it_opens_with_nothing_from_before_the_first_run(dialogs, session):
+    """Cycles before the Dag was there are not missing: they are not what the button executes."""
+    yesterday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    write_runs(session, "d", ["a", "b", "c"], [(yesterday - START).days])
+    part = dialogs.post(WORKFLOWS, target="d")
+    assert f'name="from" value="{yesterday:%Y-%m-%dT00:00}"' in part.html
+    before = dialogs.post(WORKFLOWS, target="orders")
+    assert f'name="from" value="{yesterday - timedelta(days=5):%Y-%m-%dT00:00}"' in before.html
+    assert f"{yesterday - timedelta(days=1):%Y-%m-%d}" not in part.html
+
+
+def test_a_large_plan_asks_once_more(dialogs, session, monkeypatch):
+    monkeypatch.setattr(dialog, "LARGE", 20)
+    part = dialogs.post(WORKFLOWS, target="d", **TEN)
+    assert "Yes, execute 30 cells" in part.words
+    assert 'name="confirm_cells" value="30" required' in part.html
+    for fields in ({}, {"confirm_cells": "29"}):
+        refused = dialogs.apply(WORKFLOWS, 422, target="d", **TEN, **fields)
+        assert refused.problem == "This executes 30 cells: tick the box that confirms it"
+        assert created(session) == 0
+    assert "confirm_cells" not in dialogs.post(TASKS, target="d a", **TEN).html
+    assert "is queued" in dialogs.apply(WORKFLOWS, target="d", confirm_cells="30", **TEN).title
+    assert created(session) == 1

@@ -18,7 +18,8 @@ FORBIDDEN = ("airflow.models", "airflow.utils.session", "airflow.settings", "air
 
 ADDED = """
 import sys
-import airflow.sdk, airflow.sdk.bases.sensor, airflow.sdk.bases.hook, airflow.triggers.base
+import airflow.sdk, airflow.sdk.bases.sensor, airflow.sdk.bases.hook, airflow.sdk.bases.operatorlink
+import airflow.triggers.base, httpx, tenacity
 before = set(sys.modules)
 import taskops_provider.operators.tasks, taskops_provider.sensors.task_status, taskops_provider.triggers.task_status
 import taskops_provider.operators.replenishment, taskops_provider.sensors.replenishment

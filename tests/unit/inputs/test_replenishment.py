@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from taskops_provider.domain.cells import CellSelection
 from taskops_provider.domain.operations.targets import Target
-from taskops_provider.domain.replenishment import DailyWindow, IfBusy, Range, ReplenishmentRequest
+from taskops_provider.domain.replenishment import DailyWindow, IfBusy, Range, ReplenishmentRequest, WaitFor
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import ControlInput, ReplenishmentCreateInput, ReplenishmentInput
 
 LEAST: dict[str, Any] = {"workflows": ["d"], "ranges": [{"from": "2026-01-01", "to": "2026-01-02"}]}
-DAYS = Range(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 23, 59, 59, 999_999, tzinfo=UTC))
+#: without a zone: they are read in that of each Dag
+DAYS = Range(datetime(2026, 1, 1), datetime(2026, 1, 2, 23, 59, 59, 999_999))
 
 
 def test_the_least_that_is_to_be_said():
@@ -37,6 +38,11 @@ def test_all_that_can_be_said():
         "conf": {"table": "x"},
         "reason": "why",
         "if_busy": "refuse",
+        "timezone": "Asia/Shanghai",
+        "exclude": [{"dag_id": "e", "task_id": "u"}],
+        "override_conf": True,
+        "wait_for": "all",
+        "run_on_latest_version": False,
     }
     assert read(ReplenishmentCreateInput, said).request(is_selection=True) == ReplenishmentRequest(
         workflows=("d",),
@@ -51,6 +57,11 @@ def test_all_that_can_be_said():
         window=DailyWindow.parse("22:00-06:00"),
         conf={"table": "x"},
         if_busy=IfBusy.REFUSE,
+        timezone="Asia/Shanghai",
+        exclude=(Target("e", "u"),),
+        override_conf=True,
+        wait_for=WaitFor.ALL,
+        run_on_latest_version=False,
         reason="why",
         is_selection=True,
     )
@@ -73,6 +84,9 @@ def test_all_that_can_be_said():
         ({"window": 5}, "window is '5'; allowed is HH:MM-HH:MM (UTC), as 22:00-06:00"),
         ({"window": "22:00-22:00"}, "window opens and closes at the same time; leave it out to run at any time"),
         ({"conf": {"a": ["x\0"]}}, "conf holds a zero byte, which no text may"),
+        ({"timezone": "Moon"}, "timezone is 'Moon'; allowed are names of time zones, as Europe/Berlin, UTC"),
+        ({"override_conf": True}, "give a conf to override that of existing runs with"),
+        ({"wait_for": "some"}, "wait_for is 'some'; allowed are none, inside, all"),
         ({"cells": ["some"]}, "cells[0] is 'some'; allowed are missing, failed, all"),
         ({"max_active_runs": 0, "name": "x" * 251}, "name has 251 characters; at most 250 are kept (and 1 more)"),
     ],

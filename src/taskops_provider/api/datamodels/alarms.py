@@ -48,6 +48,11 @@ class Rule(BaseModel):
     problem: str | None = Field(
         description="Why it is not valid any more: it is set aside until somebody corrects it. Null if all is well."
     )
+    unreachable: list[str] = Field(
+        description="Its users, and the owners of its task, without an e-mail address, if a channel needs one. "
+        "Empty unless you may read users."
+    )
+    reaches_nobody: bool = Field(description="Nobody would get its alarms. False unless you may read users.")
 
 
 Levels = Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)]
@@ -110,6 +115,7 @@ class Alarm(BaseModel):
     task_id: str | None
     run_id: str | None
     map_index: int = Field(description="-1: not mapped.")
+    iteration: str | None = Field(description="Of a task in a loop: which.")
     data_time: datetime | None = Field(description="The logical date.")
     headline: str
     what: str

@@ -84,6 +84,10 @@ class Affects(BaseModel):
     instances: int = Field(description="Unfinished instances, which `terminate_instances` would end.")
     downstream_tasks: int
     downstream_workflows: int
+    workflows: list[str] = Field(description="The ids of the first 20 of the downstream workflows.")
+    drains: list[str] = Field(
+        description="The first 20 workflows of which no task stays scheduling: they drain, then their Dags are paused."
+    )
 
 
 class Notified(BaseModel):

@@ -25,7 +25,9 @@ class Instance(BaseModel):
     """One instance of a task."""
 
     run_id: str
-    map_index: int = Field(description="-1 where the task is not mapped.")
+    map_index: int = Field(
+        description="-1 where the task is not mapped; in a loop, the number of the iteration if it is not."
+    )
     run_type: str
     logical_date: datetime | None = Field(description="The data time.")
     data_interval_start: datetime | None
@@ -41,6 +43,12 @@ class Instance(BaseModel):
     held: bool = Field(description="People hold it, or its run: it does not start until it is released.")
     downstream: Downstream | None = Field(description="Of a gated one: the effect it is gated with.")
     note: str | None
+    iteration: str | None = Field(
+        description="Of a task in a loop: which; `0.2` in a loop within a loop, `2[0]` if it is mapped in it."
+    )
+    region_id: str | None = Field(
+        description="Of a task in a loop: with `map_index` it tells the instance from all others of its run."
+    )
 
 
 class StatusTotals(BaseModel):
@@ -164,6 +172,7 @@ class InstanceOutcome(TargetOutcome):
 
     run_id: str
     map_index: int
+    region_id: str | None = Field(description="As it was given.")
 
 
 class Follower(BaseModel):
@@ -197,6 +206,7 @@ class InstanceChangeAnswer(ChangeAnswer):
                             "blocked_by": [],
                             "run_id": "scheduled__2026-01-01T00:00:00+00:00",
                             "map_index": -1,
+                            "region_id": None,
                         }
                     ],
                 }

@@ -140,3 +140,4 @@ class Undo(Input):
     """How to undo an operation."""
 
     dry_run: StrictBool = Field(False, description="Show what would be done and change nothing.")
+    plan_hash: Text | None = Field(None, description="Of a preview: nothing is undone if the state has changed since.")

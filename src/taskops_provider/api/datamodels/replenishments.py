@@ -98,6 +98,9 @@ class PlannedWorkflow(BaseModel):
     new_runs: int
     existing_runs: int
     tasks: list[PlannedTask]
+    timezone: str = Field(description="In which ranges that name no zone were read.")
+    first_day: str | None = Field(description="The day of the first logical date in that zone.")
+    last_day: str | None
 
 
 class PlanCounts(BaseModel):

@@ -106,7 +106,7 @@ def change_instances(
         dag_id,
         task_id,
         verb,
-        [Ref(*key) for key in body.pairs()],
+        [Ref(*key) for key in body.names()],
         body.explanation(),
         body.with_downstream,
         body.override_freeze,

@@ -15,6 +15,7 @@ from taskops_provider.api.deprecated import OldWordsRoute
 from taskops_provider.api.errors import NOT_FOUND
 from taskops_provider.api.security import ActorDep
 from taskops_provider.domain.operations import answers
+from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs.fields import Number
 from taskops_provider.services.operations.records import get_operation
 from taskops_provider.services.operations.records import list_operations as list_records
@@ -45,5 +46,8 @@ def show_operation(operation_id: Number, session: SessionDep, actor: ActorDep) -
 )
 def undo_operation(operation_id: Number, body: Undo, session: SessionDep, actor: ActorDep) -> answers.ChangeAnswer:
     """Restore the states or owners that an operation changed, where nothing newer did. Itself an operation."""
-    plan = (preview_undo if body.dry_run else undo)(session, actor, operation_id)
-    return plan.answer()
+    if body.dry_run:
+        if body.plan_hash is not None:
+            raise BadInput("plan_hash is for applying a plan, dry_run makes one; take one of them")
+        return preview_undo(session, actor, operation_id).answer()
+    return undo(session, actor, operation_id, expected_hash=body.plan_hash).answer()

@@ -174,9 +174,13 @@ def _messages(deliveries: Sequence[DeliveryAnswer]) -> list[str]:
 
 def _print_rule(rule: RuleAnswer, output: str) -> None:
     details = to_plain_data(rule)
+    if rule.reaches_nobody:
+        say(f"alarm rule {rule.rule_id} reaches nobody: none of its recipients has an e-mail address")
     if output in STRUCTURED:
         print_object(details, output)
         return
+    if not rule.reaches_nobody:
+        del details["reaches_nobody"]
     details["recipients"] = rule.recipients.words
     details["channels"] = [one.channel for one in rule.channels]
     if escalation := rule.escalation:

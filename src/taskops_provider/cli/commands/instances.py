@@ -100,7 +100,11 @@ def runs_release(args: Namespace) -> int:
 def _change_instances(args: Namespace, verb: InstanceVerb) -> int:
     indexes = args.map_indexes or [-1]
     given = {
-        "instances": [{"run_id": run_id, "map_index": index} for run_id in args.run_ids for index in indexes],
+        "instances": [
+            {"run_id": run_id, "map_index": index, "region_id": args.region_id}
+            for run_id in args.run_ids
+            for index in indexes
+        ],
         "with_downstream": getattr(args, "with_downstream", None) or "none",
         "reason": args.reason,
         "ticket": args.ticket,
@@ -111,7 +115,7 @@ def _change_instances(args: Namespace, verb: InstanceVerb) -> int:
         args.dag_id,
         args.task_id,
         verb,
-        [Ref(*key) for key in wanted.pairs()],
+        [Ref(*key) for key in wanted.names()],
         wanted.explanation(),
         wanted.with_downstream,
         wanted.override_freeze,
@@ -126,7 +130,7 @@ def _change_instances(args: Namespace, verb: InstanceVerb) -> int:
 def _named(path: Path) -> str:
     """Name a field as the command line has it."""
     if path and path[0] in ("instances", "run_ids"):
-        return "--map-index" if path[-1] == "map_index" else "RUN_ID"
+        return {"map_index": "--map-index", "region_id": "--region-id"}.get(str(path[-1]), "RUN_ID")
     return flag(path)
 
 

@@ -11,7 +11,7 @@ from taskops_provider.cli.commands.changes import exit_code
 from taskops_provider.cli.output import STRUCTURED, heading, print_details, print_list, print_object
 from taskops_provider.cli.plans import print_items, print_plan
 from taskops_provider.cli.records import COLUMNS
-from taskops_provider.cli.run import Work, changes, opened, reads
+from taskops_provider.cli.run import UsageError, Work, changes, opened, reads
 from taskops_provider.cli.times import parse_time
 from taskops_provider.domain.answers import to_plain_data
 from taskops_provider.domain.operations.answers import OperationRecord
@@ -85,6 +85,8 @@ def operations_show(args: Namespace) -> None:
 @changes
 def operations_undo(args: Namespace) -> int:
     """Undo one operation."""
+    if args.dry_run and args.plan_hash is not None:
+        raise UsageError("--plan-hash is for applying a plan, --dry-run makes one; take one of them")
     plan, was_shown = (_preview(args), False) if args.dry_run else _undo(args)
     print_plan(plan, args.output, was_shown=was_shown)
     return exit_code(plan)
@@ -96,6 +98,10 @@ def _preview(args: Namespace) -> Plan:
 
 
 def _undo(args: Namespace) -> tuple[Plan, bool]:
-    was_shown = confirm.ask(_preview(args)) if confirm.is_asked(args) else False
+    expected, was_shown = args.plan_hash, False
+    if confirm.is_asked(args):
+        plan = _preview(args)
+        was_shown = confirm.ask(plan)
+        expected = expected or plan.plan_hash
     with opened() as work:
-        return undo(work.session, work.actor, args.operation_id), was_shown
+        return undo(work.session, work.actor, args.operation_id, expected_hash=expected), was_shown

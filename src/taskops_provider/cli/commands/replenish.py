@@ -237,6 +237,11 @@ def _print(details: ReplenishmentDetails, output: str) -> None:
             "ended_at": details.ended_at,
             "problem": details.problem,
             "ranges": "; ".join(f"{one.from_} to {one.to}" for one in details.inputs.ranges),
+            "timezone": details.inputs.timezone,
+            "exclude": ", ".join(f"{one.dag_id} {one.task_id}" for one in details.inputs.exclude),
+            "wait_for": details.inputs.wait_for,
+            "override_conf": details.inputs.override_conf or None,
+            "run_on_latest_version": details.inputs.run_on_latest_version,
             "by_class": _counts(details.counts.by_class),
             "by_state": _counts(details.counts.by_state),
         }

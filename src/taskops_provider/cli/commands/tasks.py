@@ -40,7 +40,7 @@ COLUMNS: Columns = {
 
 INSTANCE_COLUMNS: Columns = {
     "run_id": lambda row: row.run_id,
-    "map_index": lambda row: "" if row.map_index < 0 else row.map_index,
+    "map_index": lambda row: row.iteration or ("" if row.map_index < 0 else row.map_index),
     "logical_date": lambda row: row.logical_date,
     "state": lambda row: row.state or "none",
     "gated": lambda row: row.downstream,
@@ -133,7 +133,7 @@ def tasks_export(args: Namespace) -> None:
     """Write all matching tasks with all columns."""
     with opened() as work:
         rows = walk_tasks(work.session, work.actor, task_filter(args), work.now)
-        written = export.write(rows, args.output, args.to)
+        written = export.write(rows, args.output, args.to, bom=args.bom)
     say(f"{plural(written, 'task')} exported{f' to {args.to}' if args.to else ''}")
 
 

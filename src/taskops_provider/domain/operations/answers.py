@@ -88,6 +88,7 @@ class InstanceOutcome(TargetOutcome):
 
     run_id: str = ""
     map_index: int = -1
+    region_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,15 @@ class Affects:
     """How far an operation reaches, as far as the acting user may see.
 
     :param instances: unfinished ones, which ``terminate_instances`` ends
+    :param workflows: the ids of the first of the downstream workflows
+    :param drains: workflows of which no task stays scheduling: they drain, then their Dags are paused
     """
 
     instances: int = 0
     downstream_tasks: int = 0
     downstream_workflows: int = 0
+    workflows: Sequence[str] = ()
+    drains: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,8 @@ class RuleAnswer:
     :param set_aside: names of channels that nobody released, or not so: nothing is sent by them
     :param version: counts the changes
     :param problem: why it is not valid any more: it is set aside as a whole
+    :param unreachable: its owners and users without an address; empty for who may not read addresses
+    :param reaches_nobody: nobody would get its alarms
     """
 
     rule_id: int
@@ -44,6 +47,8 @@ class RuleAnswer:
     changed_at: datetime
     changed_by: str
     problem: str | None
+    unreachable: Sequence[str] = ()
+    reaches_nobody: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class AlarmAnswer:
     """What a rule produced, with its deliveries.
 
     :param map_index: -1: not mapped
+    :param iteration: of a task in a loop: which
     :param data_time: the logical date
     :param held_until: quiet hours: nothing is sent before
     :param acknowledged_by: who has acknowledged it
@@ -87,6 +93,7 @@ class AlarmAnswer:
     task_id: str | None
     run_id: str | None
     map_index: int
+    iteration: str | None
     data_time: datetime | None
     headline: str
     what: str

@@ -17,6 +17,7 @@ class AlarmFacts:
     :param map_index: -1: not mapped
     :param data_time: the logical date
     :param at: when it happened
+    :param iteration: which, of a task in a loop
     """
 
     rule_id: int
@@ -34,6 +35,7 @@ class AlarmFacts:
     fired_at: str
     owners: list[str]
     replenishment_id: int | None = field(default=None, metadata=OMIT_NONE)
+    iteration: str | None = field(default=None, metadata=OMIT_NONE)
 
     @classmethod
     def stored(cls, kept: Json) -> AlarmFacts:
@@ -41,7 +43,7 @@ class AlarmFacts:
         empty: Json = {"level": 1, "rule_id": 0, "map_index": -1, "owners": [], "kind": Kind.FAILED.value}
         empty |= {"run_id": None, "data_time": None}
         known: Json = {one.name: kept.get(one.name, empty.get(one.name, "")) for one in fields(cls)}
-        return cls(**known | {"replenishment_id": kept.get("replenishment_id")})
+        return cls(**known | {name: kept.get(name) for name in ("replenishment_id", "iteration")})
 
 
 @dataclass(frozen=True, slots=True)

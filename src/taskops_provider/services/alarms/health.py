@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.domain.alarms.deliveries import DeliveryState
 from taskops_provider.models import AlarmDelivery, AlarmRule
 from taskops_provider.services.alarms.channels import usable_channels
+from taskops_provider.services.alarms.reach import reach_of
 from taskops_provider.services.alarms.stored_rules import rule_of
 
 #: a delivery that was due for this long, and never tried
@@ -37,11 +38,13 @@ class DeliveryHealth:
     :param rules: that are enabled
     :param set_aside: those of them with channels that nobody released; 0 where rules were not read, like ``broken``
     :param broken: those of them that are not valid any more
+    :param silent: those of them that reach nobody
     """
 
     rules: int
     set_aside: int
     broken: int
+    silent: int
     waiting: int
     stuck: int
     failing: tuple[FailingChannel, ...]
@@ -51,11 +54,13 @@ class DeliveryHealth:
     @property
     def is_well(self) -> bool:
         """Whether there is nothing to see to."""
-        return not (self.failing or self.set_aside or self.broken or self.uncertain or self.failed or self.stuck)
+        return not (
+            self.failing or self.set_aside or self.broken or self.silent or self.uncertain or self.failed or self.stuck
+        )
 
 
 def delivery_health(session: Session, now: datetime, *, reads_rules: bool = True) -> DeliveryHealth:
-    """Look at all deliveries and enabled rules: five queries.
+    """Look at all deliveries and enabled rules: eight queries.
 
     :param reads_rules: read each enabled rule, of which there may be very many; otherwise they are counted only
     """
@@ -98,6 +103,7 @@ def delivery_health(session: Session, now: datetime, *, reads_rules: bool = True
         rules=count,
         set_aside=sum(bool(released.set_aside(rule.channels)) for rule in rules),
         broken=sum(rule.problem is not None for rule in rules),
+        silent=sum(one.is_nobody for one in reach_of(session, rules)) if rules else 0,
         waiting=total + sum(one.waiting for one in failing),
         stuck=stuck or 0,
         failing=failing,

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.domain.alarms.deliveries import DeliveryCause, DeliveryState
 from taskops_provider.domain.alarms.kinds import REPLENISHMENTS, Kind
 from taskops_provider.domain.chunks import chunks
@@ -109,7 +110,7 @@ def matching_alarms(where: AlarmFilter, actor: Actor) -> Select[AlarmEvent]:
         (where.levels, AlarmEvent.level.in_(where.levels)),
         (where.acknowledged is True, ~is_open),
         (where.acknowledged is False, is_open),
-        (where.search, or_(*(column.icontains(where.search, autoescape=True) for column in ids))),
+        (where.search, or_(*(holds(column, where.search) for column in ids))),
     )
     if where.since:
         query = query.where(AlarmEvent.fired_at >= where.since)
@@ -185,6 +186,7 @@ def _alarm(row: AlarmEvent, deliveries: list[DeliveryAnswer], unreachable: list[
         task_id=row.task_id or None,
         run_id=row.run_id,
         map_index=row.map_index,
+        iteration=facts.iteration,
         data_time=row.data_time,
         headline=headline(facts),
         what=facts.what,

@@ -146,7 +146,7 @@ def alarm_content(
 def headline(alarm: AlarmFacts) -> str:
     """What happened, in a line."""
     target = f"{alarm.dag_id}.{alarm.task_id}" if alarm.task_id else alarm.dag_id
-    mapped = f" [{alarm.map_index}]" if alarm.map_index >= 0 else ""
+    mapped = f" #{alarm.iteration}" if alarm.iteration else f" [{alarm.map_index}]" if alarm.map_index >= 0 else ""
     kind = Kind(alarm.kind)
     if kind in REPLENISHMENTS:
         return f"{_KINDS[kind]}: {target}"
@@ -157,7 +157,8 @@ def _block(alarm: AlarmFacts, *, has_links: bool, is_test: bool) -> _Block:
     lines = [
         ("Workflow", alarm.dag_id),
         ("Task", alarm.task_id),
-        ("Mapped instance", str(alarm.map_index) if alarm.map_index >= 0 else ""),
+        ("Mapped instance", str(alarm.map_index) if alarm.map_index >= 0 and not alarm.iteration else ""),
+        ("Iteration", alarm.iteration or ""),
         ("Cycle", shown_time(alarm.data_time)),
         ("What", alarm.what),
         ("When", shown_time(alarm.at)),

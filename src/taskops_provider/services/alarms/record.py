@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import NO_REGION
+from taskops_provider.adapter.loops import loop_regions
 from taskops_provider.adapter.watch import WatchedInstance, recorded_keys
 from taskops_provider.domain.alarms.deliveries import DeliveryCause
 from taskops_provider.domain.answers import to_plain_data
@@ -41,6 +44,7 @@ class NewAlarm:
     at: datetime | None = None
     run_id: str | None = None
     map_index: int = -1
+    region_id: UUID | None = None
     attempt: int = 0
     data_time: datetime | None = None
     replenishment_id: int | None = None
@@ -48,15 +52,17 @@ class NewAlarm:
     @classmethod
     def of_instance(cls, row: WatchedInstance, what: str, at: datetime | None) -> NewAlarm:
         """What happened to an instance, each of its tries by itself."""
+        region = () if row.region_id == NO_REGION else (row.region_id,)
         return cls(
             rule_id=row.rule_id,
             dag_id=row.dag_id,
             task_id=row.task_id,
             run_id=row.run_id,
             map_index=row.map_index,
+            region_id=row.region_id,
             attempt=row.attempt,
             data_time=row.logical_date,
-            parts=(row.run_id, row.map_index, row.attempt, row.run_created_at.isoformat()),
+            parts=(row.run_id, row.map_index, *region, row.attempt, row.run_created_at.isoformat()),
             what=what,
             at=at,
         )
@@ -83,11 +89,15 @@ def record_alarms(session: Session, found: Sequence[NewAlarm], rules: Mapping[in
     owners = owners_by_key(session, {(alarm.dag_id, alarm.task_id) for alarm in alarms})
     projects = _projects(session, {alarm.dag_id for alarm in alarms})
     book = book_for(session, [rules[alarm.rule_id].recipients for alarm in alarms], owners)
+    loops = loop_regions(session, ((alarm.task_id, alarm.region_id or NO_REGION) for alarm in alarms))
     rows = []
     for alarm in alarms:
         rule = rules[alarm.rule_id]
         own = owners.get((alarm.dag_id, alarm.task_id), [])
-        rows.append(_row(alarm, rule, _facts(alarm, rule, own, projects.get(alarm.dag_id, ""), now), book, now))
+        facts = _facts(alarm, rule, own, projects.get(alarm.dag_id, ""), now)
+        if region := loops.get(alarm.region_id or NO_REGION):
+            facts = replace(facts, iteration=region.iteration(alarm.map_index))
+        rows.append(_row(alarm, rule, facts, book, now))
     session.add_all(rows)
     session.flush()
     deliveries: list[AlarmDelivery] = []
@@ -142,6 +152,7 @@ def _row(alarm: NewAlarm, rule: Rule, facts: AlarmFacts, book: AddressBook, now:
         task_id=alarm.task_id,
         run_id=alarm.run_id,
         map_index=alarm.map_index,
+        region_id=alarm.region_id,
         attempt=alarm.attempt,
         data_time=alarm.data_time,
         kind=rule.kind.value,

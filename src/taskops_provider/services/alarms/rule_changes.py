@@ -20,7 +20,13 @@ from taskops_provider.inputs.alarms.rule import Rule, RuleChange
 from taskops_provider.models import AlarmRule, Operation, Task, Workflow
 from taskops_provider.services.alarms.answers import RuleAnswer
 from taskops_provider.services.alarms.channels import released_channels
-from taskops_provider.services.alarms.rules import check_editable, editable_rule, editable_rules, rule_answer
+from taskops_provider.services.alarms.rules import (
+    check_editable,
+    editable_rule,
+    editable_rules,
+    rule_answer,
+    rule_answers,
+)
 from taskops_provider.services.alarms.stored_rules import change_row, new_row
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.bulk_inserts import insert_returning
@@ -69,7 +75,7 @@ def _create(session: Session, actor: Actor, rules: Sequence[Rule], now: datetime
     _refuse_too_many(session, rules)
     rows = insert_returning(session, [new_row(rule, actor.recorded_name, now) for rule in rules])
     _record(session, actor, "alarm-create", rows, now)
-    return [rule_answer(row) for row in rows]
+    return rule_answers(session, actor, rows)
 
 
 def _refuse_too_many(session: Session, rules: Sequence[Rule]) -> None:
@@ -114,7 +120,7 @@ def update_rule(session: Session, actor: Actor, rule_id: int, change: RuleChange
     change_row(row, before, rule, actor.recorded_name, now)
     session.flush()
     _record(session, actor, "alarm-update", [row], now)
-    return rule_answer(row)
+    return rule_answers(session, actor, [row])[0]
 
 
 def enable_rules(

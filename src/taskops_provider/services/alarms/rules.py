@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.domain.alarms.kinds import Kind
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.exceptions import Forbidden, NotAllowed, ResourceNotFound
@@ -15,6 +16,7 @@ from taskops_provider.inputs.alarms.rule import Rule
 from taskops_provider.models import AlarmRule, Workflow
 from taskops_provider.services.alarms.answers import RuleAnswer
 from taskops_provider.services.alarms.channels import usable_channels
+from taskops_provider.services.alarms.reach import reach_of
 from taskops_provider.services.alarms.stored_rules import rule_of
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.filter_size import check_size
@@ -72,6 +74,18 @@ def rule_answer(row: AlarmRule) -> RuleAnswer:
     )
 
 
+def rule_answers(session: Session, actor: Actor, rows: Sequence[AlarmRule]) -> list[RuleAnswer]:
+    """Return rules with whom they would not reach, for who may read addresses. Three queries at most."""
+    answers = [rule_answer(row) for row in rows]
+    if not answers or not actor.permissions.may_read_addresses():
+        return answers
+    reach = reach_of(session, [rule_of(row) for row in rows])
+    return [
+        replace(answer, unreachable=list(one.unreachable), reaches_nobody=one.is_nobody)
+        for answer, one in zip(answers, reach, strict=True)
+    ]
+
+
 def show_rule(session: Session, actor: Actor, rule_id: int) -> RuleAnswer:
     """Return one rule.
 
@@ -80,7 +94,7 @@ def show_rule(session: Session, actor: Actor, rule_id: int) -> RuleAnswer:
     found = session.scalar(_visible(select(AlarmRule), actor).where(AlarmRule.id == rule_id))
     if found is None:
         raise ResourceNotFound(f"alarm rule {rule_id} does not exist")
-    return rule_answer(found)
+    return rule_answers(session, actor, [found])[0]
 
 
 def list_rules(session: Session, actor: Actor, where: RuleFilter, *, limit: int, offset: int = 0) -> Page[RuleAnswer]:
@@ -91,8 +105,8 @@ def list_rules(session: Session, actor: Actor, where: RuleFilter, *, limit: int,
     check_page(limit, offset)
     query = _matching(where, actor)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    found = session.scalars(query.order_by(AlarmRule.id.desc()).limit(limit).offset(offset))
-    return Page([rule_answer(row) for row in found], total, limit, offset)
+    found = session.scalars(query.order_by(AlarmRule.id.desc()).limit(limit).offset(offset)).all()
+    return Page(rule_answers(session, actor, found), total, limit, offset)
 
 
 def matching_rules(session: Session, actor: Actor, where: RuleFilter) -> list[int]:
@@ -187,7 +201,7 @@ def _matching(where: RuleFilter, actor: Actor) -> Select[AlarmRule]:
         query = query.where(AlarmRule.enabled.is_(where.enabled))
     if where.search:
         columns = (AlarmRule.name, AlarmRule.dag_id, AlarmRule.task_id, AlarmRule.project)
-        query = query.where(or_(*(column.icontains(where.search, autoescape=True) for column in columns)))
+        query = query.where(or_(*(holds(column, where.search) for column in columns)))
     return query
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Owner, Task, Workflow
 from taskops_provider.services.shared.actor import Actor
@@ -36,7 +37,7 @@ def owners(session: Session, actor: Actor) -> FilterChoices:
 def owners_holding(session: Session, actor: Actor, part: str) -> FilterChoices:
     """The owners that have a part of a name in them, in any case."""
     walk = _owners(actor).subquery()
-    return capped(session, select(walk.c.value).where(walk.c.value.icontains(part, autoescape=True)))
+    return capped(session, select(walk.c.value).where(holds(walk.c.value, part)))
 
 
 def projects(session: Session, actor: Actor) -> FilterChoices:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, false, func, or_, select
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.adapter.dag_state import dag_table
 from taskops_provider.domain.states import TaskState, TaskStatus, WorkflowStatus
 from taskops_provider.exceptions import NotAllowed
@@ -73,8 +74,7 @@ def check_choices(name: str, chosen: Sequence[str], allowed: Sequence[str]) -> N
 
 
 def _holds(column: SQLColumnExpression[str], part: str) -> ColumnElement[bool]:
-    # autoescape: % and _ mean themselves
-    return column.icontains(part, autoescape=True)
+    return holds(column, part)
 
 
 def named(id_: Any, name: Any, part: str) -> ColumnElement[bool]:
@@ -130,7 +130,7 @@ def filter_workflows(query: Select[*tuple[Any, ...]], where: WorkflowFilter, act
         conditions.append(Workflow.dag_id.in_(where.dag_ids))
     if where.owners:
         conditions.append(_owned(Workflow.dag_id, "", where.owners))
-    if not where.deleted:
+    if not where.deleted and WorkflowStatus.DELETED.value not in where.statuses:
         conditions.append(Workflow.default_state != TaskState.DELETED.value)
     if not where.absent:
         conditions.append(Workflow.is_present.is_(True))

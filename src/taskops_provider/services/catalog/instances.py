@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import cells, history
 from taskops_provider.adapter.history import InstanceFilter
+from taskops_provider.adapter.loops import LoopRegion, loop_regions
 from taskops_provider.domain.gate import effect_of
 from taskops_provider.domain.instances import STATUS_OF_STATE, InstanceStatus, status_of
 from taskops_provider.exceptions import BadInput, Forbidden
@@ -38,13 +39,15 @@ NO_INSTANCES = "you may not see the task instances of this Dag"
 class InstanceRow:
     """One instance of a task.
 
-    :param map_index: -1 where the task is not mapped
+    :param map_index: -1 where the task is not mapped; in a loop, the number of the iteration if it is not
     :param state: None for an instance that waits for what is upstream
     :param duration: seconds
     :param gated: it does not execute, because its task was stopped when its run was created (or ended it)
     :param held: people hold it, or its run
     :param downstream: the effect with which it is gated
     :param status: what it is doing, in the words of the source
+    :param iteration: which, of a task in a loop; ``0.2`` in a loop within a loop, ``2[0]`` if it is mapped in it
+    :param region_id: of a task in a loop: with the map index it tells an instance from all others of its run
     """
 
     run_id: str
@@ -64,6 +67,8 @@ class InstanceRow:
     downstream: str | None
     note: str | None
     status: InstanceStatus
+    iteration: str | None
+    region_id: str | None
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def list_instances(
     where = _checked(search, limit, offset)
     readable_task(session, actor, search.dag_id, search.task_id, now)
     found = history.recent_instances(session, search.dag_id, search.task_id, where=where, limit=limit, offset=offset)
-    return [_row(row) for row in found]
+    return _rows(session, search.task_id, found)
 
 
 def page_of_instances(
@@ -164,7 +169,7 @@ def page_of_instances(
         if (not where.states or (state or "none") in where.states) and where.gated in (None, gated)
     )
     return InstancePage(
-        rows=[_row(row) for row in found],
+        rows=_rows(session, task_id, found),
         total_entries=total,
         limit=limit,
         offset=offset,
@@ -193,11 +198,21 @@ def _checked(search: InstanceSearch, limit: int, offset: int, order_by: str = "r
     return replace(where, states=(*where.states, *_states_of(search.statuses)))
 
 
-def _row(row: Any) -> InstanceRow:
+def _rows(session: Session, task_id: str, found: Sequence[Any]) -> list[InstanceRow]:
+    regions = loop_regions(session, ((task_id, row.region_id) for row in found))
+    return [_row(row, regions.get(row.region_id)) for row in found]
+
+
+def _row(row: Any, region: LoopRegion | None) -> InstanceRow:
     effect = effect_of(row.pool, row.mark)
     values = {name: value for name, value in row._mapping.items() if name != "mark"}
     return InstanceRow(
-        **{**values, "held": bool(row.held)},
+        **{
+            **values,
+            "held": bool(row.held),
+            "region_id": str(region.id) if region else None,
+            "iteration": region.iteration(row.map_index) if region else None,
+        },
         gated=effect is not None,
         downstream=effect.value if effect else None,
         status=status_of(row.state),

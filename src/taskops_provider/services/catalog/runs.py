@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from taskops_provider.adapter.run_history import recent_runs
+from taskops_provider.adapter.run_history import first_logical_date, recent_runs
 from taskops_provider.services.shared.actor import Actor
 
 #: runs that are told of
@@ -64,6 +64,13 @@ def run_history(session: Session, actor: Actor, dag_id: str, periods: Mapping[st
         return RunHistory(None, NOT_READABLE)
     found = recent_runs(session, dag_id, LAST)
     return RunHistory([_row(row) for row in reversed(found)], None)
+
+
+def first_run(session: Session, actor: Actor, dag_ids: Collection[str]) -> datetime | None:
+    """Return the logical date of the first run of some workflows, of those whose runs the actor may see. One query."""
+    readable = actor.permissions.runs_readable()
+    shown = set(dag_ids) if readable is None else set(dag_ids) & readable
+    return first_logical_date(session, shown) if shown else None
 
 
 def _row(row: Any) -> RunHistoryRow:

@@ -9,15 +9,19 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select
 
+from taskops_provider.adapter.compatibility import dag_is_draining
 from taskops_provider.adapter.dag_state import dag_table
 from taskops_provider.domain.states import TaskState, TaskStatus, WorkflowStatus
 from taskops_provider.models import Task, Workflow
 
 
-def task_status(now: datetime) -> ColumnElement[str]:
-    """The shown status; the query must join Task, Workflow and :func:`dag_table`."""
+def task_status(now: datetime, *, but_draining: bool = False) -> ColumnElement[str]:
+    """The shown status; the query must join Task, Workflow and :func:`dag_table`.
+
+    :param but_draining: that which a task would show if Airflow did not drain its Dag
+    """
     dag = dag_table()
     return case(
         (Task.state == TaskState.DELETED.value, TaskStatus.DELETED.value),
@@ -27,6 +31,7 @@ def task_status(now: datetime) -> ColumnElement[str]:
             or_(
                 Task.state == TaskState.PAUSED.value,
                 dag.c.is_paused.is_(True),
+                false() if but_draining else dag_is_draining(),
                 Workflow.draining_since.is_not(None),
                 Workflow.woken_at.is_not(None),
             ),
@@ -55,7 +60,8 @@ class TaskCounts:
         :param dag_ids: of these alone
         """
         is_offline = Task.state == TaskState.OFFLINE.value
-        is_invalid = and_(~is_offline, Task.effective_to.is_not(None), Task.effective_to < now)
+        is_deleted = Task.state == TaskState.DELETED.value
+        is_invalid = and_(~is_offline, ~is_deleted, Task.effective_to.is_not(None), Task.effective_to < now)
         is_scheduling = and_(
             Task.state == TaskState.SCHEDULING.value, or_(Task.effective_to.is_(None), Task.effective_to >= now)
         )
@@ -66,12 +72,13 @@ class TaskCounts:
         query = (
             select(
                 Task.dag_id,
-                func.count().label("tasks"),
+                count(~is_deleted).label("tasks"),
                 count(is_offline).label("offline"),
                 count(is_invalid).label("invalid"),
                 count(is_scheduling).label("scheduling"),
+                count(is_deleted).label("deleted"),
             )
-            .where(Task.is_present.is_(True), Task.state != TaskState.DELETED.value)
+            .where(Task.is_present.is_(True))
             .group_by(Task.dag_id)
         )
         if dag_ids is not None:
@@ -79,13 +86,17 @@ class TaskCounts:
         self._own = query.subquery()
         self._dag = dag_table()
         stands_still = or_(
-            self._dag.c.is_paused.is_(True), Workflow.draining_since.is_not(None), Workflow.woken_at.is_not(None)
+            self._dag.c.is_paused.is_(True),
+            dag_is_draining(),
+            Workflow.draining_since.is_not(None),
+            Workflow.woken_at.is_not(None),
         )
-        total, offline, invalid, due = (
-            func.coalesce(self._own.c[name], 0) for name in ("tasks", "offline", "invalid", "scheduling")
+        total, offline, invalid, due, deleted = (
+            func.coalesce(self._own.c[name], 0) for name in ("tasks", "offline", "invalid", "scheduling", "deleted")
         )
         scheduling = case((stands_still, 0), else_=due)
         self.total = total
+        self.deleted: ColumnElement[int] = deleted
         self.of: dict[TaskStatus, ColumnElement[int]] = {
             TaskStatus.SCHEDULING: scheduling,
             TaskStatus.PAUSED: total - offline - invalid - scheduling,
@@ -106,6 +117,7 @@ class TaskCounts:
             return and_(self.total > 0, self.of[status] == self.total)
 
         return case(
+            (Workflow.default_state == TaskState.DELETED.value, literal(WorkflowStatus.DELETED.value)),
             (all_are(TaskStatus.SCHEDULING), literal(WorkflowStatus.ALL_SCHEDULING.value)),
             (all_are(TaskStatus.PAUSED), literal(WorkflowStatus.ALL_PAUSED.value)),
             (all_are(TaskStatus.OFFLINE), literal(WorkflowStatus.ALL_OFFLINE.value)),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.models import Operation, Task, Workflow
 
 
@@ -22,6 +23,7 @@ class TaskFacts:
     workflow_name: str
     workflow_is_present: bool
     draining_since: datetime | None
+    drains_in_airflow: bool
     timezone: str | None
     executor: str | None
     is_mapped: bool
@@ -38,6 +40,7 @@ def task_facts(session: Session, dag_id: str, task_id: str) -> TaskFacts:
             Workflow.display_name,
             Workflow.is_present,
             Workflow.draining_since,
+            drains_in_airflow(Workflow.dag_id),
             Workflow.timezone,
             Task.executor,
             Task.is_mapped,

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, SQLColumnExpression, func, select
+from sqlalchemy import Select, SQLColumnExpression, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.compatibility import drains_in_airflow
 from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.domain.answers import INTERNAL, field_names
-from taskops_provider.domain.states import TaskStatus, workflow_status
+from taskops_provider.domain.states import TaskState, TaskStatus, workflow_status
 from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import Workflow
 from taskops_provider.services.catalog.filters import WorkflowFilter, filter_workflows
@@ -47,6 +48,7 @@ class WorkflowRow:
     display_name: str = field(metadata=INTERNAL)
     is_present: bool = field(metadata=INTERNAL)
     is_deleted: bool = field(metadata=INTERNAL)
+    deleted_tasks: int = field(metadata=INTERNAL)
     is_draining: bool = field(metadata=INTERNAL)
 
 
@@ -60,7 +62,7 @@ _COLUMNS = (
     Workflow.folder,
     Workflow.schedule,
     Workflow.period,
-    Workflow.draining_since,
+    or_(Workflow.draining_since.is_not(None), drains_in_airflow(Workflow.dag_id)).label("is_draining"),
     Workflow.default_state,
     Workflow.is_present,
     Workflow.first_submitted_at,
@@ -168,13 +170,13 @@ def matching_workflows(
     return [row.dag_id for row in session.execute(_matching(where, actor, now))]
 
 
-def _status_counts(session: Session, dag_ids: Collection[str], now: datetime) -> dict[str, dict[str, int]]:
-    """Per Dag: how many tasks of each shown status."""
+def _status_counts(session: Session, dag_ids: Collection[str], now: datetime) -> dict[str, tuple[dict[str, int], int]]:
+    """Per Dag: how many tasks of each shown status, and how many deleted ones."""
     counts = TaskCounts(now, dag_ids)
-    query = counts.join(select(Workflow.dag_id, *counts.of.values()).select_from(Workflow))
+    query = counts.join(select(Workflow.dag_id, counts.deleted, *counts.of.values()).select_from(Workflow))
     return {
-        dag_id: {status.value: int(number) for status, number in zip(counts.of, numbers, strict=True)}
-        for dag_id, *numbers in session.execute(query.where(Workflow.dag_id.in_(dag_ids)))
+        dag_id: ({status.value: int(number) for status, number in zip(counts.of, numbers, strict=True)}, int(deleted))
+        for dag_id, deleted, *numbers in session.execute(query.where(Workflow.dag_id.in_(dag_ids)))
     }
 
 
@@ -185,15 +187,16 @@ def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -
         return []
     counts = _status_counts(session, dag_ids, now)
     owners = owners_by_key(session, {(dag_id, "") for dag_id in dag_ids})
-    draining = [row.dag_id for row in found if row.draining_since is not None and actor.may_read_runs(row.dag_id)]
+    draining = [row.dag_id for row in found if row.is_draining and actor.may_read_runs(row.dag_id)]
     runs_left = unfinished_run_counts(session, draining) if draining else {}
     rows = []
     for row in found:
-        by_status = counts[row.dag_id]
+        by_status, deleted_tasks = counts[row.dag_id]
+        is_deleted = row.default_state == TaskState.DELETED.value
         rows.append(
             WorkflowRow(
                 dag_id=row.dag_id,
-                status=workflow_status({TaskStatus(s): n for s, n in by_status.items()}).value,
+                status=workflow_status({TaskStatus(s): n for s, n in by_status.items()}, is_deleted=is_deleted).value,
                 task_count=sum(by_status.values()),
                 status_counts=by_status,
                 owners=owners.get((row.dag_id, ""), []),
@@ -206,8 +209,9 @@ def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -
                 last_submitted_at=row.last_submitted_at,
                 display_name=row.display_name,
                 is_present=row.is_present,
-                is_deleted=row.default_state == "deleted",
-                is_draining=row.draining_since is not None,
+                is_deleted=is_deleted,
+                deleted_tasks=deleted_tasks,
+                is_draining=row.is_draining,
             )
         )
     return rows

@@ -47,19 +47,21 @@ class Writer:
     """Makes the text of an export, which is the pieces one after the other.
 
     :param kind: the dataclass of its rows
+    :param bom: begin CSV with a byte order mark, by which spreadsheets know that it is UTF-8
     """
 
-    def __init__(self, form: str, kind: type):
+    def __init__(self, form: str, kind: type, *, bom: bool = False):
         if form not in FORMS:
             raise ValueError(f"format is {form!r}; allowed are {', '.join(FORMS)}")
         self._csv = form == "csv"
+        self._mark = "\ufeff" if bom and self._csv else ""
         self._fields = field_names(kind)
 
     def piece(self, rows: Sequence[object], *, is_first: bool) -> str:
         """The text of some rows; the first piece, which may be without any, has the header too."""
         if self._csv:
             lines = [[getattr(row, name) for name in self._fields] for row in rows]
-            return csv_text([self._fields, *lines] if is_first else lines)
+            return self._mark + csv_text([self._fields, *lines]) if is_first else csv_text(lines)
         texts = [json_text(to_plain_data(row)) for row in rows]
         if not texts:
             return ""

@@ -89,7 +89,8 @@ def _prepare(session: Session, export: Export, now: datetime) -> None:
 
 
 def _next_piece(session: Session, export: Export, now: datetime) -> None:
-    writer = Writer(export.form, TaskRow if export.kind == "tasks" else WorkflowRow)
+    # people open downloads by a double-click
+    writer = Writer(export.form, TaskRow if export.kind == "tasks" else WorkflowRow, bom=True)
     rows = _next_rows(session, export, now)
     is_last = len(rows) < ROWS
     text = writer.piece(rows, is_first=export.piece_count == 0)

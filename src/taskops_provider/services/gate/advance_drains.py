@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import audit, dag_state
+from taskops_provider.adapter.compatibility import HAS_DRAINING
 from taskops_provider.adapter.moving_runs import dags_with_moving_runs
 from taskops_provider.domain.states import TaskState
 from taskops_provider.models import Task, Workflow
-from taskops_provider.services.gate.draining import stop_draining, sync_workflow_pause
+from taskops_provider.services.gate.draining import keep_draining, stop_draining, sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import (
     foreign_runs_to_release,
     forget_lifted_pauses,
     lifted_in_airflow,
+    mark_as_theirs,
     pause_as_taskops,
+    pause_as_user,
     release_foreign_runs,
 )
 from taskops_provider.services.shared.actor import MONITOR
@@ -86,32 +90,42 @@ def _idle_but_unpaused(session: Session, now: datetime) -> list[str]:
 
 def _end_draining(session: Session, now: datetime) -> bool:
     rows = session.execute(
-        select(Workflow.dag_id, Workflow.saved_create_after).where(Workflow.draining_since.is_not(None))
+        select(Workflow.dag_id, Workflow.saved_create_after, Workflow.draining_since, Workflow.paused_by_us).where(
+            Workflow.draining_since.is_not(None)
+        )
     ).all()
     if not rows:
         return False
     dag_ids = [row.dag_id for row in rows]
-    hold_back_new_runs(session, dag_ids)
+    keep_draining(session, dag_ids)
     paused_already = dag_state.paused_dags(session, dag_ids)
     moving = dags_with_moving_runs(session, dag_ids)
     drained = [dag_id for dag_id in dag_ids if dag_id not in moving and dag_id not in paused_already]
     ended = [row for row in rows if row.dag_id in paused_already or row.dag_id in drained]
-    if drained:
-        pause_as_taskops(session, drained)
+    _pause(session, [row for row in rows if row.dag_id in drained], now)
+    _see_who_paused(session, [row for row in rows if row.dag_id in paused_already])
+    stop_draining(session, ended)
+    return bool(ended)
+
+
+def _pause(session: Session, rows: Sequence[Any], now: datetime) -> None:
+    """Pause the Dags of workflows that have drained."""
+    # if Airflow can drain, the rows say already whose pause it becomes
+    theirs = [row.dag_id for row in rows if HAS_DRAINING and not row.paused_by_us]
+    ours = [row.dag_id for row in rows if row.dag_id not in theirs]
+    pause_as_taskops(session, ours)
+    pause_as_user(session, theirs)
+    if rows:
         audit.write(
             session,
             event="taskops.drained",
             actor=MONITOR.name,
             at=now,
-            entries=((dag_id, None, {"is_paused": True}) for dag_id in drained),
+            entries=((row.dag_id, None, {"is_paused": True}) for row in rows),
         )
-    stop_draining(session, ended)
-    return bool(ended)
 
 
-def hold_back_new_runs(session: Session, dag_ids: Collection[str]) -> None:
-    """The dag-processor works out the next run each time it parses; take it away again and keep the newest."""
-    planned = dag_state.planned_runs(session, dag_ids)
-    if planned:
-        dag_state.stop_planned_runs(session, list(planned))
-        session.execute(update(Workflow), [{"dag_id": d, "saved_create_after": at} for d, at in planned.items()])
+def _see_who_paused(session: Session, rows: Sequence[Any]) -> None:
+    """See whether Airflow paused Dags at the end of their draining, or a person did before."""
+    ours = {row.dag_id: row.draining_since for row in rows if row.paused_by_us}
+    mark_as_theirs(session, set(ours) - dag_state.drained_in_airflow(session, ours))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from taskops_provider.domain.gate import ANY_TASK
 from taskops_provider.domain.states import OUT_OF_SERVICE, Downstream, TaskState
 from taskops_provider.models import Task, Workflow
 from taskops_provider.services.gate.intervals import Gate, close_gates, open_gates
-from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, release_foreign_runs, unpause
+from taskops_provider.services.gate.whose_pause import mark_as_ours, release_foreign_runs, unpause, woken
 from taskops_provider.services.shared.task_keys import TaskKey
 
 
@@ -58,6 +58,18 @@ def _count_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> d
         .group_by(Task.dag_id)
     )
     return {row[0]: _Tasks(*(int(n) for n in row[1:])) for row in session.execute(query)}
+
+
+def left_without_scheduling(session: Session, stopping: Mapping[str, int], now: datetime) -> list[str]:
+    """Return the workflows that drain if some of their scheduling tasks stop, by their ids.
+
+    :param stopping: how many tasks that show Scheduling stop, by Dag
+    """
+    found = []
+    for chunk in chunks(sorted(stopping)):
+        counts = _count_tasks(session, chunk, now)
+        found += [dag_id for dag_id in chunk if dag_id in counts and counts[dag_id].scheduling <= stopping[dag_id]]
+    return found
 
 
 def sync_workflow_pause(
@@ -143,19 +155,36 @@ def start_draining(session: Session, dag_ids: Collection[str], now: datetime) ->
     """Stop new runs of workflows of which nothing is scheduling; runs in flight go on (the monitor ends it)."""
     if not dag_ids:
         return
-    paused = paused_or_woken_dags(session, dag_ids)
+    paused = dag_state.paused_dags(session, dag_ids) | woken(session, dag_ids)
     draining = [dag_id for dag_id in dag_ids if dag_id not in paused]
     if not draining:
         return
     # it was unpaused for everybody until now, and these are runs of before, even if no monitor has come round yet
     release_foreign_runs(session, now, of=draining)
-    planned = dag_state.planned_runs(session, draining)
-    dag_state.stop_planned_runs(session, draining)
     session.execute(
         update(Workflow)
         .where(Workflow.dag_id.in_(draining))
         .values(draining_since=now)
         .execution_options(synchronize_session=False)
     )
+    keep_draining(session, draining)
+
+
+def keep_draining(session: Session, dag_ids: Collection[str]) -> None:
+    """Keep new runs of draining workflows back; say it again while they drain. Airflow does it, if it can.
+
+    A person may have ended the draining in Airflow.
+    """
+    drained = dag_state.drain(session, dag_ids)
+    if drained is None:
+        hold_back_new_runs(session, dag_ids)
+    elif drained:
+        mark_as_ours(session, drained)
+
+
+def hold_back_new_runs(session: Session, dag_ids: Collection[str]) -> None:
+    """The dag-processor works out the next run each time it parses; take it away again and keep the newest."""
+    planned = dag_state.planned_runs(session, dag_ids)
     if planned:
+        dag_state.stop_planned_runs(session, list(planned))
         session.execute(update(Workflow), [{"dag_id": d, "saved_create_after": at} for d, at in planned.items()])

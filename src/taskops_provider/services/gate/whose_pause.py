@@ -22,8 +22,22 @@ from taskops_provider.services.shared.task_keys import TaskKey, chunks, is_one_o
 
 
 def paused_or_woken_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
-    """Return those of the Dags that are paused, woken ones included."""
-    return dag_state.paused_dags(session, dag_ids) | woken(session, dag_ids)
+    """Return those of the Dags that are paused, or that people drain in Airflow, which then pauses them.
+
+    Woken ones are included.
+    """
+    return dag_state.paused_dags(session, dag_ids) | woken(session, dag_ids) | _drained_by_users(session, dag_ids)
+
+
+def _drained_by_users(session: Session, dag_ids: Collection[str]) -> set[str]:
+    """Return those of the Dags that drain in Airflow, but not because TaskOps drains their workflows."""
+    found = dag_state.draining_dags(session, dag_ids)
+    if not found:
+        return found
+    ours = select(Workflow.dag_id).where(
+        Workflow.dag_id.in_(found), Workflow.draining_since.is_not(None), Workflow.paused_by_us.is_(True)
+    )
+    return found - set(session.scalars(ours))
 
 
 def user_paused_dags(session: Session, dag_ids: Collection[str]) -> set[str]:
@@ -48,6 +62,18 @@ def woken_since(session: Session, dag_ids: Collection[str]) -> dict[str, datetim
 def pause_as_taskops(session: Session, dag_ids: Collection[str]) -> None:
     """Pause Dags, and remember that no person did."""
     _switch(session, dag_ids, paused=True, by_us=True)
+
+
+def mark_as_ours(session: Session, dag_ids: Collection[str]) -> None:
+    """Remember that no person paused Dags, or drains them."""
+    if dag_ids:
+        _set(session, dag_ids, paused_by_us=True)
+
+
+def mark_as_theirs(session: Session, dag_ids: Collection[str]) -> None:
+    """Remember that people paused Dags."""
+    if dag_ids:
+        _set(session, dag_ids, paused_by_us=False)
 
 
 def pause_as_user(session: Session, dag_ids: Collection[str]) -> None:
@@ -100,7 +126,12 @@ def forget_woken(session: Session, dag_ids: Collection[str]) -> None:
 def lifted_in_airflow() -> ColumnElement[bool]:
     """The condition that we paused a Dag and somebody unpaused it in Airflow, of ``Workflow`` joined with Airflow's."""
     is_paused = dag_state.dag_table().c.is_paused
-    return and_(Workflow.paused_by_us.is_(True), Workflow.woken_at.is_(None), is_paused.is_(False))
+    return and_(
+        Workflow.paused_by_us.is_(True),
+        Workflow.woken_at.is_(None),
+        Workflow.draining_since.is_(None),
+        is_paused.is_(False),
+    )
 
 
 def forget_lifted_pauses(session: Session) -> bool:

@@ -78,7 +78,7 @@ def apply_operation(
     plan = make_plan(session, actor, request, now, within=allowed)
     refuse_without_permission(plan.items)
     if expected_hash is not None:
-        _check_hash(session, plan, expected_hash)
+        check_hash(session, plan, expected_hash)
     missed = plan_gap(session, actor, plan, request, now)
     operation = _record(session, actor, request, plan, now)
     done = replace(plan, dry_run=False, operation_id=operation.id, gap=missed.gap if missed else None)
@@ -104,7 +104,12 @@ def apply_operation(
     return replace(done, affects=replace(done.affects, instances=ended if tells_instances else 0))
 
 
-def _check_hash(session: Session, plan: Plan, expected: str) -> None:
+def check_hash(session: Session, plan: Plan, expected: str) -> None:
+    """Refuse a plan that is not the one that was looked at.
+
+    :raises OperationPlanChanged: naming what changed since
+    :raises BadInput: for a text that is no plan hash
+    """
     newest_known = newest_operation_of(expected)
     if is_same_plan(plan.plan_hash, expected):
         return

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import instance_operations as adapter
-from taskops_provider.adapter.instance_operations import LiveInstance, Ref
+from taskops_provider.adapter.instance_operations import AmbiguousInstance, LiveInstance, Ref
 from taskops_provider.adapter.rerun_reach import Following
 from taskops_provider.domain.gate import effect_of, waits_in_gate
 from taskops_provider.domain.instances import InstanceVerb, Reach, has_begun, why_not
@@ -32,6 +32,9 @@ from taskops_provider.services.windows.in_force import frozen
 
 HELD = "held"
 ALREADY_HELD = "is held already"
+
+#: they last, and what they are for has no region: it is every instance with a map index
+_ORDERS = frozenset({InstanceVerb.FORCE, InstanceVerb.HOLD, InstanceVerb.RELEASE})
 
 #: Airflow's state of an instance after the operation (None: it is to be scheduled)
 AFTER = {
@@ -75,8 +78,9 @@ def make_plan(
     task = get_task(session, actor, dag_id, task_id, now)
     if not actor.permissions.may_change_instances(dag_id):
         raise Forbidden(CHANGES_NO_INSTANCES)
-    found = Found(adapter.find(session, dag_id, task_id, wanted, lock=lock))
+    found = Found(_find(session, request, wanted, lock=lock))
     _refuse_unknown(task_id, [ref for ref in wanted if ref not in found.chosen])
+    wanted = list({found.chosen[ref].instance.id: ref for ref in reversed(wanted)}.values())[::-1]
     # what is frozen is not rerun, and so nothing with it
     begins = [] if _is_frozen(session, actor, request, now) else wanted
     reached = reach_of(session, actor, dag_id, task_id, begins, request.downstream)
@@ -91,7 +95,7 @@ def make_plan(
     for one in reached.instances:
         if item := _following_item(one, found, allowed):
             items.append(item)
-            refs.append(Ref(one.run_id, one.map_index))
+            refs.append(Ref(one.run_id, one.map_index, one.region_id))
     refuse_frozen(session, actor, items, now, override=request.override_freeze)
     _leave_out_blocked(found, items, refs)
     plan = Plan(f"instances-{verb.value}", Scope.TASK, items, plan_hash=_hash(session, request, items, refs, reached))
@@ -118,6 +122,23 @@ def _leave_out_blocked(found: Found, items: Sequence[Item], refs: Sequence[Ref])
             found.following.pop(Following(item.dag_id, item.task_id, *ref), None)
 
 
+def _find(session: Session, request: InstanceRequest, wanted: Sequence[Ref], *, lock: bool) -> dict[Ref, LiveInstance]:
+    dag_id, task_id, verb = request.dag_id, request.task_id, request.verb
+    try:
+        if verb in _ORDERS and any(ref.region_id for ref in wanted):
+            adapter.find(session, dag_id, task_id, [ref._replace(region_id=None) for ref in wanted], lock=False)
+        return adapter.find(session, dag_id, task_id, wanted, lock=lock)
+    except AmbiguousInstance as error:
+        more = (
+            f"which {verb.value} does not tell apart"
+            if verb in _ORDERS
+            else "name the region_id of each, which the list of instances shows"
+        )
+        raise BadInput(
+            f"task {task_id!r} has several instances in {name_of(error.args[0])}, in iterations of a loop: {more}"
+        ) from error
+
+
 def _may_change(actor: Actor, dag_id: str) -> bool:
     return actor.may_read_instances(dag_id) and actor.permissions.may_change_instances(dag_id)
 
@@ -131,7 +152,8 @@ def _refuse_unknown(task_id: str, unknown: Sequence[Ref]) -> None:
 
 def name_of(ref: Ref) -> str:
     """What a record calls an instance of a task, or with an empty run id nothing."""
-    return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "")
+    region = f" in region {ref.region_id}" if ref.region_id else ""
+    return f"run {ref.run_id!r}" + (f" with map index {ref.map_index}" if ref.map_index >= 0 else "") + region
 
 
 def key_of(request: InstanceRequest, ref: Ref) -> InstanceKey:

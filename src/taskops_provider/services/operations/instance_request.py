@@ -32,7 +32,7 @@ class InstanceRequest:
 
     def asked(self) -> list[object]:
         """What is asked for, as JSON: what a plan rests on."""
-        refs = sorted(set(self.refs))
+        refs = sorted(set(self.refs), key=lambda ref: ref._replace(region_id=ref.region_id or ""))
         return [self.dag_id, self.task_id, self.verb.value, self.downstream.value, refs]
 
 
@@ -56,7 +56,7 @@ class InstancePlan:
     def answer(self) -> ChangeAnswer:
         """The answer as every surface shows it: that of other operations, with the instance in each item."""
         items = [
-            copy_as(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index)
+            copy_as(InstanceOutcome, item.answer(), run_id=ref.run_id, map_index=ref.map_index, region_id=ref.region_id)
             for item, ref in self.pairs()
         ]
         # what is affected downstream is of operations on tasks

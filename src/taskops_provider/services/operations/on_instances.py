@@ -138,12 +138,12 @@ def _bring_in_line(session: Session, request: InstanceRequest, refs: Sequence[Re
 
 def _rerun(session: Session, found: Found, chosen: dict[Ref, LiveInstance], now: datetime) -> None:
     """Clear what was named and what follows; what was only gated there is gated again."""
-    effects = [(live, effect) for live in found.following.values() if (effect := effect_when_rerun(live))]
     every = [*chosen.values(), *found.following.values()]
-    adapter.rerun(session, [live.instance for live in every])
+    effects = [None] * len(chosen) + [effect_when_rerun(live) for live in found.following.values()]
     by_effect = defaultdict(list)
-    for live, effect in effects:
-        by_effect[effect].append(live.instance.id)  # clearing gives it another id
+    for cleared, effect in zip(adapter.rerun(session, [live.instance for live in every]), effects, strict=True):
+        if effect is not None and cleared is not None:
+            by_effect[effect].append(cleared.id)  # clearing gives it another id
     for effect, ids in by_effect.items():
         adapter.gate_again(session, ids, effect, now)
 
@@ -151,10 +151,14 @@ def _rerun(session: Session, found: Found, chosen: dict[Ref, LiveInstance], now:
 def _force(
     session: Session, request: InstanceRequest, chosen: dict[Ref, LiveInstance], operation_id: int, now: datetime
 ) -> None:
-    adapter.rerun(session, [live.instance for live in chosen.values()])
+    cleared = adapter.rerun(session, [live.instance for live in chosen.values()])
     orders.force(
         session,
-        {key_of(request, ref): (live.instance.id, live.instance.max_tries) for ref, live in chosen.items()},
+        {
+            key_of(request, ref): (ti.id, ti.max_tries)
+            for ref, ti in zip(chosen, cleared, strict=True)
+            if ti is not None
+        },
         operation_id,
         now,
     )
@@ -206,6 +210,8 @@ def _options(request: InstanceRequest) -> Json:
 
 def recorded(of_instances: InstancePlan) -> list[Item]:
     """The items for the record, where the reason says which instance it was."""
+    # a hold is for every region, and its undo finds it by its name
+    is_hold = of_instances.plan.verb == f"instances-{InstanceVerb.HOLD.value}"
     return [
         Item(
             item.dag_id,
@@ -213,10 +219,15 @@ def recorded(of_instances: InstancePlan) -> list[Item]:
             item.outcome,
             before=item.before,
             after=item.after,
-            reason="; ".join(filter(None, (name_of(ref), item.reason))),
+            reason="; ".join(filter(None, (name_of(ref._replace(region_id=None) if is_hold else ref), item.reason))),
         )
         for item, ref in of_instances.pairs()
     ]
+
+
+def _as_extra(ref: Ref) -> dict[str, object]:
+    named = {"run_id": ref.run_id, "map_index": ref.map_index}
+    return {**named, "region_id": ref.region_id} if ref.region_id else named
 
 
 def _write_audit(
@@ -235,7 +246,7 @@ def _write_audit(
             {
                 "operation_id": operation.id,
                 "source": actor.source,
-                "instances": [{"run_id": ref.run_id, "map_index": ref.map_index} for ref in refs[:100]],
+                "instances": [_as_extra(ref) for ref in refs[:100]],
                 "instance_count": len(refs),
                 "reason": operation.reason,
                 "ticket": operation.ticket,

@@ -28,6 +28,7 @@ from taskops_provider.domain.states import (
     TaskStatus,
     Verb,
     WorkflowStatus,
+    tasks_wanted,
     why_not,
     workflow_status,
     workflow_why_not,
@@ -37,6 +38,7 @@ from taskops_provider.inputs.operation import Request, check_options
 from taskops_provider.models import Operation, Task
 from taskops_provider.services.catalog.lineage import DownstreamLinks, everything_downstream
 from taskops_provider.services.gate import existing_instances
+from taskops_provider.services.gate.draining import left_without_scheduling
 from taskops_provider.services.operations.snapshot import Snapshot, TaskSnapshot, take_snapshot
 from taskops_provider.services.operations.strict_mode_check import Blocking
 from taskops_provider.services.replenishments.gap import plan_gap
@@ -66,6 +68,8 @@ _FORBIDDEN = frozenset(
 )
 #: a plan of more tasks takes half a second and more: the large ones are made a few at a time
 LARGE = 5000
+#: workflows that a preview names
+NAMED = 20
 GONE = "is no longer in the latest version of its Dag"
 
 
@@ -139,11 +143,16 @@ def _make_plan(
         project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
         strict = Blocking(session, actor, means.links, snapshot.tasks).apply(request, items, project_of)
     _keep_for_undo(request, items, snapshot)
-    fingerprint = ""
-    if not is_draft:
-        newest = session.scalar(select(func.max(Operation.id))) or 0
-        fingerprint = plan_hash(request.asked(), items, newest_operation=newest)
+    fingerprint = "" if is_draft else fingerprint_of(session, request.asked(), items)
     return Plan(request.verb.value, request.scope, items, fingerprint, strict_projects=strict)
+
+
+def fingerprint_of(session: Session, asked: Sequence[object], items: Sequence[Item]) -> str:
+    """Return the hash of a plan that is made now.
+
+    :param asked: what was asked for, as JSON
+    """
+    return plan_hash(asked, items, newest_operation=session.scalar(select(func.max(Operation.id))) or 0)
 
 
 def preview_operation(
@@ -165,6 +174,9 @@ def _preview(
     plan = _make_plan(session, actor, request, now, _Means(links, slot), is_draft=is_draft)
     pairs = [(item.dag_id, item.task_id) for item in plan.applied() if item.task_id]
     affects = _affects(session, actor, request.verb, pairs, links) if pairs else Affects()
+    if request.verb in STRICT_VERBS:
+        stopping = Counter(item.dag_id for item in plan.applied() if item.before == TaskStatus.SCHEDULING.value)
+        affects = replace(affects, drains=left_without_scheduling(session, stopping, now)[:NAMED])
     missed = plan_gap(session, actor, plan, request, now, slot)
     held = existing_instances.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
     windows = _windows(session, pairs, now) if request.verb in (Verb.START, Verb.SUBMIT) else []
@@ -194,7 +206,8 @@ def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], l
         for node in everything_downstream(links, pairs)
         if node[0] in here or (follows and actor.may_read_dependencies(node[0]))
     }
-    return Affects(instances, len(below), len({dag_id for dag_id, _ in below}))
+    workflows = sorted({dag_id for dag_id, _ in below})
+    return Affects(instances, len(below), len(workflows), workflows[:NAMED])
 
 
 def _seen(actor: Actor, pairs: list[TaskKey]) -> list[TaskKey]:
@@ -260,7 +273,8 @@ def _workflow_items(request: Request, snapshot: Snapshot) -> list[Item]:
     items: list[Item] = []
     for target in request.targets:
         rows = tasks_of[target.dag_id]
-        status = _status_of(row for row in rows if row.is_present)
+        is_deleted = snapshot.workflows[target.dag_id].default_state == TaskState.DELETED.value
+        status = _status_of((row for row in rows if row.is_present), is_deleted=is_deleted)
         reason = workflow_why_not(request.verb, status)
         whole = Item(target.dag_id, "", Outcome.LEFT_ALONE, before=status.value, after=status.value, reason=reason)
         if reason is not None:
@@ -271,15 +285,15 @@ def _workflow_items(request: Request, snapshot: Snapshot) -> list[Item]:
         else:
             found = [_task_item(request, row) for row in rows]
             if not any(item.outcome is Outcome.APPLIED for item in found):
-                whole.reason = f"has no task to {request.verb.value}"
+                whole.reason = f"none of its tasks is {tasks_wanted(request.verb)}" if found else "has no tasks"
                 items.append(whole)
             items += found
     return items
 
 
-def _status_of(rows: Iterable[TaskSnapshot]) -> WorkflowStatus:
+def _status_of(rows: Iterable[TaskSnapshot], *, is_deleted: bool) -> WorkflowStatus:
     counts = Counter(row.status for row in rows)
-    return workflow_status({TaskStatus(status): count for status, count in counts.items()})
+    return workflow_status({TaskStatus(status): count for status, count in counts.items()}, is_deleted=is_deleted)
 
 
 def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Collection[str] | None) -> None:

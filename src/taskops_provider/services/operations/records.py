@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.domain.answers import Json, copy_as, to_plain_data
 from taskops_provider.domain.operations.answers import (
     Counts,
@@ -87,7 +88,7 @@ def _matching(query: Select[*tuple[Any, ...]], where: RecordFilter, actor: Actor
         if values:
             query = query.where(column.in_(values))
     if where.ticket:
-        query = query.where(Operation.ticket.icontains(where.ticket, autoescape=True))
+        query = query.where(holds(Operation.ticket, where.ticket))
     if where.since:
         query = query.where(Operation.at >= where.since)
     if where.until:

@@ -65,6 +65,7 @@ class WorkflowSnapshot(Protocol):
 
     dag_id: str
     project: str
+    default_state: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def take_snapshot(session: Session, actor: Actor, request: Request, now: datetim
     """
     dag_ids = sorted({target.dag_id for target in request.targets})
     many = len(dag_ids) > MANY_DAGS
-    query = select(Workflow.dag_id, Workflow.project)
+    query = select(Workflow.dag_id, Workflow.project, Workflow.default_state)
     if not many:
         query = query.where(Workflow.dag_id.in_(dag_ids))
     wanted = set(dag_ids)
@@ -108,7 +109,8 @@ def _task_query(dag_ids: Collection[str], request: Request, now: datetime, *, ma
     query = join_for_tasks(
         select(
             *BLOCKER_COLUMNS,
-            task_status(now).label("status"),
+            # somebody can end Airflow's draining at any time; a pause stays
+            task_status(now, but_draining=request.verb is Verb.PAUSE).label("status"),
             Task.state,
             Task.is_present,
             Task.downstream,

@@ -20,6 +20,8 @@ from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Downstream, TaskState, Verb
 from taskops_provider.exceptions import Conflict, Forbidden, ResourceNotFound
 from taskops_provider.models import Operation, OperationItem, Task, Workflow
+from taskops_provider.services.catalog.filters import join_for_tasks
+from taskops_provider.services.catalog.status import TaskCounts, task_status
 from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate.draining import sync_workflow_pause
 from taskops_provider.services.gate.whose_pause import (
@@ -32,6 +34,7 @@ from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.apply import (
     PAUSED_BEFORE,
     PAUSED_BY_US_BEFORE,
+    check_hash,
     found_paused,
     keep_others_paused,
 )
@@ -39,6 +42,7 @@ from taskops_provider.services.operations.plan import (
     LARGE,
     NOT_EDITABLE,
     block_frozen,
+    fingerprint_of,
     refuse_without_permission,
     state_to_restore,
 )
@@ -66,17 +70,30 @@ def preview_undo(session: Session, actor: Actor, operation_id: int) -> Plan:
     with large_work("the plan") as slot:
         if operation.applied > LARGE:
             slot.take()
-        items = _items(session, actor, operation, datetime.now(UTC))
-    return Plan(verb="undo", scope=Scope(operation.scope), items=items)
+        return _plan(session, operation, _items(session, actor, operation, datetime.now(UTC)))
+
+
+def _plan(session: Session, operation: Operation, items: Sequence[Item]) -> Plan:
+    fingerprint = fingerprint_of(session, ["undo", operation.id], items)
+    return Plan("undo", Scope(operation.scope), items, fingerprint)
 
 
 @retried
-def undo(session: Session, actor: Actor, operation_id: int, *, now: datetime | None = None) -> Plan:
+def undo(
+    session: Session,
+    actor: Actor,
+    operation_id: int,
+    *,
+    expected_hash: str | None = None,
+    now: datetime | None = None,
+) -> Plan:
     """Undo an operation, as an operation of its own. The caller commits.
 
+    :param expected_hash: of a preview; if the state has changed since, nothing is done
     :raises ResourceNotFound: when there is no such operation
     :raises Forbidden: when the actor may change nothing of it
     :raises Conflict: when it cannot be undone
+    :raises OperationPlanChanged: if the plan is not the one that was looked at
     """
     allowed = _refuse_before_locks(session, actor, operation_id, now or datetime.now(UTC))
     take_writer_lock(session, actor.name)
@@ -84,8 +101,10 @@ def undo(session: Session, actor: Actor, operation_id: int, *, now: datetime | N
     if operation.verb != Verb.SET_OWNERS.value:
         dag_state.lock_runs_and_dags(session, allowed)
     now = now or datetime.now(UTC)
-    plan = Plan(verb="undo", scope=Scope(operation.scope), items=_items(session, actor, operation, now, within=allowed))
+    plan = _plan(session, operation, _items(session, actor, operation, now, within=allowed))
     _refuse(operation, plan.items)
+    if expected_hash is not None:
+        check_hash(session, plan, expected_hash)
     counts = plan.counts()
     record = Operation(
         verb="undo",
@@ -208,7 +227,7 @@ def _items(
         block_frozen(session, actor, held, now)
         return held
     recorded = session.execute(_recorded(operation)).all()
-    current = _current(session, recorded)
+    current = _current(session, recorded, now)
     owners = (
         owners_by_key(session, {(r.dag_id, r.task_id) for r in recorded})
         if any("owners" in (r.restore or {}) for r in recorded)
@@ -222,8 +241,10 @@ def _items(
     for row in recorded:
         if not actor.may_read(row.dag_id):
             continue
-        item = Item(row.dag_id, row.task_id, Outcome.LEFT_ALONE, before=row.after, after=row.after)
         by = current.get((row.dag_id, row.task_id))
+        # what it shows now, which is not what the operation made of it if something happened since
+        status = by.status if by else None
+        item = Item(row.dag_id, row.task_id, Outcome.LEFT_ALONE, before=status, after=status)
         if row.dag_id not in editable:
             item.outcome, item.reason = Outcome.BLOCKED, NOT_EDITABLE
         elif by is None:
@@ -234,7 +255,7 @@ def _items(
                 item.reason = f"changed since by operation {changed_by}" if changed_by else "changed since"
             else:
                 item.outcome = Outcome(row.outcome)
-                item.after = row.before
+                item.after = status if "owners" in row.restore else row.before
                 item.reason = overtaken(row.restore, now)
                 item.restore = _restore_of_undo(row, by, owners)
         items.append(item)
@@ -256,25 +277,30 @@ class _Current:
 
     :param state_by: the operation that brought its state; ``owners_by`` likewise
     :param row: what restores its state, as records keep it
+    :param status: what it shows
     """
 
     state_by: int | None
     owners_by: int | None
     row: Json
+    status: str
 
 
-def _current(session: Session, recorded: Iterable[Any]) -> dict[TaskKey, _Current]:
+def _current(session: Session, recorded: Iterable[Any], now: datetime) -> dict[TaskKey, _Current]:
     found: dict[TaskKey, _Current] = {}
     pairs = [(row.dag_id, row.task_id) for row in recorded]
     for chunk in chunks([pair for pair in pairs if pair[1]]):
-        for task in session.scalars(select(Task).where(is_one_of(Task.dag_id, Task.task_id, chunk))):
+        of_tasks = join_for_tasks(select(Task, task_status(now)).select_from(Task))
+        for task, status in session.execute(of_tasks.where(is_one_of(Task.dag_id, Task.task_id, chunk))):
             found[task.dag_id, task.task_id] = _Current(
-                task.state_operation_id, task.owners_operation_id, state_to_restore(task)
+                task.state_operation_id, task.owners_operation_id, state_to_restore(task), status
             )
     for chunk in chunks([pair for pair in pairs if not pair[1]]):
-        query = select(Workflow).where(Workflow.dag_id.in_([dag_id for dag_id, _ in chunk]))
-        for workflow in session.scalars(query):
-            found[workflow.dag_id, ""] = _Current(None, workflow.owners_operation_id, {})
+        dag_ids = [dag_id for dag_id, _ in chunk]
+        counts = TaskCounts(now, dag_ids)
+        query = counts.join(select(Workflow, counts.workflow_status()).select_from(Workflow))
+        for workflow, status in session.execute(query.where(Workflow.dag_id.in_(dag_ids))):
+            found[workflow.dag_id, ""] = _Current(None, workflow.owners_operation_id, {}, status)
     return found
 
 

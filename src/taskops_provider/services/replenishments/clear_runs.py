@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills
+from taskops_provider.adapter.cells import cut_off_in_run
 from taskops_provider.adapter.graphs import DagGraph, load_graph
 from taskops_provider.domain.cells import CellClass, CellFacts, reverse
 from taskops_provider.domain.progress import CellState
@@ -45,7 +46,8 @@ def clear_next(
         return True, None
     facts = _facts(session, run, graph)
     upstream = reverse(graph.downstream)
-    classes = classes_in_run(facts, upstream, is_finished=True)
+    cut_off = cut_off_in_run(session, run.dag_id, run_id)
+    classes = classes_in_run(facts, upstream, is_finished=True, cut_off=cut_off)
     due = [cell for cell in cells_of(session, [run.id], CellState.WAITING).get(run.id, ()) if cell.wave == run.wave]
     chosen = _chosen(session, graph, due, run, classes, facts)
     if not chosen:
@@ -56,10 +58,19 @@ def clear_next(
         return False, waits_for
     task_ids = {cell.task_id for cell in chosen}
     before = {up for task_id in task_ids for up in upstream[task_id]} - task_ids
-    passed = {task_id for task_id in before if classes.get(task_id) is CellClass.GATED}
-    backfills.clear_tasks(session, graph.dag, run_id, task_ids, passed, now)
+    passed = {task_id for task_id in before if classes.get(task_id) in (CellClass.GATED, CellClass.CUT_OFF)}
+    excluded = {task_id for dag_id, task_id in replenishment.excluded or () if dag_id == run.dag_id}
+    # the gate asks what executes in it when Airflow brings the run to the newest version
     set_cells(session, [cell.key for cell in chosen], CellState.ACTIVE)
     move(run, RunEvent.START)
+    session.flush()
+    how = backfills.Clearing(
+        passed,
+        excluded,
+        on_latest_version=backfills.runs_on_latest_version(graph.dag, replenishment.run_on_latest_version),
+        conf=replenishment.conf if replenishment.override_conf else None,
+    )
+    backfills.clear_tasks(session, graph.dag, run_id, task_ids, how, now)
     return True, None
 
 

@@ -15,7 +15,7 @@ from taskops_provider.domain.cells import CellClass, roles, waves
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.progress import CellState, ReplenishmentState
-from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest
+from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest, WaitFor
 from taskops_provider.exceptions import BadInput, Conflict, ResourceNotFound
 from taskops_provider.models import (
     Operation,
@@ -104,6 +104,10 @@ def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime
         newest_first=request.newest_first,
         window=str(request.window) if request.window else None,
         conf=dict(request.conf),
+        override_conf=request.override_conf,
+        wait_for=request.wait_for.value,
+        run_on_latest_version=request.run_on_latest_version,
+        excluded=[list(target) for target in request.exclude] or None,
         estimated_seconds=None if seconds is None else round(seconds),
         wakes=sorted(_dags_to_wake(session, actor, [grid.dag_id for grid in plan.grids])),
     )
@@ -111,7 +115,7 @@ def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime
     session.flush()
     operation.options = {**operation.options, "replenishment_id": replenishment.id}
     for grid in plan.grids:
-        _store(session, replenishment.id, grid, newest_first=request.newest_first)
+        _store(session, replenishment.id, grid, request)
     return replenishment
 
 
@@ -193,13 +197,13 @@ def _record(session: Session, actor: Actor, plan: ReplenishmentPlan, now: dateti
     return operation
 
 
-def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first: bool) -> None:
-    indexes = sorted({*grid.new_runs(), *grid.old_runs()}, reverse=newest_first)
+def _store(session: Session, replenishment_id: int, grid: Grid, request: ReplenishmentRequest) -> None:
+    indexes = sorted({*grid.new_runs(), *grid.old_runs()}, reverse=request.newest_first)
     if not indexes:
         return
     executing = {row.task_id for row in grid.rows if any(row.executes[i] for i in grid.new_runs())}
     if executing:
-        found = roles(executing, grid.graph.downstream)
+        found = roles(executing, grid.graph.downstream, counts_as_success=grid.excluded)
         session.execute(
             insert(ReplenishmentRole),
             [
@@ -238,7 +242,7 @@ def _store(session: Session, replenishment_id: int, grid: Grid, *, newest_first:
     for ordinal, i in enumerate(indexes):
         rows = [row for row in grid.rows if row.executes[i]]
         chosen = frozenset(row.task_id for row in rows)
-        if grid.runs[i] is None:
+        if grid.runs[i] is None or request.wait_for is WaitFor.NONE:
             order = dict.fromkeys(chosen, 0)
         else:
             order = orders.setdefault(chosen, waves(chosen, grid.graph.downstream))

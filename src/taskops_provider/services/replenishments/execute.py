@@ -16,6 +16,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from threading import local
 from time import monotonic
 
@@ -24,13 +25,17 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import backfills, dag_state, waiting
+from taskops_provider.adapter.graphs import load_graph
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.progress import ReplenishmentState, state_when_over
+from taskops_provider.domain.replenishment import WaitFor
 from taskops_provider.domain.replenishment_run import RunState
 from taskops_provider.domain.windows.kinds import WindowKind
 from taskops_provider.models import Replenishment, ReplenishmentRun, Workflow
 from taskops_provider.services.replenishments.clear_runs import clear_next
 from taskops_provider.services.replenishments.make_runs import make_next
+from taskops_provider.services.replenishments.outside import may_start
+from taskops_provider.services.replenishments.past import end_those_without_past
 from taskops_provider.services.replenishments.progress import cell_counts
 from taskops_provider.services.replenishments.run_rows import (
     TURN,
@@ -55,6 +60,8 @@ log = logging.getLogger(__name__)
 ROUND_SECONDS = 3.0
 #: waiting runs that are looked at together
 _WINDOW = 60
+#: so many times that many are looked through for one that need not wait
+_WINDOWS = 5
 
 #: the replenishment that had the last turn, and who was looked up in this round
 _of_thread = local()
@@ -177,10 +184,9 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
     if made and (paused := _paused_by_people(session, replenishment, made, now)):
         waits.append(f"backfill {paused[0]} of {dag_id} was paused in Airflow; unpause it to go on")
         return False
-    if replenishment.state == ReplenishmentState.CANCELLED:
-        return False
-    if kept := _kept_from_starting(session, replenishment, dag_id, now):
-        waits.append(kept)
+    if end_those_without_past(session, replenishment, dag_id, active, waits, now):
+        return True
+    if not _has_turn(session, replenishment, dag_id, waits, now):
         return False
     did, waits_for = _start(session, replenishment, dag_id, active, now)
     if not did and waits_for is None:
@@ -193,12 +199,17 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
     return did
 
 
-def _kept_from_starting(session: Session, replenishment: Replenishment, dag_id: str, now: datetime) -> str | None:
+def _has_turn(session: Session, replenishment: Replenishment, dag_id: str, waits: list[str], now: datetime) -> bool:
+    if replenishment.state == ReplenishmentState.CANCELLED:
+        return False
     older = _older_at_work(session, replenishment, dag_id)
     if older is not None:
-        return f"{TURN}replenishment {older} has {dag_id} first"
+        waits.append(f"{TURN}replenishment {older} has {dag_id} first")
+        return False
     window = stopped_by(session, WindowKind.NO_REPLENISH, [(dag_id, "")], now).get((dag_id, ""))
-    return f"{dag_id} is in {window.words}" if window else None
+    if window is not None:
+        waits.append(f"{dag_id} is in {window.words}")
+    return window is None
 
 
 def _right_lost(session: Session, replenishment: Replenishment, dag_id: str) -> str | None:
@@ -270,9 +281,12 @@ def _start(
     cleared = sum(run.backfill_id is None for run in busy)
     room = replenishment.max_active_runs - cleared
     ready = _ready(session, replenishment.id, dag_id)
+    outside: str | None = None
+    if replenishment.wait_for == WaitFor.ALL:
+        ready, outside = _free(session, replenishment, dag_id, ready)
     first = next(ready, None)
     if first is None:
-        return False, None if busy else _unended(session, replenishment.id, dag_id)
+        return False, outside or (None if busy else _unended(session, replenishment.id, dag_id))
     if first.run_id is not None:
         made = min(len(busy) - cleared, replenishment.max_active_runs)
         return clear_next(session, replenishment, first, now) if room - made > 0 else (False, None)
@@ -303,6 +317,26 @@ def _unended(session: Session, number: int, dag_id: str) -> str | None:
         return None
     paused = ", and its Dag is paused" if dag_state.paused_dags(session, [dag_id]) else ""
     return f"{dag_id} {run_id} has not ended{paused}"
+
+
+def _free(
+    session: Session, replenishment: Replenishment, dag_id: str, ready: Iterator[ReplenishmentRun]
+) -> tuple[Iterator[ReplenishmentRun], str | None]:
+    """Keep the runs that need not wait for what the replenishment does not execute, and say what the others wait for.
+
+    A few windows are looked at: who waits is looked at again in each round.
+    """
+    outside: str | None = None
+    for _ in range(_WINDOWS):
+        window = list(islice(ready, _WINDOW))
+        graph = load_graph(session, dag_id) if window else None
+        if graph is None:
+            return iter(window), outside
+        free, why = may_start(session, replenishment, graph.downstream, window)
+        outside = outside or why
+        if free:
+            return iter(free), outside
+    return iter(()), outside
 
 
 def _ready(session: Session, number: int, dag_id: str) -> Iterator[ReplenishmentRun]:

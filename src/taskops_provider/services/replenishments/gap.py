@@ -17,9 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.cells import RunRow, first_made_since, gated_in_runs_made
-from taskops_provider.adapter.cycles import Cycle, earliest_due_since, why_no_cycles
+from taskops_provider.adapter.cycles import Cycle, earliest_due_since, first_and_last, why_no_cycles
 from taskops_provider.adapter.dag_state import newest_automatic_run
-from taskops_provider.adapter.graphs import DagGraph, load_graph
+from taskops_provider.adapter.graphs import DagGraph, load_graph, read_code
 from taskops_provider.domain.cells import CellSelection
 from taskops_provider.domain.operations.answers import Gap
 from taskops_provider.domain.operations.plan import Plan
@@ -29,11 +29,10 @@ from taskops_provider.domain.states import TaskState, Verb
 from taskops_provider.exceptions import BadInput, GapRefused, UnreadableDag
 from taskops_provider.inputs.operation import Request
 from taskops_provider.models import GateInterval
+from taskops_provider.services.replenishments.cycles_of_plan import Budget, cell_budget
 from taskops_provider.services.replenishments.plan import (
-    Budget,
     Keep,
     ReplenishmentPlan,
-    cell_budget,
     lay_grid,
     set_stages,
 )
@@ -123,6 +122,7 @@ class _Missed:
         graph = load_graph(self._session, dag_id)
         if graph is None:
             return
+        graph = read_code(self._session, graph)
         # a task that left its Dag is in no cycle to come
         since = {task_id: moment for task_id, moment in since.items() if task_id in graph.downstream}
         newest = newest_automatic_run(self._session, dag_id)
@@ -130,7 +130,7 @@ class _Missed:
         begin = self._begin(dag_id, graph, [moment or newest for moment in since.values()], early.values())
         if begin is None:
             return
-        ranges = clamp([Range(begin, self._now)], graph.dag.start_date, graph.dag.end_date)
+        ranges = clamp([Range(begin, self._now)], *first_and_last(graph.dag))
         keep = _cells_since(since, newest, early, catches_up=graph.dag.catchup)
         grid = lay_grid(
             self._session,

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.adapter.any_case import holds
 from taskops_provider.domain.progress import ReplenishmentState
 from taskops_provider.models import Replenishment, ReplenishmentRun, Workflow
 from taskops_provider.services.catalog.filter_choices import FilterChoices, capped
@@ -97,10 +98,10 @@ def _conditions(where: ReplenishmentFilter, actor: Actor) -> list[ColumnElement[
         of = select(Workflow.dag_id).where(named(Workflow.dag_id, Workflow.display_name, where.workflow))
         conditions.append(_touching(ReplenishmentRun.dag_id.in_(of), actor))
     if where.name:
-        unnamed = _touching(ReplenishmentRun.dag_id.icontains(where.name, autoescape=True), actor)
+        unnamed = _touching(holds(ReplenishmentRun.dag_id, where.name), actor)
         conditions.append(
             or_(
-                Replenishment.name.icontains(where.name, autoescape=True),
+                holds(Replenishment.name, where.name),
                 and_(Replenishment.name == "", unnamed),
             )
         )

@@ -97,6 +97,9 @@ def _make(
             session, dag.dag_id, dates, conf=conf, max_active_runs=into.room, user=user
         )
     ordinal = backfills.widen_backfill(session, backfill_id, dates)
+    if ordinal == 1 and _has_past(session, chunk[0]):
+        # Airflow lets the first run of a backfill execute whatever its past; this one is not the first
+        ordinal = 2
     for run in chunk:
         # the gate asks for it when the run is created
         run.backfill_id = backfill_id
@@ -113,6 +116,17 @@ def _make(
     _record_made_runs(session, replenishment, chunk, backfill_id, failed)
     if not backfills.has_unfinished_runs(session, [backfill_id]):
         backfills.complete_backfills(session, [backfill_id], now)
+
+
+def _has_past(session: Session, run: ReplenishmentRun) -> bool:
+    """Whether the replenishment has handed an earlier run of the workflow to Airflow."""
+    query = select(ReplenishmentRun.id).where(
+        ReplenishmentRun.replenishment_id == run.replenishment_id,
+        ReplenishmentRun.dag_id == run.dag_id,
+        ReplenishmentRun.ordinal < run.ordinal,
+        ReplenishmentRun.run_id.is_not(None),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _in_service(session: Session, waiting: Sequence[ReplenishmentRun]) -> list[ReplenishmentRun]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy.orm import Session
 
-from taskops_provider import config
-from taskops_provider.adapter.cells import RunRow, average_durations, cell_facts_between, runs_between
-from taskops_provider.adapter.cycles import Cycle, cycles_between, why_no_cycles
-from taskops_provider.adapter.graphs import DagGraph, load_graph
+from taskops_provider.adapter.cells import RunRow, average_durations, cell_facts_between, cut_off_between, runs_between
+from taskops_provider.adapter.cycles import Cycle
+from taskops_provider.adapter.graphs import DagGraph, load_graph, read_code
 from taskops_provider.domain.cells import (
     FINISHED,
     CellClass,
@@ -24,20 +22,24 @@ from taskops_provider.domain.cells import (
     topological,
     wanted_classes,
 )
-from taskops_provider.domain.replenishment import Range, ReplenishmentRequest, clamp, merge
+from taskops_provider.domain.replenishment import Range, ReplenishmentRequest, WaitFor
 from taskops_provider.exceptions import BadInput, UnreadableDag
 from taskops_provider.services.catalog.lineage import links_around
 from taskops_provider.services.gate.whose_pause import paused_or_woken_dags
-from taskops_provider.services.replenishments.plan_checks import check_conf, paused_warning
+from taskops_provider.services.replenishments.cycles_of_plan import (
+    Budget,
+    PlanOfCycles,
+    cell_budget,
+    clamped,
+    lay_out,
+    ranges_in_zone,
+)
+from taskops_provider.services.replenishments.plan_checks import check_ways, paused_warning, plan_notes
 from taskops_provider.services.replenishments.targets import find_targets
-from taskops_provider.services.shared.actor import MONITOR, Actor
-from taskops_provider.services.shared.large_work import WorkSlot, large_work
+from taskops_provider.services.shared.actor import Actor
 
 #: how far back runs are looked at to estimate how long a task takes
 HISTORY = timedelta(days=90)
-
-#: cells of a plan that takes a while
-LARGE = 10_000
 
 CLASSES = tuple(CellClass)
 _CODE = {found: code for code, found in enumerate(CLASSES)}
@@ -68,6 +70,8 @@ class Grid:
 
     :param seconds: what executing all of it is likely to take; None without any history
     :param stage: its turn among the workflows: those that wait for others come after them
+    :param excluded: ids of tasks that count as success
+    :param zone: in which ranges without one were read
     """
 
     graph: DagGraph
@@ -77,6 +81,8 @@ class Grid:
     rows: list[PlannedRow]
     seconds: float | None = None
     stage: int = 0
+    excluded: frozenset[str] = frozenset()
+    zone: tzinfo = UTC
 
     def busy(self) -> bytes:
         """One byte a cycle: 1 where something executes."""
@@ -122,21 +128,28 @@ def plan_replenishment(
     :raises Forbidden: where the actor may not edit one that was named
     :raises Conflict: for a large one while other large requests are under way
     """
-    ranges = merge(request.ranges)
-    if ranges[0].first > now:
-        raise BadInput(f"the range from {ranges[0].first.isoformat()} lies in the future; nothing has been missed yet")
     targets = find_targets(session, actor, request)
     plan = ReplenishmentPlan(request, warnings=list(targets.warnings))
     with cell_budget(actor) as budget:
         for dag_id, task_ids in targets.tasks.items():
-            grid = _plan_dag(session, plan, dag_id, task_ids, ranges, now, budget)
+            grid = _plan_dag(session, plan, dag_id, task_ids, now, budget)
             if grid is not None:
                 plan.grids.append(grid)
     if not any(grid.cycles for grid in plan.grids):
         raise BadInput(_nothing_there(plan.warnings))
-    plan.warnings += check_conf(plan.grids, request.conf)
-    set_stages(session, plan.grids)
+    plan.request = with_zone(plan.request, {str(grid.zone) for grid in plan.grids}, plan.grids[0].zone)
+    plan.warnings += [*check_ways(session, plan, actor), *plan_notes(plan)]
+    if request.wait_for is not WaitFor.NONE:
+        set_stages(session, plan.grids)
     return plan
+
+
+def with_zone(request: ReplenishmentRequest, zones: Collection[str], zone: tzinfo) -> ReplenishmentRequest:
+    """Return a request with its ranges in the zone in which they were read, if that is one for all."""
+    if len(zones) != 1 or not any(one.is_local for one in request.ranges):
+        return request
+    ranges = tuple(one.in_zone(zone) for one in request.ranges)
+    return replace(request, ranges=ranges, timezone=next(iter(zones)))
 
 
 def set_stages(session: Session, grids: list[Grid]) -> None:
@@ -163,76 +176,30 @@ def _nothing_there(warnings: Iterable[str]) -> str:
     return "the ranges hold no cycle of these workflows that has ended" + (f" ({why})" if why else "")
 
 
-class Budget:
-    """Counts the cells of all Dags, so that a range of a hundred years is refused before it is laid out.
-
-    Whatever lays out a grid needs one, by :func:`cell_budget`.
-
-    :param slot: taken for a plan that is large; None: it needs no turn
-    """
-
-    def __init__(self, most: int, slot: WorkSlot | None):
-        self._most = most
-        self._left = most
-        self._slot = slot
-
-    def cycles(self, cycles: Iterator[Cycle], tasks: int) -> list[Cycle]:
-        """Take the cycles of a Dag.
-
-        :raises BadInput: where they are too many
-        :raises Conflict: for a large plan while other large requests are under way
-        """
-        taken = []
-        for cycle in cycles:
-            self._left -= tasks
-            if self._left < 0:
-                raise BadInput(
-                    f"that is more than {self._most:,} cells, task by cycle ([taskops] max_replenishment_cells); "
-                    "ask for shorter ranges or fewer tasks"
-                )
-            if self._slot and self._most - self._left > LARGE:
-                self._slot.take()
-            taken.append(cycle)
-        return taken
-
-
-@contextmanager
-def cell_budget(actor: Actor, slot: WorkSlot | None = None) -> Iterator[Budget]:
-    """Give the budget of one plan: so many cells, and for a large one a turn among the large requests.
-
-    What the monitor does by itself is no request, one at a time anyway, and nobody is there to ask again: it needs no
-    turn.
-
-    :param slot: of the request, which may have its turn already
-    """
-    if slot:
-        yield Budget(config.max_replenishment_cells(), slot)
-        return
-    with large_work("the plan") as own:
-        yield Budget(config.max_replenishment_cells(), None if actor is MONITOR else own)
-
-
 def _plan_dag(
     session: Session,
     plan: ReplenishmentPlan,
     dag_id: str,
     asked_for: set[str],
-    ranges: list[Range],
     now: datetime,
     budget: Budget,
 ) -> Grid | None:
     try:
         graph = load_graph(session, dag_id)
+        if graph is None:
+            plan.warnings.append(f"{dag_id} is left out: Airflow has no version of it")
+            return None
+        graph = read_code(session, graph)
+        ranges, zone = ranges_in_zone(plan.request, graph, now)
+        own_ranges = clamped(plan.warnings, graph, ranges)
+        grid = lay_grid(session, plan, dag_id, graph, asked_for, own_ranges, now, budget)
+        grid.zone = zone
     except UnreadableDag as error:
         plan.warnings.append(f"{dag_id} is left out: {error}")
         return None
-    if graph is None:
-        plan.warnings.append(f"{dag_id} is left out: Airflow has no version of it")
-        return None
-    own_ranges = _clamped(plan, dag_id, graph, ranges)
     if paused_or_woken_dags(session, [dag_id]):
         plan.warnings.append(paused_warning(session, dag_id))
-    return lay_grid(session, plan, dag_id, graph, asked_for, own_ranges, now, budget)
+    return grid
 
 
 #: whether a cell of a task in a cycle with, or without, a run may execute at all
@@ -258,15 +225,17 @@ def lay_grid(  # noqa: PLR0913 - the plan's state becomes one object with the re
     :param releases_held: held instances go on by themselves
     :raises BadInput: where the cells are too many
     """
-    pulled_in = _pull_in(graph, asked_for)
+    excluded = frozenset(task_id for of, task_id in plan.request.exclude if of == dag_id)
+    pulled_in = _pull_in(graph, asked_for, excluded)
     task_ids = [task_id for task_id in topological(graph.downstream) if task_id in asked_for or task_id in pulled_in]
     runs = runs_between(session, dag_id, ranges) if ranges else []
-    cycles, of_cycle = _lay_out(plan, dag_id, graph, ranges, runs, len(task_ids), now, budget)
+    cycles, of_cycle = lay_out(PlanOfCycles(session, graph, len(task_ids), now, budget, plan.warnings), ranges, runs)
+    cut_off = cut_off_between(session, dag_id, ranges) if any(of_cycle) else {}
     seen = cell_facts_between(session, dag_id, task_ids, ranges, releases_held=releases_held) if any(of_cycle) else {}
     size = len(cycles)
     rows = [PlannedRow(task_id, bytearray(size), bytearray(size), pulled_in.get(task_id)) for task_id in task_ids]
-    grid = Grid(graph, dag_id, cycles, of_cycle, rows)
-    _classify(grid, seen)
+    grid = Grid(graph, dag_id, cycles, of_cycle, rows, excluded=excluded)
+    _classify(grid, seen, cut_off)
     _choose(grid, plan.request, asked_for, keep)
     grid.seconds = _estimate(session, grid, plan.request.max_active_runs, now)
     for row in sorted(rows, key=lambda row: row.task_id):
@@ -276,7 +245,7 @@ def lay_grid(  # noqa: PLR0913 - the plan's state becomes one object with the re
     return grid
 
 
-def _pull_in(graph: DagGraph, asked_for: set[str]) -> dict[str, str]:
+def _pull_in(graph: DagGraph, asked_for: set[str], excluded: Collection[str]) -> dict[str, str]:
     """The tasks without which those asked for cannot execute: whose results they take, and their setups."""
     found: dict[str, str] = {}
     frontier = set(asked_for)
@@ -287,60 +256,16 @@ def _pull_in(graph: DagGraph, asked_for: set[str]) -> dict[str, str]:
                 following.setdefault(source, f"{task_id} takes its result")
             for setup in graph.setups_of.get(task_id, ()):
                 following.setdefault(setup, f"it is a setup or teardown of {task_id}")
-        frontier = {task_id for task_id in following if task_id not in found and task_id not in asked_for}
+            for other in graph.loops.get(task_id, ()):
+                following.setdefault(other, f"it is in the loop of {task_id}")
+        frontier = {task_id for task_id in following if task_id not in {*found, *asked_for, *excluded}}
         found.update({task_id: following[task_id] for task_id in frontier})
     return found
 
 
-def _clamped(plan: ReplenishmentPlan, dag_id: str, graph: DagGraph, ranges: list[Range]) -> list[Range]:
-    clamped = clamp(ranges, graph.dag.start_date, graph.dag.end_date)
-    if clamped != ranges:
-        start, end = graph.dag.start_date, graph.dag.end_date
-        bounds = [f"starts on {start:%Y-%m-%d %H:%M}"] if start else []
-        bounds += [f"ends on {end:%Y-%m-%d %H:%M}"] if end else []
-        plan.warnings.append(f"{dag_id} {' and '.join(bounds)}: the ranges are cut there")
-    return clamped
-
-
-def _lay_out(  # noqa: PLR0913 - the plan's state becomes one object with the rebuild of the engine
-    plan: ReplenishmentPlan,
-    dag_id: str,
-    graph: DagGraph,
-    ranges: list[Range],
-    runs: list[RunRow],
-    tasks: int,
-    now: datetime,
-    budget: Budget,
-) -> tuple[list[Cycle], list[RunRow | None]]:
-    """Return the cycles of a Dag, oldest first, each with its run.
-
-    The runs that its timetable would make, and those that were made at other dates, under an earlier timetable or
-    by assets. A run that a person made at a date of their own is none of the schedule's.
-    """
-    why_not = why_no_cycles(graph.dag)
-    by_date = {run.logical_date: run for run in runs}
-    found: dict[datetime, Cycle] = {}
-    if why_not is None:
-        ended = (
-            cycle
-            for first, last in ranges
-            for cycle in cycles_between(graph.dag, first, min(last, now))
-            if cycle.end < now
-        )
-        found = {cycle.logical_date: cycle for cycle in budget.cycles(ended, tasks)}
-        others = [run for run in runs if run.logical_date not in found and not run.is_manual]
-    else:
-        plan.warnings.append(f"of {dag_id} only existing runs are looked at: {why_not}")
-        others = runs
-    existing = budget.cycles((Cycle(*[run.logical_date] * 4) for run in others), tasks)
-    pairs: list[tuple[Cycle, RunRow | None]] = [(cycle, by_date.get(date)) for date, cycle in found.items()]
-    pairs += zip(existing, others, strict=True)
-    # several runs may have one date: those of assets have none but the moment of their events
-    pairs.sort(key=lambda pair: pair[0].logical_date)
-    return [cycle for cycle, _ in pairs], [run for _, run in pairs]
-
-
-def _classify(grid: Grid, seen: dict[str, dict[str, list[CellFacts]]]) -> None:
+def _classify(
+    grid: Grid, seen: Mapping[str, dict[str, list[CellFacts]]], cut_off: Mapping[str, Collection[str]]
+) -> None:
     upstream = reverse(grid.graph.downstream)
     no_run = _CODE[CellClass.NO_RUN]
     for row in grid.rows:
@@ -349,21 +274,28 @@ def _classify(grid: Grid, seen: dict[str, dict[str, list[CellFacts]]]) -> None:
     for i, run in enumerate(grid.runs):
         if run is None:
             continue
-        classes = classes_in_run(seen.get(run.run_id, {}), upstream, is_finished=run.is_finished)
+        ended_with = cut_off.get(run.run_id, ())
+        classes = classes_in_run(seen.get(run.run_id, {}), upstream, is_finished=run.is_finished, cut_off=ended_with)
         for row in grid.rows:
             row.classes[i] = _CODE[classes.get(row.task_id, CellClass.NO_INSTANCE)]
 
 
 def classes_in_run(
-    of_run: Mapping[str, list[CellFacts]], upstream: Mapping[str, Collection[str]], *, is_finished: bool
+    of_run: Mapping[str, list[CellFacts]],
+    upstream: Mapping[str, Collection[str]],
+    *,
+    is_finished: bool,
+    cut_off: Collection[str] = (),
 ) -> dict[str, CellClass]:
     """Return what became of the tasks of one run, by task id.
 
+    :param cut_off: ids of tasks that had not ended when the run timed out
     :param of_run: task id -> its instances; of all tasks that are gated or were skipped, and of those of interest
     """
     if is_finished:
         of_run = {task_id: [_in_finished_run(one) for one in found] for task_id, found in of_run.items()}
     classes = {task_id: classify(found) for task_id, found in of_run.items()}
+    classes |= {task_id: CellClass.CUT_OFF for task_id in cut_off if classes.get(task_id) is CellClass.DONE}
     skipped = [task_id for task_id, found in of_run.items() if all(one.state == "skipped" for one in found)]
     return classes | dict.fromkeys(skipped_by_gate(classes, skipped, upstream), CellClass.GATED)
 
@@ -390,7 +322,12 @@ def _choose(grid: Grid, request: ReplenishmentRequest, asked_for: set[str], keep
     for row in reversed(grid.rows):
         if row.pulled_in is None:
             continue
-        takers = [other for other in grid.rows if row.task_id in graph.results_of.get(other.task_id, ())]
+        takers = [
+            other
+            for other in grid.rows
+            if row.task_id in graph.results_of.get(other.task_id, ())
+            or row.task_id in graph.loops.get(other.task_id, ())
+        ]
         served = [other for other in grid.rows if row.task_id in graph.setups_of.get(other.task_id, ())]
         for i, code in enumerate(row.classes):
             # a result that is there already need not be made again; a setup has to be

@@ -51,7 +51,12 @@ class PlannedTaskWithCells(PlannedTask):
 
 @dataclass(frozen=True, slots=True)
 class PlannedWorkflow:
-    """One workflow: how many cycles, from the first logical date to the last, in how many runs."""
+    """One workflow: how many cycles, from the first logical date to the last, in how many runs.
+
+    :param timezone: in which ranges without a zone were read
+    :param first_day: of the first logical date, there
+    :param last_day: of the last one
+    """
 
     dag_id: str
     cycles: int
@@ -60,6 +65,9 @@ class PlannedWorkflow:
     new_runs: int
     existing_runs: int
     tasks: Sequence[PlannedTask]
+    timezone: str
+    first_day: str | None
+    last_day: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,14 @@ def _workflow(grid: Grid, *, with_cells: bool) -> PlannedWorkflow:
         new_runs=len(grid.new_runs()),
         existing_runs=len(grid.old_runs()),
         tasks=[_task(grid, row, with_cells=with_cells) for row in grid.rows],
+        timezone=str(grid.zone),
+        first_day=_day(grid, 0),
+        last_day=_day(grid, -1),
     )
+
+
+def _day(grid: Grid, at: int) -> str | None:
+    return f"{grid.cycles[at].logical_date.astimezone(grid.zone):%Y-%m-%d}" if grid.cycles else None
 
 
 def _task(grid: Grid, row: PlannedRow, *, with_cells: bool) -> PlannedTask:

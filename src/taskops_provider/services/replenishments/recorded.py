@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from taskops_provider.domain.answers import Json
-from taskops_provider.domain.replenishment import ReplenishmentRequest
+from taskops_provider.domain.replenishment import ReplenishmentRequest, WaitFor
 from taskops_provider.services.shared.actor import Actor
 
 
@@ -22,7 +22,7 @@ class RecordedTask:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRange:
-    """Logical dates, both included, in ISO 8601."""
+    """Logical dates, both included, in ISO 8601; without a time zone: in that of each Dag."""
 
     from_: str
     to: str
@@ -46,6 +46,11 @@ class RecordedInputs:
     :param downstream: so many steps downstream of them
     :param cells: ``missing``, ``failed``, ``all``
     :param window: ``HH:MM-HH:MM`` UTC, when runs may start; None: at any time
+    :param timezone: of ranges that were given without one; None: each Dag's own
+    :param exclude: tasks that count as success
+    :param override_conf: whether existing runs get the conf too
+    :param wait_for: ``none``, ``inside`` or ``all``
+    :param run_on_latest_version: None: as Airflow's own clearing decides
     :param conf: of the runs that are created; None for who may not read runs of all targets
     """
 
@@ -60,6 +65,11 @@ class RecordedInputs:
     window: str | None
     conf: Json | None
     reason: str | None
+    timezone: str | None = None
+    exclude: Sequence[RecordedTask] = ()
+    override_conf: bool = False
+    wait_for: str = WaitFor.INSIDE.value
+    run_on_latest_version: bool | None = None
 
     @classmethod
     def of(cls, request: ReplenishmentRequest) -> RecordedInputs:
@@ -76,6 +86,11 @@ class RecordedInputs:
             window=str(request.window) if request.window else None,
             conf=dict(request.conf),
             reason=request.reason,
+            timezone=request.timezone,
+            exclude=[RecordedTask(*target) for target in request.exclude],
+            override_conf=request.override_conf,
+            wait_for=request.wait_for.value,
+            run_on_latest_version=request.run_on_latest_version,
         )
 
     @classmethod
@@ -93,12 +108,17 @@ class RecordedInputs:
             window=column.get("window"),
             conf=column.get("conf", {}),
             reason=column.get("reason"),
+            timezone=column.get("timezone"),
+            exclude=[RecordedTask(task["dag_id"], task["task_id"]) for task in _tasks(column, "exclude")],
+            override_conf=bool(column.get("override_conf")),
+            wait_for=column.get("wait_for") or WaitFor.INSIDE.value,
+            run_on_latest_version=column.get("run_on_latest_version"),
         )
 
 
-def _tasks(inputs: Json) -> list[Json]:
+def _tasks(inputs: Json, name: str = "tasks") -> list[Json]:
     """The tasks that were named, without what is none."""
-    return _documents(inputs, "tasks", "dag_id", "task_id")
+    return _documents(inputs, name, "dag_id", "task_id")
 
 
 def _documents(inputs: Json, name: str, *keys: str) -> list[Json]:
@@ -132,6 +152,8 @@ def readable_inputs(actor: Actor, inputs: Json) -> Json:
         "workflows": [dag_id for dag_id in workflows if actor.may_read(dag_id)],
         "tasks": [task for task in tasks if actor.may_read(task["dag_id"])],
     }
+    if inputs.get("exclude"):
+        shown["exclude"] = [task for task in _tasks(inputs, "exclude") if actor.may_read(task["dag_id"])]
     if inputs.get("conf"):
         readable = actor.permissions.runs_readable()
         dag_ids = {*workflows, *(task["dag_id"] for task in tasks)}

@@ -55,15 +55,33 @@ def find_targets(session: Session, actor: Actor, request: ReplenishmentRequest) 
     states |= _states(session, {node for node in around if node[0] not in closed})
     chosen = {node for node, state in states.items() if state not in OUT_OF_SERVICE}
     left_out = sorted(set(states) - chosen)
+    chosen -= _excluded(session, actor, request)
     if left_out:
         what = "offline or deleted tasks are" if len(left_out) > 1 else "offline or deleted task is"
         warnings.append(f"{len(left_out)} {what} left out: {_names(' '.join(node) for node in left_out)}")
     if not chosen:
-        raise BadInput("nothing is left to replenish: every task is offline or deleted; submit it first")
+        raise BadInput(_nothing_left(is_excluded=bool(request.exclude)))
     by_dag: dict[str, set[str]] = defaultdict(set)
     for dag_id, task_id in chosen:
         by_dag[dag_id].add(task_id)
     return Targets(dict(sorted(by_dag.items())), warnings)
+
+
+def _nothing_left(*, is_excluded: bool) -> str:
+    if is_excluded:
+        return "nothing is left to replenish: every task is excluded, offline or deleted"
+    return "nothing is left to replenish: every task is offline or deleted; submit it first"
+
+
+def _excluded(session: Session, actor: Actor, request: ReplenishmentRequest) -> set[Node]:
+    """The tasks that are not to execute.
+
+    :raises ResourceNotFound: for one that does not exist, or may not be seen
+    """
+    excluded: set[Node] = {(target.dag_id, target.task_id) for target in request.exclude}
+    states = _states(session, {node for node in excluded if actor.may_read(node[0])}) if excluded else {}
+    _check_tasks(excluded, states, refuses_stopped=False)
+    return excluded
 
 
 def may_be_planned(actor: Actor, request: ReplenishmentRequest) -> bool:

@@ -12,7 +12,7 @@ from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.replenishment_run import RunState
 from taskops_provider.models import Replenishment, ReplenishmentRun, Workflow
 from taskops_provider.services.gate import whose_pause
-from taskops_provider.services.gate.advance_drains import hold_back_new_runs
+from taskops_provider.services.gate.draining import hold_back_new_runs
 from taskops_provider.services.replenishments.run_rows import open_replenishments
 from taskops_provider.services.replenishments.schedule import is_held
 from taskops_provider.services.shared.actor import MONITOR

@@ -124,11 +124,12 @@ def _of_workflow(session: Session, actor: Actor, task: TaskRow, facts: TaskFacts
     if dag is None or dag.is_stale or not facts.workflow_is_present:
         return [Reason("dag_gone", "Its Dag is no longer found in the Dag files.")]
     found = []
-    if facts.draining_since is not None:
+    if facts.draining_since is not None or facts.drains_in_airflow:
         left = ""
         if actor.may_read_runs(task.dag_id):
             left = f" ({plural(unfinished_run_counts(session, [task.dag_id]).get(task.dag_id, 0), 'run')} left)"
-        text = f"Its workflow is draining{left}: no new runs are made, and after the last one its Dag is paused."
+        what = "Its Dag is draining in Airflow" if facts.draining_since is None else "Its workflow is draining"
+        text = f"{what}{left}: no new runs are made, and after the last one its Dag is paused."
         found.append(Reason("draining", text, since=facts.draining_since))
     if dag.is_paused:
         found.append(

@@ -66,7 +66,9 @@ def _preview(
         looked_at = dag_ids[:MAX_DAGS] if window.pauses else []
         paused = dag_state.paused_dags(session, looked_at)
         dags = {one: scheduled_dag(session, one) for one in looked_at if one not in paused}
-        found = [_occurrence(one, {k: dag for k, dag in dags.items() if dag is not None}, now) for one in times]
+        found = [
+            _occurrence(session, one, {k: dag for k, dag in dags.items() if dag is not None}, now) for one in times
+        ]
     return WindowPreview(
         occurrences=found,
         workflows=len(dag_ids),
@@ -76,11 +78,11 @@ def _preview(
     )
 
 
-def _occurrence(one: Occurrence, dags: dict[str, ScheduledDag], now: datetime) -> OccurrenceAnswer:
+def _occurrence(session: Session, one: Occurrence, dags: dict[str, ScheduledDag], now: datetime) -> OccurrenceAnswer:
     cycles = [
         StoppedCycle(dag_id, cycle.logical_date, cycle.run_after)
         for dag_id, dag in dags.items()
-        for cycle in due_between(dag, max(one.begin, now), one.end, MAX_CYCLES + 1)
+        for cycle in due_between(session, dag, max(one.begin, now), one.end, MAX_CYCLES + 1)
     ]
     cycles.sort(key=lambda cycle: (cycle.run_after, cycle.dag_id))
     return OccurrenceAnswer(one.begin, one.end, cycles[:MAX_CYCLES], max(len(cycles) - MAX_CYCLES, 0))

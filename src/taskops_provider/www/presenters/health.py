@@ -21,6 +21,7 @@ _BADGES: Mapping[CheckLevel, Badge] = {
 _NAMED = 3
 #: the words of a check's name
 _NAMES: Mapping[str, tuple[str, str]] = {
+    "airflow": ("Airflow", "TaskOps was tried with this version"),
     "tables": ("Tables", "TaskOps' tables are there, at the version of the package"),
     "gate": ("Gate", "Airflow asks TaskOps which instances may execute"),
     "coverage": ("Gate coverage", "every process that creates runs asks TaskOps"),

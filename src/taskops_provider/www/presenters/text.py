@@ -29,6 +29,7 @@ WORKFLOW_BADGES: Mapping[str, Badge] = {
     WorkflowStatus.ALL_OFFLINE: Badge("All offline", "grey"),
     WorkflowStatus.ALL_UNSCHEDULED: Badge("All unscheduled", "rust"),
     WorkflowStatus.ALL_EXPIRED: Badge("All expired", "purple"),
+    WorkflowStatus.DELETED: Badge("Deleted", "red"),
 }
 TASK_BADGES: Mapping[str, Badge] = {
     TaskStatus.SCHEDULING: Badge("Scheduling", "green"),

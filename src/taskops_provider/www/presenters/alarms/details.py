@@ -64,7 +64,7 @@ def present_alarm(asked: PageRequest) -> AlarmPage:
         task_url=urls.page("task", {"dag_id": alarm.dag_id, "task_id": alarm.task_id or ""}),
         run_id=alarm.run_id or "",
         run_url=urls.run(alarm.dag_id, alarm.run_id) if alarm.run_id else "",
-        map_index=alarm.map_index,
+        map_index=-1 if alarm.iteration else alarm.map_index,  # the title has the iteration
         owners=", ".join(alarm.owners),
         acknowledged_at=text.time(alarm.acknowledged_at),
         acknowledged_by=alarm.acknowledged_by,

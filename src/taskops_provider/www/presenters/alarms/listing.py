@@ -24,6 +24,7 @@ COLUMNS = (
     Column("at", "Fired", kind="time"),
     Column("level", "Level"),
     Column("what", "What"),
+    Column("rule", "Rule"),
     Column("data-time", "Data time", kind="time"),
     Column("state", "State"),
     Column("messages", "Messages"),

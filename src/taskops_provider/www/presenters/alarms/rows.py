@@ -35,6 +35,8 @@ class AlarmRow:
     headline: str
     what: str
     data_time: Time | None
+    rule: str
+    rule_url: str
     badge: Badge
     beside_state: str
     held_until: Time | None
@@ -62,6 +64,8 @@ def alarm_row(asked: PageRequest, alarm: AlarmAnswer, *, is_editable: bool) -> A
         headline=alarm.headline,
         what=alarm.what,
         data_time=text.time(alarm.data_time),
+        rule=f"Rule {alarm.rule_id}" if alarm.rule_id else "",
+        rule_url=asked.urls.page("alarm_rules", {"rule": str(alarm.rule_id)}) if alarm.rule_id else "",
         badge=words.state(alarm),
         beside_state=_beside_state(alarm),
         held_until=text.time(alarm.held_until),

@@ -18,6 +18,7 @@ from taskops_provider.inputs.alarms.recipients import Recipients
 from taskops_provider.inputs.alarms.rule import MAX_NAME_LENGTH, Rule, RuleChange, RuleCreate
 from taskops_provider.inputs.problems import naming
 from taskops_provider.inputs.reading import read
+from taskops_provider.services.alarms.answers import RuleAnswer
 from taskops_provider.services.alarms.rule_changes import check_targets, create_rule, create_rules, update_rule
 from taskops_provider.services.alarms.rules import RuleFilter, editable_rule, list_rules, project_of
 from taskops_provider.www.page_request import PageRequest
@@ -30,6 +31,8 @@ from taskops_provider.www.presenters.operations.form import selection_of, step_o
 
 NEW, EDIT = "alarm_rules/new", "alarm_rules/edit"
 _TITLE = "Set alarm"
+#: lines about whom new rules do not reach
+LINES = 5
 #: what a new rule is before anything is chosen
 _EMPTY = Rule(
     name="",
@@ -121,8 +124,8 @@ def present_edit(asked: PageRequest) -> DialogAnswer:
         if step_of(asked) == "apply":
             with naming(form.label_of):
                 change = read(RuleChange, form.described_target(asked) | form.described_rule(asked))
-                update_rule(asked.session, asked.actor, number, change, asked.now)
-            return _done(asked, f"Rule {number} is changed", [number])
+                answer = update_rule(asked.session, asked.actor, number, change, asked.now)
+            return _done(asked, f"Rule {number} is changed", [answer])
         _, rule = editable_rule(asked.session, asked.actor, number)
         return _dialog(asked, rule, (), asked.urls.page(EDIT), number=number)
     except TaskOpsError as error:
@@ -146,22 +149,28 @@ def _create(asked: PageRequest, targets: Sequence[Target]) -> DialogAnswer:
             first = targets[0]
             rule = read(RuleCreate, {**described, "dag_id": first.dag_id, "task_id": first.task_id or None}).rule()
             made = create_rules(asked.session, asked.actor, rule, targets, asked.now)
-            return _done(asked, f"{len(made):,} rules are made", [one.rule_id for one in made])
+            return _done(asked, f"{len(made):,} rules are made", made)
         rule = read(RuleCreate, form.described_target(asked) | described).rule()
     answer = create_rule(asked.session, asked.actor, rule, asked.now)
-    return _done(asked, f"Rule {answer.rule_id} is made", [answer.rule_id])
+    return _done(asked, f"Rule {answer.rule_id} is made", [answer])
 
 
-def _done(asked: PageRequest, title: str, ids: Sequence[int]) -> DialogAnswer:
+def _done(asked: PageRequest, title: str, made: Sequence[RuleAnswer]) -> DialogAnswer:
+    ids = [rule.rule_id for rule in made]
     one = {"rule": str(ids[0])} if len(ids) == 1 else {}
     done = Done(
         title=title,
-        lines=["It watches from now on; what happened before is not told."],
+        lines=["It watches from now on; what happened before is not told.", *_reach(made)],
         link=("See the rules" if len(ids) > 1 else "See the rule", asked.urls.page("alarm_rules", one)),
         test=str(ids[0]) if len(ids) == 1 else "",
         test_url=asked.urls.page("alarm_rules/test"),
     )
     return DialogAnswer("alarms/asked.html", done, headers=WHOLE | CHANGED)
+
+
+def _reach(made: Sequence[RuleAnswer]) -> list[str]:
+    """Whom the rules do not reach: a line for each sort."""
+    return [f"{line}." for line in dict.fromkeys(map(words.reach_line, made)) if line][:LINES]
 
 
 def _blank(asked: PageRequest, targets: Sequence[Target]) -> Rule:

@@ -89,6 +89,7 @@ class RuleRow:
     how: str
     follow_up: Sequence[str]
     badge: Badge
+    reach: str
     changed: Time | None
     changed_by: str
     actions: Sequence[Action]
@@ -188,6 +189,7 @@ def _row(asked: PageRequest, rule: RuleAnswer, *, is_editable: bool) -> RuleRow:
         how=", ".join(words.channels(rule)),
         follow_up=words.follow_up(rule),
         badge=_ON if rule.enabled else _OFF,
+        reach=words.reach_line(rule) if rule.enabled else "",
         changed=text.time(rule.changed_at),
         changed_by=rule.changed_by,
         actions=(*own, *_actions(asked, why_not)) if is_editable else (),

@@ -103,6 +103,16 @@ def follow_up(rule: RuleAnswer) -> list[str]:
     return lines
 
 
+def reach_line(rule: RuleAnswer) -> str:
+    """Return whom a rule does not reach; empty if it reaches everybody."""
+    if not rule.unreachable and not rule.reaches_nobody:
+        return ""
+    names = f"o address is known for {', '.join(rule.unreachable)}"
+    if rule.reaches_nobody:
+        return f"Reaches nobody: {f'n{names}' if rule.unreachable else 'it has no recipient'}"
+    return f"N{names}"
+
+
 def delivery_lines(alarm: AlarmAnswer) -> list[tuple[str, bool]]:
     """Return what became of the deliveries of an alarm, and whether that is bad: ``2 sent``, ``no address: bob``."""
     counted = Counter(one.state for one in alarm.deliveries)

@@ -37,6 +37,8 @@ def state_badge(state: str | None, *, waits: bool = False) -> Badge:
     return badge if state is None else Badge(state.replace("_", " ").capitalize(), badge.tone)
 
 
-def name_of(run_id: str, map_index: int) -> str:
-    """Return what an instance is called: its run, with the index of a mapped one."""
+def name_of(run_id: str, map_index: int, iteration: str | None = None) -> str:
+    """Return what an instance is called: its run, with the index of a mapped one or the iteration of a loop."""
+    if iteration is not None:
+        return f"{run_id} #{iteration}"
     return f"{run_id} [{map_index}]" if map_index >= 0 else run_id

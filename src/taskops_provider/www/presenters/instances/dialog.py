@@ -59,7 +59,7 @@ def _dialog(asked: PageRequest, label: str, form: Callable[[], _Form]) -> Dialog
 
 
 def refs_of(asked: PageRequest) -> list[Ref]:
-    """Return the instances that were chosen: ``MAP_INDEX RUN_ID`` each.
+    """Return the instances that were chosen: ``MAP_INDEX RUN_ID`` each, ``MAP_INDEX@REGION RUN_ID`` in a loop.
 
     :raises BadInput: for too many, or one that is none
     """
@@ -68,10 +68,11 @@ def refs_of(asked: PageRequest) -> list[Ref]:
         raise BadInput(f"{len(given):,} instances are selected; at most {MAX_INSTANCES:,} are changed at once")
     refs = []
     for target in given:
-        index, space, run_id = target.partition(" ")
+        key, space, run_id = target.partition(" ")
+        index, _, region_id = key.partition("@")
         if not (space and run_id) or whole_number(index.removeprefix("-")) is None:
             raise BadInput(f"{target[:60]!r} names no instance; it is a map index (-1: not mapped) and a run id")
-        refs.append(Ref(run_id, int(index)))
+        refs.append(Ref(run_id, int(index), region_id or None))
     return refs
 
 

@@ -15,6 +15,8 @@ from taskops_provider.www.presenters.lists import folders, owners
 
 #: the plain field for owners, for browsers without script: several names with commas between them
 TYPED_OWNERS = "owner_names"
+#: the field that lists deleted rows as well
+DELETED = "deleted"
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,18 @@ def text_field(name: str, label: str, value: str, hint: str) -> Field:
 def hidden_field(name: str, label: str, values: Sequence[str]) -> Field:
     """A field that links set, not the form; the form keeps it."""
     return Field(name, label, tuple(values), is_hidden=True)
+
+
+def with_deleted(asked: PageRequest, problems: Problems) -> bool:
+    """Return whether deleted rows are listed too, as ``--deleted`` and the REST API's ``deleted`` do."""
+    given = asked.many(DELETED)
+    return "true" in problems.only("Deleted", [value.lower() for value in given], ("true", "false"))
+
+
+def deleted_field(*, is_shown: bool) -> Field:
+    """The field that links set to list deleted rows too; its chip says so."""
+    options = (FilterOption("true", "listed too", is_shown),)
+    return Field(DELETED, "Deleted", ("true",) if is_shown else (), options=options, is_hidden=True)
 
 
 def moment_field(name: str, label: str, value: str, zone: str) -> Field:

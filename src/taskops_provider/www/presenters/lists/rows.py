@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from taskops_provider.domain.states import Verb
+from taskops_provider.domain.states import TaskStatus, Verb
 from taskops_provider.www.presenters.text import Badge
 from taskops_provider.www.presenters.verbs import WORDS
 from taskops_provider.www.urls import Urls
@@ -15,6 +15,7 @@ REPLENISH = "replenish"
 ALARM = "alarm"
 STOPPED = "Offline tasks are not replenished; resubmit them first"
 NO_MORE = "It is deleted: nothing of it runs any more"
+NONE_STOPPED = "None of its tasks is offline or deleted"
 #: in the order of the toolbar and of the menus
 VERBS = (Verb.START, Verb.PAUSE, Verb.OFFLINE, Verb.DELETE, Verb.SUBMIT, Verb.SET_OWNERS)
 
@@ -62,6 +63,8 @@ class ListScope:
 
     def why_not(self, verb: Verb, status: str) -> str:
         """Why a verb leaves a row of this status alone; empty where it does not."""
+        if status == TaskStatus.DELETED and verb is not Verb.SUBMIT:
+            return f"This {self.noun} is deleted; resubmit it first"
         if status in self.may_be[verb]:
             return ""
         wanted = " or ".join(badge.text.lower() for known, badge in self.badges.items() if known in self.may_be[verb])
@@ -82,7 +85,7 @@ class Offers:
         self._urls = {verb: urls.page(f"change/{scope.name}/{verb.value}") for verb in VERBS}
         self._editable = editable
         self._deletable = deletable
-        self._made: dict[tuple[str, bool], tuple[Action, ...]] = {}
+        self._made: dict[tuple[str, bool, bool], tuple[Action, ...]] = {}
 
     def may_select(self, dag_id: str) -> bool:
         """Whether a row has a box."""
@@ -96,20 +99,26 @@ class Offers:
         actions = (Action(verb.value, WORDS[verb][0], self._urls[verb]) for verb in verbs)
         return (*actions, self._replenish(), self._alarm())
 
-    def menu(self, dag_id: str, status: str) -> tuple[Action, ...]:
-        """What can be done with one row."""
+    def menu(self, dag_id: str, status: str, *, has_stopped: bool = True) -> tuple[Action, ...]:
+        """What can be done with one row.
+
+        :param has_stopped: False for a workflow of which no task is offline or deleted
+        """
         if dag_id not in self._editable:
             return ()
-        key = status, dag_id in self._deletable
+        key = status, dag_id in self._deletable, has_stopped
         if key not in self._made:
             self._made[key] = tuple(self._actions(*key))
         return self._made[key]
 
-    def _actions(self, status: str, may_delete: bool) -> Iterable[Action]:
+    def _actions(self, status: str, may_delete: bool, has_stopped: bool) -> Iterable[Action]:
         for verb in VERBS:
             if verb is not Verb.DELETE or may_delete:
                 label = self._scope.labels.get(verb, WORDS[verb][0])
-                yield Action(verb.value, label, self._urls[verb], self._scope.why_not(verb, status))
+                why_not = self._scope.why_not(verb, status)
+                if verb is Verb.SUBMIT and not has_stopped:
+                    why_not = NONE_STOPPED
+                yield Action(verb.value, label, self._urls[verb], why_not)
         # what cannot be taken offline is offline, or deleted
         yield self._replenish(STOPPED if self._scope.why_not(Verb.OFFLINE, status) else "")
         # whose owners cannot be changed is deleted

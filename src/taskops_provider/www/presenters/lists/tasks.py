@@ -51,7 +51,6 @@ COLUMNS = (
 ROWS = rows.ListScope(PAGE, "task", TASK_MAY_BE, text.TASK_BADGES, {})
 #: on a Dag's own page these say the same in each row
 _SAME_IN_A_DAG = frozenset({"workflow", "folder", "schedule"})
-_STATUS_BADGES = {status: badge for status, badge in text.TASK_BADGES.items() if status != TaskStatus.DELETED}
 
 
 @dataclass(frozen=True)
@@ -141,10 +140,11 @@ def filter_of(asked: PageRequest, problems: filters.Problems) -> TaskFilter:
         workflows=_terms(asked.one("workflow")),
         owners=filters.owners_of(asked),
         folders=asked.many("folder"),
-        statuses=problems.only("Status", asked.many("status"), _STATUS_BADGES),
+        statuses=problems.only("Status", asked.many("status"), text.TASK_BADGES),
         task_types=asked.many("type"),
         source_table=asked.one("source"),
         target_table=asked.one("target"),
+        deleted=filters.with_deleted(asked, problems),
     )
 
 
@@ -164,12 +164,13 @@ def _fields(asked: PageRequest, where: TaskFilter, *, in_dag: bool) -> list[filt
     return [
         filters.text_field("q", "Task name or ID", where.search, "Task name or ID"),
         *([] if in_dag else workflow),
-        filters.status_field(where.statuses, _STATUS_BADGES),
+        filters.status_field(where.statuses, text.TASK_BADGES),
         found("type", "Type", where.task_types, filter_choices.task_types(session, actor)),
         filters.owner_field(asked, filter_choices.owners(session, actor)),
         *([] if in_dag else [filters.folder_field(asked)]),
         filters.text_field("source", "Source table", where.source_table, "Source table"),
         filters.text_field("target", "Target table", where.target_table, "Target table"),
+        filters.deleted_field(is_shown=where.deleted),
     ]
 
 

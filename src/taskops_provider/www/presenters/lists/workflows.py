@@ -123,6 +123,7 @@ def filter_of(asked: PageRequest, problems: filters.Problems) -> WorkflowFilter:
         statuses=problems.only("Status", asked.many("status"), text.WORKFLOW_BADGES),
         periods=problems.only("Period", asked.many("period"), text.PERIODS),
         projects=asked.many("project"),
+        deleted=filters.with_deleted(asked, problems),
     )
 
 
@@ -136,6 +137,7 @@ def _fields(asked: PageRequest, where: WorkflowFilter) -> list[filters.Field]:
         filters.folder_field(asked),
         filters.fixed_field("period", "Period", where.periods, text.PERIODS),
         found("project", "Project", where.projects, filter_choices.projects(session, actor)),
+        filters.deleted_field(is_shown=where.deleted),
     ]
 
 
@@ -151,7 +153,7 @@ def _row(row: WorkflowRow, urls: Urls, offers: rows.Offers, development: Mapping
     workflow = {"dag_id": row.dag_id}
     return ListedWorkflow(
         target=row.dag_id if offers.may_select(row.dag_id) else "",
-        actions=offers.menu(row.dag_id, row.status),
+        actions=offers.menu(row.dag_id, row.status, has_stopped=has_stopped(row)),
         links=[
             rows.CellLink("Details", urls.page("workflow", workflow)),
             rows.CellLink("Tasks", urls.page("tasks", workflow)),
@@ -176,6 +178,11 @@ def _row(row: WorkflowRow, urls: Urls, offers: rows.Offers, development: Mapping
         first_submitted=text.time(row.first_submitted_at),
         last_submitted=text.time(row.last_submitted_at),
     )
+
+
+def has_stopped(row: WorkflowRow) -> bool:
+    """Whether any of its tasks is offline or deleted."""
+    return row.deleted_tasks > 0 or row.status_counts.get(TaskStatus.OFFLINE, 0) > 0
 
 
 def _breakdown(row: WorkflowRow) -> str:

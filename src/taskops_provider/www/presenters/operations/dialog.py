@@ -107,7 +107,7 @@ def _preview(
     words, verb = WORDS[form.request.verb], form.request.verb
     action = words.action.format(shown.noun) if shown.counts.applied else ""
     part = ChangePlanPart(
-        title=action or f"{words.label}: nothing to do",
+        title=action or f"{words.label}: {'blocked' if shown.counts.blocked else 'nothing to do'}",
         action=action or words.label,
         plan=shown,
         plan_hash=plan.plan_hash,
@@ -147,7 +147,7 @@ def _is_adjustable(shown: ShownPlan, verb: Verb, *, may_override: bool) -> bool:
 
 def _strict_words(verb: Verb) -> str:
     done = {Verb.PAUSE: "be paused", Verb.OFFLINE: "be taken offline", Verb.DELETE: "be deleted"}.get(verb, "")
-    return f"only tasks without a downstream task that is not offline can {done}."
+    return f"a task can {done} only if all its downstream tasks are offline or deleted."
 
 
 def _owners_now(shown: ShownPlan) -> list[str]:

@@ -96,14 +96,17 @@ def _cards(
 def hints(request: Request) -> str:
     """What a person should know of a verb before they go on."""
     if request.verb is Verb.OFFLINE:
-        return "Offline tasks stay offline when their Dag is parsed again; resubmit them to bring them back."
+        return "Offline tasks stay offline when their Dag is parsed again. Resubmit them to bring them back."
     if request.verb is Verb.DELETE:
-        kept = "The Dag file and the history stay; resubmit them to bring them back."
+        kept = (
+            "The Dag file and the history stay. To bring them back, find them in the list with the status Deleted, "
+            "and resubmit them."
+        )
         return kept if request.scope is Scope.WORKFLOW else f"Only offline tasks are deleted. {kept}"
     if request.verb is Verb.SUBMIT:
-        return "They are scheduled again from the next run on; runs that passed meanwhile are not made up for."
+        return "They are scheduled again from the next run on; runs missed in the meantime are not backfilled."
     if request.verb is Verb.START:
-        return "They are in runs made from now on; cycles that passed stay missing, unless the gap is filled."
+        return "They run in new runs only. Missed cycles are not run unless you fill the gap."
     if request.verb is Verb.PAUSE and request.scope is Scope.WORKFLOW:
         return "Runs on their way go on to their end; then the Dag itself is paused in Airflow."
     return ""

@@ -97,6 +97,10 @@ class ShownPlan:
     #: a window freezes some of them
     is_frozen: bool = False
     gap_url: str = ""
+    #: downstream workflows, and workflows that will drain: id and address
+    affected_workflows: Sequence[tuple[str, str]] = ()
+    more_affected: int = 0
+    drains: Sequence[tuple[str, str]] = ()
 
 
 @dataclass
@@ -120,7 +124,7 @@ def shown_plan(session: Session, plan: Plan, urls: Urls) -> ShownPlan:
     """Return what is shown of a plan: a constant number of queries, whatever its size."""
     sections = {outcome: _Cut() for outcome in (Outcome.APPLIED, Outcome.LEFT_ALONE, Outcome.BLOCKED)}
     whole = _whole_workflows(plan)
-    for item in plan.items:
+    for item in _most_telling_first(plan.items):
         # a workflow that is refused as a whole is one row, not one for each of its tasks
         if item.outcome in sections and whole.get(item.dag_id, item) is item:
             sections[item.outcome].add(item)
@@ -148,8 +152,17 @@ def shown_plan(session: Session, plan: Plan, urls: Urls) -> ShownPlan:
             for window in plan.windows
         ],
         is_frozen=any((item.reason or "").startswith(FROZEN) for item in plan.items),
+        affected_workflows=_linked(plan.affects.workflows, urls),
+        more_affected=plan.affects.downstream_workflows - len(plan.affects.workflows),
+        drains=_linked(plan.affects.drains, urls),
         gap_url=urls.page("replenishment", {"id": str(gap.replenishment_id)}) if gap and gap.replenishment_id else "",
     )
+
+
+def _most_telling_first(items: Sequence[Item]) -> list[Item]:
+    """What is blocked by tasks that are not blocked or planned themselves comes first: these have to be dealt with."""
+    own = {(item.dag_id, item.task_id) for item in items}
+    return sorted(items, key=lambda item: all(blocker in own for blocker in item.blockers))
 
 
 def counted_targets(plan: Plan) -> str:
@@ -169,6 +182,10 @@ def _affected(plan: Plan) -> str:
         return ""
     tasks, flows = text.count(affects.downstream_tasks, "task"), text.count(affects.downstream_workflows, "workflow")
     return f"{tasks} downstream, in {flows}"
+
+
+def _linked(dag_ids: Sequence[str], urls: Urls) -> list[tuple[str, str]]:
+    return [(dag_id, urls.page("workflow", {"dag_id": dag_id})) for dag_id in dag_ids]
 
 
 def _whole_workflows(plan: Plan) -> dict[str, Item]:

@@ -26,6 +26,7 @@ class UndoDialog:
     progress: str
     can_apply: bool
     plan: ShownPlan
+    plan_hash: str
     verb: str
 
 
@@ -37,7 +38,7 @@ def undo_dialog(asked: PageRequest) -> DialogAnswer:
             raise BadInput(f"step is {step!r}; allowed are {', '.join(STEPS)}")
         number = asked.number("operation_id", of="an operation")
         if step == "apply":
-            done = undo(asked.session, asked.actor, number)
+            done = undo(asked.session, asked.actor, number, expected_hash=asked.one("plan_hash") or None)
             return result_dialog(asked, done, _done_title(done))
         return _preview(asked, number, preview_undo(asked.session, asked.actor, number))
     except TaskOpsError as error:
@@ -56,6 +57,7 @@ def _preview(asked: PageRequest, number: int, plan: Plan) -> DialogAnswer:
         progress=f"Restoring {shown.noun}",
         can_apply=bool(shown.counts.applied),
         plan=shown,
+        plan_hash=plan.plan_hash,
         verb=plan.verb,
     )
     return DialogAnswer("operations/undo.html", dialog)

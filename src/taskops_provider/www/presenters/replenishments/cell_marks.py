@@ -41,6 +41,7 @@ def _marks(*marks: Mark) -> dict[str, Mark]:
 CLASSES: Mapping[str, Mark] = _marks(
     Mark(CellClass.NO_RUN.value, "N", "no run", "The cycle has no run."),
     Mark(CellClass.GATED.value, "G", "gated", "It, or a task upstream of it, was stopped when the run was made."),
+    Mark(CellClass.CUT_OFF.value, "T", "cut off", "Its run timed out before it ended."),
     Mark(CellClass.FAILED.value, "F", "failed"),
     Mark(CellClass.UPSTREAM_FAILED.value, "U", "upstream failed", "A task upstream of it failed."),
     Mark(CellClass.RUNNING.value, "R", "running", "It has not ended; it is never executed again."),

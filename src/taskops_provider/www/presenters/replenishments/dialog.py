@@ -33,6 +33,7 @@ from taskops_provider.www.presenters.replenishments.dialog_contents import (
 )
 from taskops_provider.www.presenters.replenishments.form import (
     CELLS_OF_CHOICE,
+    LARGE,
     ReplenishForm,
     field_of,
     last_days,
@@ -167,6 +168,7 @@ def _plan(asked: PageRequest, form: ReplenishForm, plan: ReplenishmentPlan) -> P
     )
     return PlanPart(
         counts=counts,
+        is_large=counts.execute > LARGE,
         cells_total=summary.cells,
         estimate=f"about {text.duration(seconds)}" if seconds else "unknown",
         wanted=next(label for name, label, _ in CELL_CHOICES if name == _cells(form)).lower(),
@@ -222,6 +224,7 @@ def _apply(asked: PageRequest, form: ReplenishForm) -> DialogAnswer:
             is_refresh=True,
         )
         return DialogAnswer("replenishments/plan.html", part, changed.http_status)
+    _refuse_unconfirmed(sum(created.counts.by_class.values()), form)
     number = str(created.replenishment_id)
     dialog = CreatedDialog(
         title=f"Replenishment {number} is queued",
@@ -235,6 +238,12 @@ def _apply(asked: PageRequest, form: ReplenishForm) -> DialogAnswer:
         operation_id=created.operation_id,
     )
     return DialogAnswer("replenishments/result.html", dialog, headers=WHOLE | CHANGED)
+
+
+def _refuse_unconfirmed(cells: int, form: ReplenishForm) -> None:
+    """Refuse a large plan whose number of cells was not confirmed; what raises keeps nothing."""
+    if cells > LARGE and form.confirmed_cells != cells:
+        raise BadInput(f"this executes {cells:,} cells: tick the box that confirms it")
 
 
 def _differences(changed: PlanChanged, form: ReplenishForm) -> list[str]:

@@ -12,6 +12,7 @@ from taskops_provider.domain.replenishment import (
     MAX_NAME_LENGTH,
     MAX_RANGES,
     ReplenishmentRequest,
+    WaitFor,
 )
 from taskops_provider.services.replenishments.plan_summary import PlanCounts
 from taskops_provider.services.replenishments.progress import WorkflowProgress
@@ -29,6 +30,7 @@ class PlanPart:
     :param differences: lines about what is not as it was when the person looked
     :param is_refresh: the dialog is open already
     :param counts: None without a plan
+    :param is_large: the number of cells has to be confirmed
     :param plan_hash: the fingerprint of the plan
     :param legend: marks of the plan's cells, each with how many there are
     :param cycles: ``busy``, ``all``, or empty if neither was chosen
@@ -42,6 +44,7 @@ class PlanPart:
     address: str = ""
     zone: str = ""
     counts: PlanCounts | None = None
+    is_large: bool = False
     cells_total: int = 0
     estimate: str = ""
     wanted: str = ""
@@ -63,6 +66,8 @@ class ReplenishDialog(PlanPart):
     :param cells: which of ``cell_choices`` is chosen
     :param ranges: as their fields have them
     :param quick: what a range can be set to with one click: label, beginning, end
+    :param waits: what cells can wait for: value, label
+    :param versions: by which version existing runs can execute: value, label, choice
     :param without: how many of the chosen instances are not in the plan
     """
 
@@ -76,6 +81,16 @@ class ReplenishDialog(PlanPart):
     ranges: Sequence[tuple[str, str]]
     quick: Sequence[tuple[str, str, str]]
     without: int
+    waits: Sequence[tuple[str, str]] = (
+        (WaitFor.INSIDE.value, "What this executes"),
+        (WaitFor.ALL.value, "Everything upstream"),
+        (WaitFor.NONE.value, "Nothing in other workflows"),
+    )
+    versions: Sequence[tuple[str, str, bool | None]] = (
+        ("", "As the Dag or Airflow is set", None),
+        ("latest", "The newest", True),
+        ("run", "That of the run", False),
+    )
     max_runs: int = MAX_ACTIVE_RUNS
     max_depth: int = MAX_DEPTH
     max_name: int = MAX_NAME_LENGTH

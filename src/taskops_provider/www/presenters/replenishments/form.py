@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from taskops_provider.domain.answers import Json
 from taskops_provider.domain.cells import CellSelection
 from taskops_provider.domain.operations.targets import Scope, Target
-from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest
+from taskops_provider.domain.replenishment import IfBusy, ReplenishmentRequest, WaitFor
 from taskops_provider.domain.text import whole_number
 from taskops_provider.exceptions import BadInput
 from taskops_provider.inputs import problems
 from taskops_provider.inputs.free_text import read_object
 from taskops_provider.inputs.reading import read
 from taskops_provider.inputs.replenishment import MAX_TASKS, MAX_WORKFLOWS, ReplenishmentCreateInput
+from taskops_provider.services.catalog.runs import first_run
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters.lists import moments
 from taskops_provider.www.presenters.lists.filters import Problems
@@ -39,9 +40,20 @@ _LABELS = {
     "window": "the window",
     "name": "the name",
     "reason": "the reason",
+    "conf": "Conf",
+    "exclude": "the tasks left out",
+    "wait_for": "what it waits for",
+    "override_conf": "overriding the conf",
+    "run_on_latest_version": "the version",
 }
 DEFAULT_CELLS = "missing,failed"
+#: a plan of more cells has a box to confirm their number
+LARGE = 500
 ORDERS = ("oldest", "newest")
+#: the zone of the fields of ranges: the person's, or each workflow's own
+RANGE_ZONES = ("mine", "dag")
+#: by which version of its Dag what is cleared executes
+VERSIONS: Mapping[str, bool | None] = {"": None, "latest": True, "run": False}
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class ReplenishForm:
     :param fingerprint: of the plan that the person saw
     :param selection: the hidden fields that hold the targets, as they were sent
     :param cycle_page: the page of the grid's cycles, counted from 1; None where none was chosen
+    :param confirmed_cells: how many cells the person confirmed in a large plan
     :param busy_cycles_only: show just the cycles in which something executes; None where nothing was chosen
     """
 
@@ -67,6 +80,7 @@ class ReplenishForm:
     cycle_page: int | None
     task_page: int
     busy_cycles_only: bool | None
+    confirmed_cells: int
 
 
 def zone_of(asked: PageRequest) -> tzinfo:
@@ -91,7 +105,7 @@ def read_form(asked: PageRequest, scope: Scope) -> ReplenishForm:
         what = f"{len(targets):,} {scope.value}s are selected"
         raise BadInput(f"{what}; at most {MOST[scope]:,} are replenished at once, so filter the list first")
     zone = zone_of(asked)
-    fields = _fields(asked, zone)
+    fields = _fields(asked, zone, {target.dag_id for target in targets})
     cycles = _one_of(asked, "cycles", "Cycles", ("", "all", "busy"), "")
     is_selection = bool(asked.one("matching")) or len(targets) > 1
     return ReplenishForm(
@@ -105,6 +119,7 @@ def read_form(asked: PageRequest, scope: Scope) -> ReplenishForm:
         cycle_page=_number(asked, "cycle_page", "Page of cycles", 0) or None,
         task_page=_number(asked, "task_page", "Page of tasks", 0) or 1,
         busy_cycles_only=cycles == "busy" if cycles else None,
+        confirmed_cells=_number(asked, "confirm_cells", "Cells to confirm", 0),
     )
 
 
@@ -112,8 +127,13 @@ def _inputs(
     asked: PageRequest, scope: Scope, targets: Sequence[Target], fields: Sequence[tuple[str, str]], zone: tzinfo
 ) -> ReplenishmentCreateInput:
     """Read what to replenish, from the fields that are called otherwise here, or are text."""
+    is_of_dags = _one_of(asked, "range_zone", "Time zone", RANGE_ZONES, RANGE_ZONES[0]) == "dag"
     values: Json = {
-        "ranges": [_range(number, *pair, zone) for number, pair in enumerate(fields, start=1)],
+        "ranges": [_range(number, *pair, zone, is_of_dags=is_of_dags) for number, pair in enumerate(fields, start=1)],
+        "exclude": [_excluded(line) for line in asked.one("exclude").splitlines() if line.strip()],
+        "wait_for": _one_of(asked, "wait_for", "Waits for", tuple(WaitFor), WaitFor.INSIDE.value),
+        "override_conf": ticked(asked, "override_conf"),
+        "run_on_latest_version": VERSIONS[_one_of(asked, "version", "Version", tuple(VERSIONS), "")],
         "cells": _one_of(asked, "cells", "Cells", tuple(CELLS_OF_CHOICE), DEFAULT_CELLS).split(","),
         "name": asked.one("name"),
         "max_active_runs": asked.one("max_active_runs") or 1,
@@ -154,19 +174,41 @@ def field_of(moment: datetime, zone: tzinfo) -> str:
     return f"{local:{_SECONDS if local.second else _MINUTES}}"
 
 
-def _fields(asked: PageRequest, zone: tzinfo) -> tuple[tuple[str, str], ...]:
-    """The ranges that are filled in; the last seven days where the form was not shown yet."""
+def _fields(asked: PageRequest, zone: tzinfo, dag_ids: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """The ranges that are filled in; in a form that was not shown yet, the last seven days since the first run."""
     firsts, lasts = asked.each("from"), asked.each("to")
     if asked.one("part") != "plan" and not firsts and not lasts:
-        return (last_days(7, asked.now, zone),)
+        return (_since_first_run(last_days(7, asked.now, zone), asked, zone, dag_ids),)
     if len(firsts) != len(lasts):
         raise BadInput("each range needs a beginning and an end")
     return tuple(pair for pair in zip(firsts, lasts, strict=True) if any(pair))
 
 
-def _range(number: int, first: str, last: str, zone: tzinfo) -> Json:
+def _since_first_run(
+    days: tuple[str, str], asked: PageRequest, zone: tzinfo, dag_ids: Collection[str]
+) -> tuple[str, str]:
+    """Leave out what was before the first run: cycles before a Dag was there are not missing."""
+    first = first_run(asked.session, asked.actor, dag_ids)
+    if first is None or first > asked.now:
+        return days
+    # fields sort as their dates do
+    return max(days[0], field_of(first, zone)), days[1]
+
+
+def _excluded(line: str) -> Json:
+    dag_id, _, task_id = line.strip().partition(" ")
+    if not task_id.strip():
+        raise BadInput(f"{line.strip()[:60]!r} names no task to leave out; write the workflow, a space, the task")
+    return {"dag_id": dag_id, "task_id": task_id.strip()}
+
+
+def _range(number: int, first: str, last: str, zone: tzinfo, *, is_of_dags: bool) -> Json:
     if not first or not last:
         raise BadInput(f"range {number} has no {'end' if first else 'beginning'}")
+    if is_of_dags:
+        # what the clocks of each workflow's zone show
+        found = _range(number, first, last, UTC, is_of_dags=False)
+        return {name: moment.replace(tzinfo=None) for name, moment in found.items()}
     begin = _moment(f"The beginning of range {number}", first, zone)
     end = _moment(f"The end of range {number}", last, zone)
     # to the second is to the end of the second: dates of runs made by hand have parts of it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from taskops_provider.domain.answers import copy_as
 from taskops_provider.domain.progress import CellState, ReplenishmentState
@@ -30,6 +31,7 @@ from taskops_provider.www.presenters.replenishments.page_contents import (
     WorkflowLine,
 )
 from taskops_provider.www.presenters.replenishments.progress_grid import GridPart, digest, progress_grid
+from taskops_provider.www.presenters.text import Time
 
 #: failed cells that are listed one by one
 FAILED_SHOWN = 50
@@ -164,6 +166,17 @@ def _failed_cell(asked: PageRequest, row: CellRow) -> FailedCell:
     )
 
 
+#: what cells wait for, where it is not the usual
+WAITS = {"none": "nothing in other workflows", "inside": "", "all": "everything upstream, in other workflows too"}
+#: by which version existing runs execute, where it was chosen
+VERSIONS = {None: "", True: "the newest", False: "that of the run"}
+
+
+def _end(moment: datetime) -> Time | str | None:
+    """An end of a range; one without a zone is what the clocks of each workflow's zone show."""
+    return text.time(moment) if moment.tzinfo else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
 def _inputs(asked: PageRequest, inputs: RecordedInputs) -> InputLines:
     targets = [(dag_id, asked.urls.page("workflow", {"dag_id": dag_id})) for dag_id in inputs.workflows]
     targets += [
@@ -173,7 +186,10 @@ def _inputs(asked: PageRequest, inputs: RecordedInputs) -> InputLines:
     steps = [
         f"{depth:,} {way}" for depth, way in ((inputs.upstream, "upstream"), (inputs.downstream, "downstream")) if depth
     ]
-    ranges = [(text.time(one.first), text.time(one.last)) for one in inputs.ranges]
+    ranges = [(_end(one.first), _end(one.last)) for one in inputs.ranges]
+    is_local = any(one.first.tzinfo is None or one.last.tzinfo is None for one in inputs.ranges)
+    excluded = [f"{one.dag_id}.{one.task_id}" for one in inputs.exclude]
+    more = f" and {len(excluded) - NAMED:,} more" if len(excluded) > NAMED else ""
     return InputLines(
         targets=targets[:NAMED],
         more_targets=max(len(targets) - NAMED, 0),
@@ -184,6 +200,11 @@ def _inputs(asked: PageRequest, inputs: RecordedInputs) -> InputLines:
         order="newest first" if inputs.newest_first else "oldest first",
         runs=f"{inputs.max_active_runs:,}",
         window=f"{inputs.window} UTC" if inputs.window else "",
+        zone="each workflow's own" if is_local else inputs.timezone or "",
+        excluded=", ".join(excluded[:NAMED]) + more,
+        wait_for=WAITS.get(inputs.wait_for, inputs.wait_for),
+        version=VERSIONS[inputs.run_on_latest_version],
+        overrides_conf=inputs.override_conf,
         conf=json.dumps(inputs.conf, ensure_ascii=False) if inputs.conf else "",
         reason=inputs.reason or "",
     )

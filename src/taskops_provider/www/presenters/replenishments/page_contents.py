@@ -90,12 +90,17 @@ class InputLines:
     targets: Sequence[tuple[str, str]]
     more_targets: int
     steps: str
-    ranges: Sequence[tuple[Time | None, Time | None]]
+    ranges: Sequence[tuple[Time | str | None, Time | str | None]]
     more_ranges: int
     cells: str
     order: str
     runs: str
     window: str
+    zone: str
+    excluded: str
+    wait_for: str
+    version: str
+    overrides_conf: bool
     conf: str
     reason: str
 

@@ -101,6 +101,7 @@ class HistoryRow:
     name: text.Name
     run_id: str
     map_index: int | None
+    iteration: str | None
     run_type: str
     url: str
     why_url: str
@@ -238,14 +239,16 @@ def _row(instance: InstanceRow, page: TaskPage, offered: Sequence[rows.Action]) 
     row, urls = page.row, page.asked.urls
     where = (row.dag_id, instance.run_id, row.task_id, instance.map_index)
     why_query = {"dag_id": row.dag_id, "task_id": row.task_id, "run_id": instance.run_id}
-    label = name_of(instance.run_id, instance.map_index)
+    label = name_of(instance.run_id, instance.map_index, instance.iteration)
+    region = f"@{instance.region_id}" if instance.region_id else ""
     return HistoryRow(
-        target=f"{instance.map_index} {instance.run_id}",
+        target=f"{instance.map_index}{region} {instance.run_id}",
         label=label,
         id=text.name(label),
         name=text.name(instance.run_id),
         run_id=instance.run_id,
-        map_index=instance.map_index if instance.map_index >= 0 else None,
+        map_index=instance.map_index if instance.map_index >= 0 and not instance.iteration else None,
+        iteration=instance.iteration,
         run_type=instance.run_type.replace("_", " "),
         url=urls.instance(*where),
         why_url=urls.page("task/why", why_query),

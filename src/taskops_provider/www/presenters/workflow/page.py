@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from taskops_provider.domain.answers import copy_as
-from taskops_provider.domain.states import Verb
+from taskops_provider.domain.states import TaskStatus
 from taskops_provider.exceptions import BadInput
 from taskops_provider.services.catalog.workflows import WorkflowRow, get_workflow
 from taskops_provider.services.details import details_of
@@ -14,12 +14,10 @@ from taskops_provider.services.operations.on_runs import may_change_runs
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.lists import rows
-from taskops_provider.www.presenters.lists.workflows import ROWS
+from taskops_provider.www.presenters.lists.workflows import ROWS, has_stopped
 from taskops_provider.www.presenters.operations.last import LastOperation, last_operation
 from taskops_provider.www.presenters.workflow import rings
 from taskops_provider.www.presenters.workflow import runs as workflow_runs
-
-_DELETED = text.Badge("Deleted", "red")
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class WorkflowState:
 class WorkflowFacts(WorkflowState):
     """All that is shown of it.
 
+    :param deleted_tasks: how many; empty: none
     :param runs: its last runs; None where ``runs_not_shown`` says why
     """
 
@@ -56,6 +55,8 @@ class WorkflowFacts(WorkflowState):
     effective_from: text.Time | None
     effective_to: text.Time | None
     task_count: str
+    deleted_tasks: str
+    deleted_url: str
     rings: Sequence[rings.Ring]
     runs: Sequence[workflow_runs.RunBar] | None
     runs_not_shown: str | None
@@ -151,7 +152,7 @@ def _row(asked: PageRequest) -> WorkflowRow:
 
 def _state(row: WorkflowRow) -> WorkflowState:
     return WorkflowState(
-        badge=_DELETED if row.is_deleted else text.WORKFLOW_BADGES[row.status],
+        badge=text.WORKFLOW_BADGES[row.status],
         is_present=row.is_present,
         draining=text.draining(row.is_draining, row.draining_runs),
         owners=text.owners(row.owners),
@@ -179,6 +180,8 @@ def _facts(asked: PageRequest, row: WorkflowRow) -> WorkflowFacts:
         effective_from=text.time(details.effective_from),
         effective_to=text.time(details.effective_to),
         task_count=f"{row.task_count:,}",
+        deleted_tasks=f"{row.deleted_tasks:,}" if row.deleted_tasks else "",
+        deleted_url=urls.page("tasks", {"dag_id": dag_id, "status": TaskStatus.DELETED.value}),
         rings=[
             rings.ring("Task types", details.type_counts),
             rings.ring("Periods", details.period_counts, labels=text.PERIODS),
@@ -215,8 +218,4 @@ def _buttons(asked: PageRequest, row: WorkflowRow) -> list[rows.Action]:
     """The operations that the person may do at all; those that do not apply now say why."""
     may, dag_ids = asked.actor.permissions, [row.dag_id]
     offers = rows.Offers(asked.urls, ROWS, editable=may.editable(dag_ids), deletable=may.deletable(dag_ids))
-    actions = offers.menu(row.dag_id, row.status)
-    if not row.is_deleted:
-        return list(actions)
-    why_not = "This workflow is deleted; resubmit it first"
-    return [action if action.verb == Verb.SUBMIT else replace(action, why_not=why_not) for action in actions]
+    return list(offers.menu(row.dag_id, row.status, has_stopped=has_stopped(row)))
