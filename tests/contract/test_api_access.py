@@ -10,17 +10,21 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
 from taskops_provider.adapter.permissions import UserPermissions
 from taskops_provider.api import docs_page
+from taskops_provider.inputs.windows.holding import HoldAll
+from taskops_provider.models import Window
 from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.exports import prepare as export_prepare
 from taskops_provider.services.exports import request as export_request
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.windows.hold_all import hold_all
+from tests.support import windowing
 from tests.support.alarming import alarms, became, look, rule
 from tests.support.api import Api, tasks, workflows
 from tests.support.apps import MANAGERS, WebApp, web_app
@@ -28,6 +32,7 @@ from tests.support.instances import write_runs
 from tests.support.live import USERS
 from tests.support.replenishing import asked
 from tests.support.warehouse import ALICE, install, operate, retail
+from tests.support.windowing import make
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 ROLES = ("anonymous", "viewer", "user", "op", "admin")
@@ -131,6 +136,23 @@ def alarm(path: str, body: Any = None) -> Prepare:
     return prepare
 
 
+def window(path: str, body: Any = None) -> Prepare:
+    """``{window}`` in the path is one on orders; what is held is so only for a release."""
+
+    def prepare(session: Session, _web: WebApp, _role: str) -> tuple[str, Any]:
+        session.execute(delete(Window).where(Window.purpose == "hold_all"))
+        session.commit()
+        made = make(session, datetime.now(UTC), "orders")
+        if path.endswith("release-all"):
+            hold_all(session, ALICE, HoldAll(), datetime.now(UTC))
+        session.commit()
+        return f"/v1/windows{path.format(window=made.window_id)}", body
+
+    return prepare
+
+
+CALENDAR = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\nDTSTART:21900601T000000Z\r\nEND:VEVENT\r\nEND:VCALENDAR"
+
 REQUESTS: dict[Route, Prepare] = {
     ("GET", "/v1/workflows"): plain("/v1/workflows"),
     ("GET", "/v1/workflows/{dag_id}"): plain("/v1/workflows/orders"),
@@ -161,6 +183,21 @@ REQUESTS: dict[Route, Prepare] = {
     ("GET", "/v1/alarms/events/{event_id}"): alarm("/v1/alarms/events/{event}"),
     ("POST", "/v1/alarms/events/{event_id}/acknowledge"): alarm("/v1/alarms/events/{event}/acknowledge", {}),
     ("POST", "/v1/alarms/events/{event_id}/confirm"): alarm("/v1/alarms/events/{event}/confirm", {}),
+    ("GET", "/v1/windows"): window(""),
+    ("POST", "/v1/windows"): window("", windowing.body("orders")),
+    ("POST", "/v1/windows/preview"): window("/preview", windowing.body("orders")),
+    ("GET", "/v1/windows/calendar"): window("/calendar?begin=2026-01-01T00:00:00Z&end=2026-02-01T00:00:00Z"),
+    ("GET", "/v1/windows/export"): window("/export"),
+    ("POST", "/v1/windows/import"): window(
+        "/import", {"content": CALENDAR, "kinds": ["pause"], "scope": {"workflows": ["orders"]}}
+    ),
+    ("POST", "/v1/windows/skip-next"): window("/skip-next", {"workflows": ["orders"]}),
+    ("POST", "/v1/windows/hold-all"): window("/hold-all", {}),
+    ("POST", "/v1/windows/release-all"): window("/release-all", {}),
+    ("GET", "/v1/windows/{window_id}"): window("/{window}"),
+    ("GET", "/v1/windows/{window_id}/preview"): window("/{window}/preview"),
+    ("PATCH", "/v1/windows/{window_id}"): window("/{window}", {"reason": "later"}),
+    ("DELETE", "/v1/windows/{window_id}"): window("/{window}"),
     ("GET", "/v1/operations"): plain("/v1/operations"),
     ("GET", "/v1/operations/{operation_id}"): an_operation,
     ("POST", "/v1/operations/{operation_id}/undo"): undo,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from sqlalchemy import inspect, select, text, update
 
 from taskops_provider.domain.leaving import StoppedTasks, WaitingInstances
 from taskops_provider.exceptions import Conflict
-from taskops_provider.models import CoveredScheduler, GateInterval, Replenishment, Task, Workflow, metadata
+from taskops_provider.models import CoveredScheduler, GateInterval, Replenishment, Task, Window, Workflow, metadata
 from taskops_provider.models.db_manager import REVISION_HEADS_MAP, TaskOpsDBManager
 from taskops_provider.monitor.loop import Monitor
 from taskops_provider.monitor.sender import Sender
@@ -39,6 +39,7 @@ from tests.support.gates import task
 from tests.support.replenishment_rows import create
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import chain, install, operate
+from tests.support.windowing import make, once
 
 ADMIN = Actor("root", "cli", UnrestrictedPermissions())
 OURS = {*metadata.tables, TaskOpsDBManager.version_table_name}
@@ -224,9 +225,14 @@ def test_a_dry_run_changes_nothing_and_says_everything(session, capsys, monkeypa
 
 def test_after_it_nothing_is_gated_and_no_monitor_works_until_one_stays(session, capsys, monkeypatch):
     scheduler = populate(session)
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    make(session, now, "free", times=once(now - hour, now + hour))
+    make(session, now, "free", times=once(now + hour, now + 2 * hour))
     cli = Cli(capsys, monkeypatch)
     answer = cli("uninstall", "--yes")
     assert answer.code == 0, answer
+    assert session.scalars(select(GateInterval).where(GateInterval.to_at > datetime.now(UTC))).all() == []
+    assert set(session.scalars(select(Window.enabled))) == {False}
     assert "drop the tables with `airflow taskops uninstall --drop-tables`" in answer.err
     session.rollback()
     assert session.scalars(select(GateInterval).where(GateInterval.to_at.is_(None))).all() == []

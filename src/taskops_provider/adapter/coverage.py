@@ -12,13 +12,13 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.utils.state import TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import ScalarSelect, Select, func, or_, select, update
+from sqlalchemy import ScalarSelect, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.missed_instances import is_nobodys_replenishment
 from taskops_provider.adapter.runs import GATED_POOLS, INSTANCE_COLUMNS, RUN_CREATED_AT, Instance
-from taskops_provider.domain.gate import ANY_TASK
-from taskops_provider.domain.states import Downstream
+from taskops_provider.domain.gate import ANY_TASK, IntervalInForce
+from taskops_provider.domain.windows.scope import ANY_DAG
 from taskops_provider.models import CoveredScheduler, GateInterval
 
 _SCHEDULER = "SchedulerJob"
@@ -68,34 +68,40 @@ def newest_run_id(session: Session) -> int:
 
 
 def note_newest_runs(session: Session) -> None:
-    """Note with open intervals that are no longer watched which run of their Dag is the newest. One statement."""
-    newest = select(func.coalesce(func.max(DagRun.id), 0)).where(DagRun.dag_id == GateInterval.dag_id).scalar_subquery()
+    """Note with open intervals, and with windows, that are no longer watched which run of their Dag is the newest. One
+    statement."""
+    of_dag = or_(DagRun.dag_id == GateInterval.dag_id, GateInterval.dag_id == ANY_DAG)
+    newest = select(func.coalesce(func.max(DagRun.id), 0)).where(of_dag).scalar_subquery()
     session.execute(
         update(GateInterval)
-        .where(GateInterval.to_at.is_(None), GateInterval.after_run_id.is_(None), GateInterval.seen_run_id.is_(None))
+        .where(
+            or_(GateInterval.to_at.is_(None), GateInterval.window_id.is_not(None)),
+            GateInterval.after_run_id.is_(None),
+            GateInterval.seen_run_id.is_(None),
+        )
         .values(after_run_id=newest)
         .execution_options(synchronize_session=False)
     )
 
 
-def dags_with_escaped(session: Session, after: int) -> list[str]:
+def dags_with_escaped(session: Session, after: int, now: datetime) -> list[str]:
     """Return the Dags with an instance that escaped, in runs with a number above one. One query."""
     of_new_runs = select(DagRun.dag_id).where(DagRun.id > after)
     # led by the few new runs
-    query = _escaped(select(GateInterval.dag_id), after).where(GateInterval.dag_id.in_(of_new_runs))
-    return list(session.scalars(query.distinct().order_by(GateInterval.dag_id)))
+    query = _escaped(select(DagRun.dag_id), after, now).where(
+        or_(GateInterval.dag_id.in_(of_new_runs), GateInterval.dag_id == ANY_DAG)
+    )
+    return list(session.scalars(query.distinct().order_by(DagRun.dag_id)))
 
 
 class Escaped(NamedTuple):
-    """An instance of a stopped task that no gate was asked for.
+    """An instance of a stopped task that no gate was asked for, once for each interval that stops it.
 
-    :param downstream: what its task's interval says
     :param by_job, by_trigger: who created its run
     """
 
     instance: Instance
-    is_own: bool
-    downstream: Downstream
+    interval: IntervalInForce
     by_job: int | None
     by_trigger: str
 
@@ -105,34 +111,40 @@ class Escaped(NamedTuple):
         return self.instance.state not in _UNBEGUN
 
 
-def escaped(session: Session, dag_id: str, after: int) -> list[Escaped]:
+def escaped(session: Session, dag_id: str, after: int, now: datetime) -> list[Escaped]:
     """Return what escaped in a Dag, in runs with a number above one. One query."""
-    columns = (GateInterval.task_id, GateInterval.downstream, DagRun.creating_job_id, DagRun.triggered_by)
-    query = _escaped(select(*INSTANCE_COLUMNS, *columns), after).where(GateInterval.dag_id == dag_id)
+    interval = (GateInterval.task_id, GateInterval.state, GateInterval.downstream, GateInterval.window_id)
+    columns = (*INSTANCE_COLUMNS, DagRun.creating_job_id, DagRun.triggered_by, *interval)
+    query = _escaped(select(*columns), after, now).where(DagRun.dag_id == dag_id)
     found = []
-    for *instance, of_task, downstream, by_job, by_trigger in session.execute(query.order_by(TI.id)):
+    for *instance, by_job, by_trigger, task_id, state, downstream, window_id in session.execute(query.order_by(TI.id)):
+        in_force = IntervalInForce(task_id, state, downstream, window_id is not None)
         trigger = getattr(by_trigger, "value", None) or "unknown"
-        found.append(Escaped(Instance(*instance), of_task != ANY_TASK, _effect(downstream), by_job, trigger))
+        found.append(Escaped(Instance(*instance), in_force, by_job, trigger))
     return found
 
 
-def _effect(value: str) -> Downstream:
-    return Downstream(value) if value in set(Downstream) else Downstream.HOLD
-
-
-def _escaped(query: Select[*tuple[Any, ...]], after: int) -> Select[*tuple[Any, ...]]:
+def _escaped(query: Select[*tuple[Any, ...]], after: int, now: datetime) -> Select[*tuple[Any, ...]]:
     """Ungated instances of stopped tasks, in runs for which the gate should have been asked.
 
     What somebody cleared executes, and so do runs that a replenishment creates.
     """
+    # a window that is over lets go what it held: that has not escaped it
+    in_window = and_(
+        GateInterval.window_id.is_not(None),
+        GateInterval.by_cycle.is_(False),
+        GateInterval.to_at > now,
+        GateInterval.from_at <= RUN_CREATED_AT,
+        GateInterval.to_at > RUN_CREATED_AT,
+    )
     return (
         query.select_from(GateInterval)
-        .join(DagRun, DagRun.dag_id == GateInterval.dag_id)
+        .join(DagRun, GateInterval.dag_id.in_((DagRun.dag_id, ANY_DAG)))
         .join(TI, (TI.dag_id == DagRun.dag_id) & (TI.run_id == DagRun.run_id))
         .where(
             DagRun.id > after,
             DagRun.id > GateInterval.after_run_id,
-            GateInterval.to_at.is_(None),
+            or_(GateInterval.to_at.is_(None), in_window),
             or_(GateInterval.task_id == TI.task_id, GateInterval.task_id == ANY_TASK),
             or_(GateInterval.resume_at.is_(None), GateInterval.resume_at > RUN_CREATED_AT),
             TI.pool.not_in(GATED_POOLS),

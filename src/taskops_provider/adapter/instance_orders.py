@@ -278,15 +278,16 @@ def _hold(session: Session, ids: Sequence[UUID], mark: str, state: str | None, n
 def gate_under_hold(
     session: Session,
     runs: Sequence[tuple[str, str]],
-    tasks: Collection[tuple[str, str]],
+    tasks: Collection[tuple[str, str]] | None,
     effect: Downstream,
     now: datetime,
 ) -> None:
-    """Have instances of tasks that people hold go into the gate when they are released. The runs are locked."""
-    wanted = set(tasks)
+    """Have instances of tasks (None: of all) that people hold go into the gate when they are released. The runs are
+    locked."""
+    wanted = None if tasks is None else set(tasks)
     for chunk in chunks(runs, 200):
         query = select(TI.id, TI.dag_id, TI.task_id).where(of_runs(chunk), TI.pool == HOLD_POOL, _waits_marked())
-        ids = [row.id for row in session.execute(query) if (row.dag_id, row.task_id) in wanted]
+        ids = [row.id for row in session.execute(query) if wanted is None or (row.dag_id, row.task_id) in wanted]
         if ids:
             values = {"retry_reason": held_mark(WAITING_MARKS[effect]), "end_date": None, "updated_at": now}
             _execute(session, update(TI).where(TI.id.in_(ids), _waits_marked()).values(**values))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance as TI
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.runs import (
@@ -21,31 +22,60 @@ from taskops_provider.adapter.runs import (
 )
 from taskops_provider.domain.gate import ANY_TASK, WAITING_MARKS, WAITING_STATE
 from taskops_provider.domain.states import Downstream
+from taskops_provider.domain.windows.scope import ANY_DAG
 from taskops_provider.models import GateInterval, ReplenishmentRun
 
 
-def held_tasks(session: Session) -> set[tuple[str, str]]:
-    """Return the tasks with a held instance, as (dag_id, task_id). One query."""
-    query = (
-        select(TI.dag_id, TI.task_id)
-        .where(TI.pool == HOLD_POOL, TI.state == WAITING_STATE, TI.retry_reason == WAITING_MARKS[Downstream.HOLD])
-        .distinct()
+def dags_with_unjustified_holds(session: Session, now: datetime) -> set[str]:
+    """Return the Dags with a held instance that nothing holds. One query."""
+    query = _unjustified(select(TI.dag_id), now).distinct()
+    return set(session.scalars(query))
+
+
+def unjustified_holds(session: Session, dag_id: str, now: datetime) -> list[Instance]:
+    """Return the held instances of a Dag that nothing holds: neither an open interval nor a window. One query."""
+    query = _unjustified(select(*INSTANCE_COLUMNS), now).where(TI.dag_id == dag_id).order_by(TI.id)
+    return [Instance(*row) for row in session.execute(query)]
+
+
+def _unjustified(query: Select[*tuple[Any, ...]], now: datetime) -> Select[*tuple[Any, ...]]:
+    holds = GateInterval.downstream == Downstream.HOLD.value
+    by_operation = select(GateInterval.id).where(
+        GateInterval.dag_id == TI.dag_id, GateInterval.task_id == TI.task_id, GateInterval.to_at.is_(None), holds
     )
-    return {(row.dag_id, row.task_id) for row in session.execute(query)}
+    # of a run that was created in the window, until it is over
+    by_window = select(GateInterval.id).where(
+        or_(GateInterval.dag_id == TI.dag_id, GateInterval.dag_id == ANY_DAG),
+        or_(GateInterval.task_id == TI.task_id, GateInterval.task_id == ANY_TASK),
+        GateInterval.window_id.is_not(None),
+        GateInterval.by_cycle.is_(False),
+        GateInterval.to_at > now,
+        GateInterval.from_at <= RUN_CREATED_AT,
+        GateInterval.to_at > RUN_CREATED_AT,
+        holds,
+    )
+    return query.join(DagRun, (DagRun.dag_id == TI.dag_id) & (DagRun.run_id == TI.run_id)).where(
+        TI.pool == HOLD_POOL,
+        TI.state == WAITING_STATE,
+        TI.retry_reason == WAITING_MARKS[Downstream.HOLD],
+        ~by_operation.exists(),
+        ~by_window.exists(),
+    )
 
 
-def dags_with_missed(session: Session) -> list[str]:
+def dags_with_missed(session: Session, now: datetime) -> list[str]:
     """Return the Dags in which something may have escaped a watched interval. One query."""
-    return list(session.scalars(_escaped(select(GateInterval.dag_id)).distinct().order_by(GateInterval.dag_id)))
+    return list(session.scalars(_escaped(select(GateInterval.dag_id), now).distinct().order_by(GateInterval.dag_id)))
 
 
-def missed(session: Session, dag_id: str) -> list[tuple[Instance, int]]:
+def missed(session: Session, dag_id: str, now: datetime) -> list[tuple[Instance, int]]:
     """Return what may have escaped in a Dag, each with the id of the interval."""
-    query = _escaped(select(*INSTANCE_COLUMNS, GateInterval.id)).where(GateInterval.dag_id == dag_id).order_by(TI.id)
+    query = _escaped(select(*INSTANCE_COLUMNS, GateInterval.id), now).where(GateInterval.dag_id == dag_id)
+    query = query.order_by(TI.id)
     return [(Instance(*row[:-1]), row[-1]) for row in session.execute(query)]
 
 
-def _escaped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+def _escaped(query: Select[*tuple[Any, ...]], now: datetime) -> Select[*tuple[Any, ...]]:
     """Ungated instances of runs that the interval's operation did not see, or of any run if it ended instances.
 
     What somebody cleared executes, and so do runs that a replenishment creates.
@@ -55,7 +85,15 @@ def _escaped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
         .join(DagRun, DagRun.dag_id == GateInterval.dag_id)
         .join(TI, (TI.dag_id == DagRun.dag_id) & (TI.run_id == DagRun.run_id))
         .where(
-            GateInterval.to_at.is_(None),
+            or_(
+                GateInterval.to_at.is_(None),
+                # a window that is over lets go what it held: that has not escaped it
+                and_(
+                    GateInterval.window_id.is_not(None),
+                    GateInterval.to_at > RUN_CREATED_AT,
+                    GateInterval.to_at > now,
+                ),
+            ),
             GateInterval.seen_run_id.is_not(None),
             or_(GateInterval.task_id == TI.task_id, GateInterval.task_id == ANY_TASK),
             or_(GateInterval.terminates.is_(True), DagRun.id > GateInterval.seen_run_id),

@@ -51,6 +51,16 @@ _BEGUN_STATES = frozenset(
 )
 
 
+#: those of them in which something of ours or of a trigger works at it: it goes on, whatever is held
+AT_WORK_STATES = frozenset(
+    {
+        TaskInstanceState.RUNNING,
+        TaskInstanceState.DEFERRED,
+        TaskInstanceState.RESTARTING,
+        TaskInstanceState.AWAITING_INPUT,
+    }
+)
+
 #: when a run was created; not every run says so
 RUN_CREATED_AT = func.coalesce(DagRun.created_at, DagRun.run_after)
 #: what an :class:`Instance` is made of, in the order of its fields
@@ -215,6 +225,23 @@ def _waiting_values(effect: Downstream, now: datetime) -> dict[str, Any]:
         "retry_reason": WAITING_MARKS[effect],
         "updated_at": now,
     }
+
+
+def hold_unstarted(session: Session, ids: Iterable[UUID], now: datetime) -> int:
+    """Hold instances that nothing works at: not started, queued, waiting for their next try; return how many.
+
+    A queued one is refused when a worker takes it up. When it is released the scheduler starts it as a new try.
+    """
+    values = {
+        "pool": GATE_POOLS[Downstream.HOLD],
+        "state": WAITING_STATE,
+        "end_date": None,
+        "retry_delay_override": WAITS_FOR,
+        "retry_reason": WAITING_MARKS[Downstream.HOLD],
+        "updated_at": now,
+    }
+    at_rest = or_(TI.state.is_(None), TI.state.not_in([*State.finished, *AT_WORK_STATES]))
+    return sum(_changed(session, update(TI).where(TI.id.in_(some), at_rest).values(**values)) for some in chunks(ids))
 
 
 def gate_unmarked_instances(session: Session, now: datetime) -> int:

@@ -30,6 +30,7 @@ from taskops_provider.adapter.compatibility import (
 )
 from taskops_provider.adapter.runs import GATED_POOLS, RUN_CREATED_AT, unfinished_run
 from taskops_provider.domain.alarms.kinds import FailedOn, Kind
+from taskops_provider.domain.windows.scope import ANY_DAG
 from taskops_provider.models import AlarmEvent, AlarmRule, GateInterval, Task, Workflow
 
 #: states of an instance that is under way, for :func:`running`
@@ -284,9 +285,12 @@ def at_deadline(session: Session, rule_ids: Collection[int], first: datetime, la
 def gated_at(session: Session, dag_ids: Collection[str], since: datetime) -> dict[tuple[str, str], list[GatedSpan]]:
     """Return the intervals in which tasks of Dags did not run, as far as they reach beyond a moment: one query."""
     query = select(GateInterval.dag_id, GateInterval.task_id, GateInterval.from_at, GateInterval.to_at).where(
-        GateInterval.dag_id.in_(sorted(set(dag_ids))), or_(GateInterval.to_at.is_(None), GateInterval.to_at > since)
+        GateInterval.dag_id.in_([*sorted(set(dag_ids)), ANY_DAG]),
+        or_(GateInterval.to_at.is_(None), GateInterval.to_at > since),
     )
     found: dict[tuple[str, str], list[GatedSpan]] = defaultdict(list)
     for row in session.execute(query):
-        found[row.dag_id, row.task_id].append(GatedSpan._make(row))
+        span = GatedSpan._make(row)
+        for dag_id in [span.dag_id] if span.dag_id != ANY_DAG else set(dag_ids):
+            found[dag_id, span.task_id].append(span)
     return found

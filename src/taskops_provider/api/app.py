@@ -26,12 +26,24 @@ from taskops_provider.api.routes import (
     replenishments,
     settings,
     tasks,
+    windows,
     workflows,
 )
 from taskops_provider.api.security import get_actor
 from taskops_provider.domain.answers import Json
 
-_GUARDED = (holds, workflows, tasks, instances, replenishments, alarms, operation_records, exports, settings)
+_GUARDED = (
+    holds,
+    workflows,
+    tasks,
+    instances,
+    replenishments,
+    alarms,
+    windows,
+    operation_records,
+    exports,
+    settings,
+)
 
 
 class TaskOpsApi(FastAPI):

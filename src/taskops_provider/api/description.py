@@ -36,6 +36,7 @@ TAGS = [
     {"name": "Instances", "description": "What ran when, and operations on single instances."},
     {"name": "Replenishments", "description": "Execute missing and failed cells, task by cycle, of the past."},
     {"name": "Alarms", "description": "Rules that tell people of failures, delays and successes, and what they fired."},
+    {"name": "Windows", "description": "Planned pauses, freezes, skipped cycles, and holding everything."},
     {"name": "Operations", "description": "Who changed what, when, from where, why; and undoing it."},
     {"name": "Exports", "description": "Downloads of whole lists as CSV or JSON, prepared in the background."},
     {"name": "Settings", "description": "Strict mode of projects."},

@@ -276,6 +276,9 @@ TASK_PAGE = _page(
 
 # changes
 
+OVERRIDE_FREEZE = Arg(
+    ("--override-freeze",), help="Do it although a window freezes it; needs a --reason", action="store_true"
+)
 PLAN_HASH = Arg(
     ("--plan-hash",),
     help="Apply only if the plan is still that of the dry run that printed HASH",
@@ -291,6 +294,7 @@ CHANGE: tuple[Arg, ...] = (
         help="E-mail the owners of the changed targets (or use the channels of the setting notice_channels)",
         action="store_true",
     ),
+    OVERRIDE_FREEZE,
 )
 YES = Arg(
     ("-y", "--yes"),
@@ -382,7 +386,7 @@ WITH_DOWNSTREAM = Arg(
     default=Reach.NONE.value,
 )
 #: a change without telling owners
-CHANGE_OF_INSTANCES: tuple[Arg, ...] = CHANGE[:4]
+CHANGE_OF_INSTANCES: tuple[Arg, ...] = (*CHANGE[:4], OVERRIDE_FREEZE)
 HELD_IN = Arg(("--dag-id",), help="Filter: of the workflow DAG_ID", dest="in_dag", metavar="DAG_ID")
 
 # the rest

@@ -11,6 +11,7 @@ from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
 from taskops_provider.cli import arguments as args
 from taskops_provider.cli import arguments_alarms as alarms
+from taskops_provider.cli import arguments_windows as windows
 from taskops_provider.cli.as_given import as_given
 from taskops_provider.cli.deprecated import is_old, with_old_flags
 from taskops_provider.cli.lazy import lazy_command
@@ -412,6 +413,89 @@ ALARMS = (
     ),
 )
 
+WINDOWS = (
+    _command(
+        "windows.windows_list",
+        "List windows with what they do, what they cover and when they are open, newest first",
+        (*windows.WINDOW_FILTERS, *args.OUTPUT),
+        "windows list --open",
+        "windows list --dag-id sales_mart_daily --kind freeze",
+    ),
+    _command(
+        "windows.windows_show",
+        "Show one window: what it does, what it covers, when it is open",
+        (windows.WINDOW_ID, *args.OUTPUT),
+        "windows show 3",
+    ),
+    _command(
+        "windows.windows_create",
+        "Create a window: a planned pause, a freeze, or a time in which nothing is replenished",
+        (*windows.WINDOW, *args.OUTPUT),
+        'windows create --name night --kind pause --workflow sales_mart_daily --cron "0 22 * * *" '
+        "--zone Europe/Berlin --until 06:00",
+        "windows create --name close --kind freeze --kind no_replenish --project retail --from +1h --to +3h "
+        '--reason "close of the year"',
+        more="Name what it covers, one --kind or more, and its times: --from and --to, or --rrule or --cron with\n"
+        "--duration or --until. docs/windows.md explains them.",
+    ),
+    _command(
+        "windows.windows_update",
+        "Change the given fields of a window",
+        (windows.WINDOW_ID, *windows.WINDOW, *args.OUTPUT),
+        "windows update 3 --downstream-effect hold",
+        "windows update 3 --disable",
+        more="What it covers is one field: give all of it. So are its times. What is open then ends now.",
+    ),
+    _command(
+        "windows.windows_delete",
+        "Delete a window: what is open ends now, and what it held goes on",
+        (windows.WINDOW_ID, *args.OUTPUT),
+        "windows delete 3",
+    ),
+    _command(
+        "windows.windows_preview",
+        "Show when a window would be open next, and which cycles it would stop; change nothing",
+        (windows.KEPT, windows.OCCURRENCES, *windows.WINDOW, *args.OUTPUT),
+        "windows preview --window 3",
+        'windows preview --name night --kind pause --workflow sales_mart_daily --cron "0 22 * * *" --duration 8h',
+    ),
+    _command(
+        "windows.windows_import",
+        "Create the windows of an iCalendar file: all, or none",
+        (windows.FILE, *windows.DEFAULTS, *args.OUTPUT),
+        "windows import holidays.ics --kind pause --project retail",
+        more="The flags are for events that do not say it themselves; those that windows export wrote do.",
+    ),
+    _command(
+        "windows.windows_export",
+        "Write windows as an iCalendar file, for other calendars and for windows import",
+        (windows.TO, args.OUTPUT[1]),
+        "windows export --to windows.ics",
+    ),
+    _command(
+        "windows.windows_skip_next",
+        "Leave out the next cycles of tasks or workflows, however late their runs are created",
+        (*windows.SKIP, *args.OUTPUT),
+        "windows skip-next --task sales_mart_daily publish_mart --cycles 2",
+        name="skip-next",
+    ),
+    _command(
+        "windows.windows_hold_all",
+        "Hold everything, or a project, until it is released: after an outage, say",
+        (*windows.HOLD, *args.OUTPUT),
+        'windows hold-all --reason "the warehouse is down"',
+        more="What has not begun waits, also in runs that are there. What runs or is deferred goes on.",
+        name="hold-all",
+    ),
+    _command(
+        "windows.windows_release_all",
+        "Release what hold-all holds, at once or in waves",
+        (*windows.RELEASE, *args.OUTPUT),
+        "windows release-all --wave 20 --every 5",
+        name="release-all",
+    ),
+)
+
 COMMANDS: tuple[CLICommand, ...] = (
     GroupCommand("workflows", help="List and operate workflows", subcommands=WORKFLOWS),
     GroupCommand("tasks", help="List and operate tasks", subcommands=TASKS),
@@ -419,6 +503,7 @@ COMMANDS: tuple[CLICommand, ...] = (
     GroupCommand("runs", help="Hold and release whole runs", subcommands=RUNS),
     GroupCommand("replenish", help="Execute missing and failed cycles of tasks and workflows", subcommands=REPLENISH),
     GroupCommand("alarms", help="Alarm rules and alarms", subcommands=ALARMS),
+    GroupCommand("windows", help="Planned pauses, freezes, and holding everything", subcommands=WINDOWS),
     GroupCommand("operations", help="List and undo operations", subcommands=OPERATIONS),
     GroupCommand("strict-mode", help="Show and set the strict mode of projects", subcommands=STRICT_MODE),
     _command(

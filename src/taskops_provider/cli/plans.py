@@ -76,6 +76,9 @@ def summary(plan: Plan, *, terminates: bool = False) -> Iterable[str]:
         yield f"{plural(affects.downstream_tasks, 'task')} downstream, in {workflows}: {named}"
     for dag_id in affects.drains:
         yield f"no task of {clean(dag_id)} stays scheduling: it drains, then its Dag is paused in Airflow"
+    for window in plan.windows:
+        tasks = plural(window.tasks, "task")
+        yield f"{tasks} in window {clean(window.name)} until {window.until}: runs created in it do not execute them"
     if plan.gap is not None and counts.applied:
         yield from _gap(plan.gap, is_done=not plan.dry_run)
 

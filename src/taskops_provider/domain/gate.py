@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from taskops_provider.domain.states import Downstream
+from taskops_provider.domain.states import OUT_OF_SERVICE, Downstream
 
 #: One pool without slots per downstream effect: the second lock of a gated instance, and what people see of it. The
 #: name says what it waits for.
@@ -131,6 +131,55 @@ def effects(intervals: Iterable[tuple[str, str]]) -> dict[str, Downstream]:
 
 
 _EFFECTS: Mapping[str, Downstream] = {effect.value: effect for effect in Downstream}
+#: of several windows, and of a window and a pause, the last of these counts
+_STRICTER: Mapping[Downstream, int] = {
+    effect: rank for rank, effect in enumerate((Downstream.RUN, Downstream.SKIP, Downstream.FAIL, Downstream.HOLD))
+}
+
+
+def strictest(*found: Downstream | None) -> Downstream | None:
+    """Return the strictest of some effects; None where there is none."""
+    return max((effect for effect in found if effect is not None), key=_STRICTER.__getitem__, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalInForce:
+    """A gate interval, as far as it says what becomes of the tasks.
+
+    :param state: of the task: ``paused``, ``offline``, ``deleted``
+    :param is_window: it was laid ahead for a window; else an operation opened it
+    """
+
+    task_id: str
+    state: str
+    downstream: str
+    is_window: bool
+
+
+def effects_with_windows(intervals: Iterable[IntervalInForce]) -> dict[str, Downstream]:
+    """Return the downstream effect by task id, as :func:`effects`, where windows are among the intervals.
+
+    Of windows, and of a window and a pause, the strictest effect counts. What is out of service stays so: a window
+    that held it would end and have it executed. A window with ``ANY_TASK`` covers each task, also one with an
+    interval of its own.
+    """
+    ours: dict[str, IntervalInForce] = {}
+    windows: dict[str, Downstream | None] = {}
+    for one in intervals:
+        if one.is_window:
+            effect = _EFFECTS.get(one.downstream, Downstream.HOLD)
+            windows[one.task_id] = strictest(windows.get(one.task_id), effect)
+        else:
+            ours[one.task_id] = one
+    found: dict[str, Downstream] = {}
+    for task_id in [*ours, *(task_id for task_id in windows if task_id not in ours)]:
+        window = strictest(windows.get(task_id), windows.get(ANY_TASK))
+        own = ours.get(task_id) or ours.get(ANY_TASK)
+        pause = _EFFECTS.get(own.downstream, Downstream.HOLD) if own else None
+        effect_of_both = pause if own and own.state in OUT_OF_SERVICE else strictest(pause, window)
+        if effect_of_both is not None:
+            found[task_id] = effect_of_both
+    return found
 
 
 def effect_for(task_id: str, in_force: Mapping[str, Downstream | None]) -> Downstream | None:
@@ -140,12 +189,15 @@ def effect_for(task_id: str, in_force: Mapping[str, Downstream | None]) -> Downs
 
 @dataclass(frozen=True)
 class Cause:
-    """Why an instance is gated: the task's state and, where it is still known, the operation that brought it."""
+    """Why an instance is gated: the task's state and, where it is still known, the operation or window behind it."""
 
     state: str | None = None
     operation_id: int | None = None
     actor: str | None = None
     reason: str | None = None
+    #: the name of the window that it is, and until when it lasts in words
+    window: str | None = None
+    until: str | None = None
 
 
 #: what Markdown, its tables and struck-out text, HTML, and addresses that become links without any mark are made of
@@ -201,6 +253,8 @@ def ended_note(cause: Cause, effect: Downstream) -> str:
 def _told(what: str, cause: Cause, outcome: str, form: Callable[[str], str]) -> str:
     """``paused by alice (operation 7): reason; outcome.``, the reason cut so that a note has room for the whole."""
     who = form(cause.actor) if cause.actor else "TaskOps"
+    if cause.window is not None:
+        who = f"window {form(cause.window)}" + (f" until {cause.until}" if cause.until else "")
     number = f" (operation {cause.operation_id})" if cause.operation_id is not None else ""
     head, tail = f"{what} by {who}{number}", f"; {outcome}."
     reason = " ".join((cause.reason or "").split())

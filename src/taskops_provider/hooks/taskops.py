@@ -151,6 +151,7 @@ class TaskOpsHook(BaseHook):
         with_downstream: str | None = None,
         reason: str | None = None,
         ticket: str | None = None,
+        override_freeze: bool | None = None,
         plan_hash: str | None = None,
         dry_run: bool | None = None,
     ) -> ChangeJson:
@@ -159,6 +160,7 @@ class TaskOpsHook(BaseHook):
         :param verb: rerun, force, hold, release, terminate, set-success or set-failed
         :param instances: run ids, ``(run_id, map_index)`` pairs, or dicts with these keys
         :param with_downstream: rerun: ``none``, ``workflow`` or ``everywhere``
+        :param override_freeze: do it although a window freezes the task
         :param plan_hash: of a preview; nothing is done where something has changed since
         :return: as :meth:`change_tasks`, with ``run_id`` and ``map_index`` in each item; a rerun everywhere has
             ``follows`` where workflows get new runs by it
@@ -168,6 +170,7 @@ class TaskOpsHook(BaseHook):
             "with_downstream": with_downstream,
             "reason": reason,
             "ticket": ticket,
+            "override_freeze": override_freeze,
             "plan_hash": plan_hash,
             "dry_run": dry_run,
         }
@@ -177,8 +180,8 @@ class TaskOpsHook(BaseHook):
         """Hold or release whole runs of a workflow.
 
         :param verb: hold or release
-        :param options: ``reason``, ``ticket``, ``plan_hash``, ``dry_run``; answer and errors are those of
-            :meth:`change_instances`
+        :param options: ``reason``, ``ticket``, ``override_freeze``, ``plan_hash``, ``dry_run``; answer and errors are
+            those of :meth:`change_instances`
         """
         return self._ask(of_instances.change_runs(verb, dag_id, run_ids, options))
 

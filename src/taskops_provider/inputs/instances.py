@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from taskops_provider.domain.instances import Reach
 from taskops_provider.domain.operations.limits import MAX_INSTANCES, MAX_RUNS
@@ -25,6 +25,9 @@ class InstanceTarget(Input):
 class _Explained(Input):
     reason: OptionalText = Field(None, description="Why; kept with the operation.")
     ticket: OptionalText = Field(None, description="The ticket that asks for it.")
+    override_freeze: StrictBool = Field(
+        False, description="Do it although a window freezes a task. Needs a reason, and to edit every Dag."
+    )
 
     def explanation(self) -> ReasonAndTicket:
         """Why, as the services take it."""

@@ -107,6 +107,11 @@ class Options(ReasonAndTicket):
         default=False, description="Tell the owners of what it applies to (`[taskops] notice_channels`)."
     )
 
+    override_freeze: StrictBool = Field(
+        default=False,
+        description="Do it although a window freezes it. Needs a reason, and the permission to edit every Dag.",
+    )
+
     def recorded(self) -> Json:
         """What the record keeps, and the plan's hash covers: the options that were chosen."""
         return {name: _kept(getattr(self, name)) for name in OPTION_NAMES if self.is_chosen(name)}

@@ -16,6 +16,7 @@ from taskops_provider.models.replenishment import (
 )
 from taskops_provider.models.setting import Lease, Setting
 from taskops_provider.models.task import AssetRef, Owner, Task
+from taskops_provider.models.window import Window
 from taskops_provider.models.workflow import Workflow
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ReplenishmentRun",
     "Setting",
     "Task",
+    "Window",
     "Workflow",
     "metadata",
 ]

@@ -12,7 +12,7 @@ from taskops_provider.models import metadata
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
 #: our version -> the Alembic revision it needs; `airflow db downgrade` style commands take either
-REVISION_HEADS_MAP = {"0.1.0": "0013"}
+REVISION_HEADS_MAP = {"0.1.0": "0016"}
 
 
 class TaskOpsDBManager(BaseDBManager):

@@ -18,6 +18,10 @@ class GateInterval(Base):
 
     An empty ``task_id`` is the workflow's own row: it covers the tasks of an offline or deleted workflow that
     have no row of their own, those that a later Dag version brings.
+
+    A window's intervals are laid ahead, with both ends, so that nobody need open or close them: such a row covers the
+    runs that are created from ``from_at`` to just before ``to_at``. Its ``task_id`` may be empty for every task of the
+    Dag, its ``dag_id`` too for every Dag.
     """
 
     __tablename__ = "taskops_gate_interval"
@@ -25,7 +29,7 @@ class GateInterval(Base):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     dag_id: Mapped[str] = mapped_column(StringID(), nullable=False)
     task_id: Mapped[str] = mapped_column(StringID(), nullable=False)
-    #: paused, offline or deleted
+    #: paused, offline or deleted; of a window paused, or held where replenishments are held too
     state: Mapped[str] = mapped_column(String(12), nullable=False)
     #: skip, run, fail or hold
     downstream: Mapped[str] = mapped_column(String(8), nullable=False)
@@ -47,10 +51,16 @@ class GateInterval(Base):
     #: the operation ended instances of existing runs, so those that were being created end too
     terminates: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
 
+    #: the window that it is of; NULL: an operation opened it
+    window_id: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
+    #: it covers runs of the schedule by when they are due (``run_after``), not by when they are created
+    by_cycle: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
+
     __table_args__ = (
         Index(None, "dag_id", "to_at"),
         Index(None, "dag_id", "task_id"),
         Index(None, "seen_run_id"),
+        Index(None, "window_id", "to_at"),
         Index(None, "to_at", "after_run_id"),
     )
 

@@ -21,6 +21,7 @@ from taskops_provider.services.gate import sweep as gate_sweep
 from taskops_provider.services.index import refresh as index_refresh
 from taskops_provider.services.operations import resume
 from taskops_provider.services.replenishments import execute
+from taskops_provider.services.windows import laying
 
 #: instances that one round settles, or writes notes of, at most
 INSTANCES_A_ROUND = 5000
@@ -68,6 +69,8 @@ STEPS: tuple[Step | PerItemStep[Any], ...] = (
     Step("replenishments", 0, execute.advance_replenishments),
     Step("drain", 0, advance_drains.advance_drains),
     Step("index", 5, _index),
+    # behind the index: Dags that are new in a window's scope are laid for at once
+    PerItemStep("windows", 10, laying.windows_to_lay, laying.lay_window, str),
     # messages are sent elsewhere: monitor.sender
     Step("alarms", 0, evaluate),
     Step("exports", 0, prepare.prepare_next),

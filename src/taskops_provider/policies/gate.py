@@ -25,12 +25,14 @@ from taskops_provider.domain.gate import (
     WAITING_MARKS,
     WAITING_STATE,
     WAITS_FOR,
+    IntervalInForce,
     effect_for,
     effect_of,
-    effects,
+    effects_with_windows,
 )
 from taskops_provider.domain.metrics import GATED
 from taskops_provider.domain.states import Downstream
+from taskops_provider.domain.windows.scope import ANY_DAG
 from taskops_provider.policies import orders
 from taskops_provider.policies.decoration import set_airflow_defaults
 from taskops_provider.policies.foreign import is_foreign
@@ -39,6 +41,9 @@ from taskops_provider.policies.tables import has_orders
 from taskops_provider.policies.under_way import is_under_way, was_cleared
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
@@ -53,8 +58,10 @@ NO_HOLDS: orders.Holds = frozenset()
 _LOOK_AGAIN_AFTER = 30.0  # seconds between two looks for our tables while they are missing
 
 _tables_seen = False
-#: whether intervals have a planned end: our tables may be of the version before for a while
-_planned_ends_seen = False
+#: the columns that intervals have: our tables may be of a version before for a while
+_columns_seen: frozenset[str] = frozenset()
+_PLANNED_END, _WINDOW = "resume_at", "window_id"
+_COLUMNS = frozenset({_PLANNED_END, _WINDOW})
 _looked_at = float("-inf")
 
 
@@ -210,42 +217,70 @@ def _effects_in_replenishment(
 def _in_force_at_creation(
     dag_run: Any, session: Session, *, but_paused: bool = False
 ) -> tuple[dict[str, Downstream | None], orders.Holds]:
-    """What was in force when the run was created, and what people hold in it: one query.
+    """What was in force when the run was created, and what people hold in it: one query."""
+    from taskops_provider.models import InstanceOrder as Order
 
-    Of a run that is only being created that is what is open.
+    query: Any = _intervals(dag_run, but_paused=but_paused)
+    # The hook is called in the middle of building instances: a flush here would write half-made rows.
+    with session.no_autoflush:
+        if has_orders(session.connection()):
+            held = (Order.task_id, literal(_HELD), literal(_HELD), literal(False), Order.map_index, Order.at, Order.id)
+            query = query.union_all(select(*held).where(*orders.of_run(dag_run)))
+        rows = session.execute(query).all()
+    gates = sorted((row for row in rows if row.downstream != _HELD), key=lambda row: (row.from_at, row.id))
+    holds = frozenset((row.task_id, row.map_index) for row in rows if row.downstream == _HELD)
+    intervals = (IntervalInForce(row.task_id, row.state, row.downstream, row.is_window) for row in gates)
+    return {**effects_with_windows(intervals)}, holds
+
+
+def _intervals(dag_run: Any, *, but_paused: bool) -> Select[*tuple[Any, ...]]:
+    """The query for the intervals in force when the run was created.
+
+    Of a run that is only being created those are the open ones, and the windows that it is in.
 
     Whether an interval is open is a fact of its row. It was written by another machine, whose clock does not decide:
-    only a planned end is compared with the clock here.
+    only a planned end is compared with the clock here, and a window, of which both ends are known.
     """
     from airflow.models.taskinstance import TaskInstance as TI
 
     from taskops_provider.models import GateInterval as Gate
-    from taskops_provider.models import InstanceOrder as Order
 
     created = dag_run.created_at or dag_run.run_after
     # when it is asked for a task that a later Dag version brings, the run has instances already
     is_old = exists().where(TI.dag_id == dag_run.dag_id, TI.run_id == dag_run.run_id)
     covered = and_(Gate.from_at <= created, or_(Gate.to_at.is_(None), Gate.to_at > created))
-    query = select(Gate.task_id, Gate.downstream, literal(-1).label("map_index"), Gate.from_at, Gate.id).where(
-        Gate.dag_id == dag_run.dag_id, or_(and_(~is_old, Gate.to_at.is_(None)), and_(is_old, covered))
-    )
-    if _planned_ends_seen:
+    in_force = or_(and_(~is_old, Gate.to_at.is_(None)), and_(is_old, covered))
+    is_window: Any = literal(False)
+    if _WINDOW in _columns_seen:
+        is_window = Gate.window_id.is_not(None)
+        in_force = or_(and_(~is_window, in_force), and_(is_window, _is_in_window(dag_run, created)))
+        # the same once more, so that an index tells what is over: of windows there may be much
+        in_force = and_(in_force, or_(Gate.to_at.is_(None), Gate.to_at > min(created, dag_run.run_after or created)))
+    query = select(
+        Gate.task_id,
+        Gate.state,
+        Gate.downstream,
+        is_window.label("is_window"),
+        literal(-1).label("map_index"),
+        Gate.from_at,
+        Gate.id,
+    ).where(Gate.dag_id.in_((dag_run.dag_id, ANY_DAG)), in_force)
+    if _PLANNED_END in _columns_seen:
         query = query.where(or_(Gate.resume_at.is_(None), Gate.resume_at > created))
     if but_paused:
         query = query.where(Gate.state != "paused")
-    # The hook is called in the middle of building instances: a flush here would write half-made rows.
-    with session.no_autoflush:
-        both: Any = query
-        if has_orders(session.connection()):
-            both = query.union_all(
-                select(Order.task_id, literal(_HELD), Order.map_index, Order.at, Order.id).where(
-                    *orders.of_run(dag_run)
-                )
-            )
-        rows = session.execute(both).all()
-    gates = sorted((row for row in rows if row.downstream != _HELD), key=lambda row: (row.from_at, row.id))
-    holds = frozenset((row.task_id, row.map_index) for row in rows if row.downstream == _HELD)
-    return {**effects((row.task_id, row.downstream) for row in gates)}, holds
+    return query
+
+
+def _is_in_window(dag_run: Any, created: datetime) -> Any:
+    """Whether an interval that was laid ahead covers the run: both its ends are known, whoever looks when."""
+    from taskops_provider.models import GateInterval as Gate
+
+    by_creation = and_(Gate.by_cycle.is_(False), Gate.from_at <= created, Gate.to_at > created)
+    if getattr(dag_run.run_type, "value", dag_run.run_type) != "scheduled":
+        return by_creation
+    due = dag_run.run_after
+    return or_(by_creation, and_(Gate.by_cycle.is_(True), Gate.from_at <= due, Gate.to_at > due))
 
 
 def _effect_of_siblings(ti: Any, dag_run: Any, memo: _Memo, effect: Downstream) -> Downstream | None:
@@ -276,14 +311,14 @@ def _effect_of_siblings(ti: Any, dag_run: Any, memo: _Memo, effect: Downstream) 
 
 def _tables_exist(session: Session) -> bool:
     """Tell whether our tables are there. An SQL error would abort the scheduler's transaction, so look first."""
-    global _tables_seen, _planned_ends_seen, _looked_at
-    if not (_tables_seen and _planned_ends_seen) and time.monotonic() - _looked_at >= _LOOK_AGAIN_AFTER:
+    global _tables_seen, _columns_seen, _looked_at
+    if not (_tables_seen and _columns_seen >= _COLUMNS) and time.monotonic() - _looked_at >= _LOOK_AGAIN_AFTER:
         _looked_at = time.monotonic()
         with session.no_autoflush:
             _tables_seen = _has_table(session, "taskops_gate_interval")
             if _tables_seen:
                 columns = inspect(session.connection()).get_columns("taskops_gate_interval")
-                _planned_ends_seen = any(column["name"] == "resume_at" for column in columns)
+                _columns_seen = frozenset(column["name"] for column in columns)
     return _tables_seen
 
 

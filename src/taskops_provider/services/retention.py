@@ -25,12 +25,16 @@ from taskops_provider.models import (
     ReplenishmentRole,
     ReplenishmentRun,
     Task,
+    Window,
 )
 from taskops_provider.services.gate.coverage import forget_ended_schedulers
+from taskops_provider.services.windows.stored import all_windows
 
 #: rows deleted by one statement, and statements in one call
 CHUNK = 1000
 _CHUNKS_PER_CALL = 50
+#: closed intervals of windows, and windows that are over, are kept so long at most
+_WINDOWS_KEPT = timedelta(days=30)
 
 
 def delete_old_records(session: Session, now: datetime) -> bool:
@@ -46,6 +50,10 @@ def delete_old_records(session: Session, now: datetime) -> bool:
     deleted = _delete_old(session, AlarmDelivery, AlarmDelivery.created_at, before) or deleted
     deleted = _delete_old(session, AlarmEvent, AlarmEvent.fired_at, before) or deleted
     deleted = _delete_intervals(session, before) or deleted
+    # those of windows come by themselves, and nobody reads them; of windows that are over there may be many
+    of_windows = max(before, now - _WINDOWS_KEPT)
+    deleted = _delete_intervals(session, of_windows, GateInterval.window_id.is_not(None)) or deleted
+    deleted = _delete_windows(session, before, over_before=of_windows) or deleted
     deleted = bool(forget_ended_schedulers(session)) or deleted
     deleted = _delete_escaped(session, before) or deleted
     return delete_replenishments(session, before) or deleted
@@ -136,13 +144,25 @@ def _delete_replenishment(session: Session, number: int, left: int) -> int:
     return left
 
 
-def _delete_intervals(session: Session, before: datetime) -> bool:
+def _delete_windows(session: Session, before: datetime, *, over_before: datetime) -> bool:
+    """Delete windows that were deleted before a moment, and those that were over before another."""
+    gone = set(session.scalars(select(Window.id).where(Window.deleted_at < before)))
+    for row, window in all_windows(session):
+        is_over = window.times is not None and next(window.times.occurrences(over_before), None) is None
+        if is_over and row.changed_at < over_before:
+            gone.add(row.id)
+    if gone:
+        _delete(session, Window, Window.id.in_(sorted(gone)))
+    return bool(gone)
+
+
+def _delete_intervals(session: Session, before: datetime, *conditions: ColumnElement[bool]) -> bool:
     last = 0
     deleted = False
     for _ in range(_CHUNKS_PER_CALL):
         query = (
             select(GateInterval.id, GateInterval.dag_id, GateInterval.to_at)
-            .where(GateInterval.to_at < before, GateInterval.id > last)
+            .where(GateInterval.to_at < before, GateInterval.id > last, *conditions)
             .order_by(GateInterval.id)
             .limit(CHUNK)
         )

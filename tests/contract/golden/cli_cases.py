@@ -34,6 +34,10 @@ def formats(line: str, *names: str) -> tuple[Run, ...]:
 
 
 _ALL = ("table", "json", "yaml", "plain")
+_NIGHT = (
+    "windows create --name night --kind pause --workflow orders --from +1h --to +9h --reason backup "
+    "--downstream-effect hold"
+)
 _TASK = "--task ledger close --range 2026-02-08 2026-02-09"
 
 CASES: dict[str, tuple[Run, ...]] = {
@@ -276,6 +280,44 @@ CASES: dict[str, tuple[Run, ...]] = {
         Run("alarms confirm 2 999"),
     ),
     "alarms test": (Run("alarms test 3"), Run("alarms test 1 --output json"), Run("alarms test 999")),
+    "windows list": (
+        Run("windows list", before=_NIGHT),
+        Run("windows list --kind freeze --output json", before=_NIGHT),
+        Run("windows list --kind melt"),
+    ),
+    "windows show": (Run("windows show 1", before=_NIGHT), Run("windows show 999")),
+    "windows create": (
+        Run(_NIGHT),
+        Run("windows create --name close --kind freeze --project dags-folder --from +1h --to +3h --output json"),
+        Run("windows create --kind freeze --everything --from +1h --to +3h"),
+        Run("windows create --name n --kind freeze --everything --from +3h --to +1h"),
+        Run("windows create --name n --kind freeze --everything --cron often --duration 1h"),
+    ),
+    "windows update": (
+        Run("windows update 1 --disable", before=_NIGHT),
+        Run("windows update 1", before=_NIGHT),
+        Run("windows update 999 --disable"),
+    ),
+    "windows delete": (Run("windows delete 1", before=_NIGHT), Run("windows delete 999")),
+    "windows preview": (
+        Run("windows preview --window 1 --occurrences 1", before=_NIGHT),
+        Run("windows preview --window 1 --occurrences 1 --output json", before=_NIGHT),
+    ),
+    "windows import": (
+        Run("windows import -", stdin="nothing"),
+        Run("windows import nothing.ics"),
+    ),
+    "windows export": (Run("windows export", before=_NIGHT),),
+    "windows skip-next": (
+        Run("windows skip-next --task orders clean --cycles 2"),
+        Run("windows skip-next --workflow report"),
+        Run("windows skip-next"),
+    ),
+    "windows hold-all": (Run("windows hold-all --project dags-folder --reason outage"),),
+    "windows release-all": (
+        Run("windows release-all --wave 2 --every 5 --output json", before="windows hold-all"),
+        Run("windows release-all"),
+    ),
     "operations list": (
         *formats("operations list", "table", "json"),
         Run("operations list --verb pause --actor bob --source api --outcome success --output yaml"),

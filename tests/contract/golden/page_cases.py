@@ -138,6 +138,11 @@ PAGES: Cases = {
         "uncertain": Look("alarm?id=3"),
         "there is none": Look("alarm?id=999"),
     },
+    "GET /windows": {
+        "none": page("windows"),
+        "a month": page("windows?view=month&month=2026-03&zone=Europe/Berlin"),
+        "no such view": page("windows?view=year"),
+    },
     "GET /alarm_rules/tested": {
         "none yet": Look("alarm_rules/tested?id=1"),
         "no such rule": Look("alarm_rules/tested?id=999"),
@@ -261,7 +266,41 @@ _ALARM = {
 }
 _ON_CLEAN = {"target": "orders clean", "scope": "task", "dag_id": "orders", "task_id": "clean"}
 _RULE = "alarm_rules"
+_WINDOW = {
+    "name": "night",
+    "kind": ["pause", "freeze"],
+    "workflows": "orders",
+    "tasks": "ledger post",
+    "cron": "0 22 * * *",
+    "zone": "Europe/Berlin",
+    "until": "06:00",
+    "reason": "backup",
+    "enabled": "on",
+}
+
+
+def after_window(path: str, **fields: str | list[str]) -> Look:
+    """What a dialog shows when there is a window."""
+    return Look("windows/new", {**_WINDOW, "step": "apply"}, then=(Look(path, fields),))
+
+
 OTHERS: Cases = {
+    "POST /windows/new": {
+        "dialog": sent("windows/new"),
+        "preview": Look("windows/new", {**_WINDOW, "step": "preview"}),
+        "made": Look("windows/new", {**_WINDOW, "step": "apply"}, then=(page("windows"),)),
+        "no cron": Look("windows/new", {**_WINDOW, "step": "apply", "cron": "often"}),
+        "a viewer": Look("windows/new", {**_WINDOW, "step": "apply"}, user="viewer"),
+    },
+    "POST /windows/edit": {
+        "dialog": after_window("windows/edit", id="1"),
+        "changed": after_window("windows/edit", **{**_WINDOW, "id": "1", "kind": "freeze", "step": "apply"}),
+        "there is none": sent("windows/edit", id="999"),
+    },
+    "POST /windows/delete": {
+        "dialog": after_window("windows/delete", id="1"),
+        "deleted": after_window("windows/delete", id="1", step="apply"),
+    },
     "POST /replenish/tasks": {
         "dialog": sent("replenish/tasks", target=["ledger post", "ledger close"]),
         "made": Look(

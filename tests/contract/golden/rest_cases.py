@@ -481,5 +481,79 @@ ALARMS: Cases = {
     },
 }
 
+NIGHT = {
+    "name": "night",
+    "kinds": ["pause", "no_replenish"],
+    "downstream": "hold",
+    "scope": {"workflows": ["orders"], "tasks": [{"dag_id": "ledger", "task_id": "post"}]},
+    "times": {"cron": "0 22 * * *", "zone": "Europe/Berlin", "until": "06:00", "exceptions": ["2026-02-14"]},
+    "reason": "backup",
+}
+FREEZE = {
+    "name": "close",
+    "kinds": ["freeze"],
+    "scope": {"projects": ["dags-folder"]},
+    "times": {"begin": "2026-02-10T09:00:00Z", "end": "2026-02-10T12:00:00Z"},
+}
+_CALENDAR = (
+    "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:holiday\r\nDTSTART:20260501T000000Z\r\nEND:VEVENT\r\nEND:VCALENDAR"
+)
+
+
+def after_night(path: str, body: Any = None, method: str = "GET") -> Ask:
+    """What is asked when there is a window."""
+    return Ask("windows", NIGHT, method="POST", then=(Ask(path, body, method=method),))
+
+
+WINDOWS: Cases = {
+    "GET /v1/windows": {
+        "none": Ask("windows"),
+        "one": after_night("windows?dag_id=orders&kind=pause&open=false"),
+        "no such kind": Ask("windows?kind=melt"),
+    },
+    "POST /v1/windows": {
+        "recurring": Ask("windows", NIGHT),
+        "open now": Ask("windows", FREEZE, then=(Ask("tasks/pause", {"targets": TWO}),)),
+        "no times": Ask("windows", {**NIGHT, "times": {}}),
+        "overlaps": Ask("windows", {**NIGHT, "times": {"cron": "0 * * * *", "duration": "2h"}}),
+        "no such task": Ask("windows", {**NIGHT, "scope": {"tasks": [{"dag_id": "orders", "task_id": "nothing"}]}}),
+        "as a viewer": Ask("windows", NIGHT, user="viewer"),
+    },
+    "POST /v1/windows/preview": {"two nights": Ask("windows/preview", {**NIGHT, "occurrences": 2})},
+    "GET /v1/windows/calendar": {
+        "a day": after_night("windows/calendar?begin=2026-02-10T00:00:00Z&end=2026-02-12T00:00:00Z"),
+        "too long": Ask("windows/calendar?begin=2026-02-10T00:00:00Z&end=2027-02-11T00:00:00Z"),
+    },
+    "GET /v1/windows/export": {"one": after_night("windows/export")},
+    "POST /v1/windows/import": {
+        "one": Ask("windows/import", {"content": _CALENDAR, "kinds": ["freeze"], "scope": {"everything": True}}),
+        "no scope": Ask("windows/import", {"content": _CALENDAR, "kinds": ["freeze"]}),
+        "no calendar": Ask("windows/import", {"content": "holiday"}),
+    },
+    "POST /v1/windows/skip-next": {
+        "two": Ask("windows/skip-next", {"workflows": ["orders"], "cycles": 2}),
+        "no schedule": Ask("windows/skip-next", {"workflows": ["report"]}),
+        "as a viewer": Ask("windows/skip-next", {"workflows": ["orders"]}, user="viewer"),
+    },
+    "POST /v1/windows/hold-all": {
+        "a project": Ask("windows/hold-all", {"project": "dags-folder", "reason": "outage"}),
+        "as a viewer": Ask("windows/hold-all", {}, user="viewer"),
+    },
+    "POST /v1/windows/release-all": {
+        "in waves": Ask("windows/hold-all", {}, then=(Ask("windows/release-all", {"wave": 2, "every_minutes": 5}),)),
+        "nothing is held": Ask("windows/release-all", {}),
+    },
+    "GET /v1/windows/{window_id}": {"one": after_night("windows/1"), "there is none": Ask("windows/999")},
+    "GET /v1/windows/{window_id}/preview": {"one": after_night("windows/1/preview?occurrences=1")},
+    "PATCH /v1/windows/{window_id}": {
+        "some": after_night("windows/1", {"downstream": "skip", "reason": None}, "PATCH"),
+        "there is none": Ask("windows/999", {"enabled": False}),
+    },
+    "DELETE /v1/windows/{window_id}": {
+        "one": after_night("windows/1", method="DELETE"),
+        "there is none": Ask("windows/999"),
+    },
+}
+
 #: a route, with its verb in place of ``{verb}`` -> a name for each request
-CASES: Cases = {**LISTS, **CHANGES, **INSTANCE_CHANGES, **REPLENISHMENTS, **ALARMS}
+CASES: Cases = {**LISTS, **CHANGES, **INSTANCE_CHANGES, **REPLENISHMENTS, **ALARMS, **WINDOWS}

@@ -15,7 +15,7 @@ from tests.contract.golden.world import World
 from tests.support.cli import Answer
 
 #: groups of commands, which have a help too
-GROUPS = ("", "workflows", "tasks", "instances", "runs", "replenish", "alarms", "operations", "strict-mode")
+GROUPS = ("", "workflows", "tasks", "instances", "runs", "replenish", "alarms", "windows", "operations", "strict-mode")
 
 #: of an argument that the parser refuses; it shows the help with that
 EXIT_USAGE = 2

@@ -16,6 +16,7 @@ from tests.contract.walk.requests import (
     INSTANCES,
     LATER,
     LISTS,
+    OPEN_WINDOWS,
     OPERATE,
     PROJECT_RULES,
     RECORDS,
@@ -24,6 +25,7 @@ from tests.contract.walk.requests import (
     RUNS,
     STATE_FOR,
     TAKE_BACK,
+    WINDOWS,
     Ask,
     changes_something,
     dag_of,
@@ -35,7 +37,7 @@ from tests.contract.walk.requests import (
 
 def page_requests() -> list[Ask]:
     """Return one request or more for each act and route."""
-    return [*_reads(), *_operations(), *_replenishments(), *_alarms(), *_others()]
+    return [*_reads(), *_operations(), *_replenishments(), *_alarms(), *_windows(), *_others()]
 
 
 def _reads() -> Iterator[Ask]:
@@ -43,7 +45,7 @@ def _reads() -> Iterator[Ask]:
         "see that TaskOps works; scripts and styles", "/static/<path:filename>", "/static/icon-light.svg", of_side=False
     )
     lists = ("", "workflows", "tasks", "folders", "owners?q=o", "operations", "replenishments")
-    for path in (*lists, "replenishments/progress?row={queued}.Queued", "alarms", "alarm_rules", "settings"):
+    for path in (*lists, "replenishments/progress?row={queued}.Queued", "alarms", "alarm_rules", "windows", "settings"):
         yield get(LISTS, f"/{path.partition('?')[0]}", f"/{path}", of_side=False)
     for page in ("workflow", "workflow/summary", "workflow/bar", "diagram", "diagram/part"):
         yield get(ABOUT, f"/{page}", f"/{page}?dag_id={{dag}}")
@@ -125,6 +127,26 @@ def _alarms() -> Iterator[Ask]:
     yield Ask(ACKNOWLEDGE, "POST /alarms/confirm", "/alarms/confirm", {"target": "{event}"})
     on_project = {**_RULE_FIELDS, "scope": "project", "project": "{project}"}
     yield Ask(PROJECT_RULES, f"POST {new}", new, on_project)
+
+
+_WINDOW_FIELDS = {
+    "step": "apply",
+    "name": "night",
+    "kind": "pause",
+    "tasks": "{dag} load",
+    "begin": "2190-06-01T00:00",
+    "end": "2190-06-02T00:00",
+    "enabled": "on",
+}
+
+
+def _windows() -> Iterator[Ask]:
+    yield Ask(WINDOWS, "POST /windows/new", "/windows/new", _WINDOW_FIELDS, apply=False)
+    edited = {**_WINDOW_FIELDS, "id": "{window}"}
+    yield Ask(WINDOWS, "POST /windows/edit", "/windows/edit", edited, apply=False)
+    yield Ask(WINDOWS, "POST /windows/delete", "/windows/delete", {"id": "{window}", "step": "apply"}, apply=False)
+    everything = {**_WINDOW_FIELDS, "tasks": "", "everything": "on"}
+    yield Ask(OPEN_WINDOWS, "POST /windows/new", "/windows/new", everything, apply=False, of_side=False)
 
 
 def _others() -> Iterator[Ask]:

@@ -35,7 +35,10 @@ PROJECT_RULES = "rules on a project of which you may read a Dag"
 ACKNOWLEDGE = "acknowledge alarms"
 LISTS = "read lists and settings"
 ABOUT = "read about a workflow or a task"
-RECORDS = "read a record, a replenishment, a rule"
+RECORDS = "read a record, a replenishment, a rule, a window"
+WINDOWS = "make, change, delete windows on Dags; skip their next cycles"
+OPEN_WINDOWS = "make windows on folders, projects, tags, everything; hold and release all"
+OVERRIDE = "override a freeze (`override_freeze`)"
 ALARM = "read an alarm of task instances"
 HISTORY = "read instances, a task's history and curve"
 DOWNLOADS = "ask for a download, fetch your own"
@@ -102,6 +105,7 @@ def operations() -> Iterator[tuple[str, str, str, str, dict[str, Any]]]:
         yield END, scope, "pause", task, {"terminate_instances": True}
         yield END, scope, "offline", task, {"terminate_instances": True, "downstream": "skip"}
         yield END, scope, "start", paused, {"held": "skip"}
+        yield OVERRIDE, scope, "pause", task, {"override_freeze": True, "reason": "fire"}
         yield FILL, scope, "start", paused, {"fill_gap": True}
         yield FILL, scope, "pause", task, {"fill_gap": True, "resume_at": LATER}
 

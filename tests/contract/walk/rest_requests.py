@@ -16,6 +16,7 @@ from tests.contract.walk.requests import (
     HISTORY,
     INSTANCES,
     LISTS,
+    OPEN_WINDOWS,
     PROJECT_RULES,
     RECORDS,
     REPLENISH,
@@ -23,6 +24,7 @@ from tests.contract.walk.requests import (
     RUNS,
     STATE_FOR,
     TAKE_BACK,
+    WINDOWS,
     Ask,
     changes_something,
     dag_of,
@@ -36,7 +38,7 @@ _TASK = "/v1/tasks/{dag}/load"
 
 def rest_requests() -> list[Ask]:
     """Return one request or more for each act and route."""
-    return [*_reads(), *_operations(), *_replenishments(), *_alarms(), *_others()]
+    return [*_reads(), *_operations(), *_replenishments(), *_alarms(), *_windows(), *_others()]
 
 
 def _reads() -> Iterator[Ask]:
@@ -52,11 +54,15 @@ def _reads() -> Iterator[Ask]:
         "replenishments",
         "alarms/rules",
         "alarms/events",
+        "windows",
+        "windows/export",
         "holds",
         "settings/strict-mode",
         "health/checks",
     ):
         yield get(LISTS, f"/v1/{path}", of_side=False)
+    in_summer = "/v1/windows/calendar?begin=2190-06-01T00:00:00Z&end=2190-07-01T00:00:00Z"
+    yield get(LISTS, "/v1/windows/calendar", in_summer, of_side=False)
     yield get(ABOUT, "/v1/workflows/{dag_id}", "/v1/workflows/{dag}")
     yield get(ABOUT, "/v1/workflows/{dag_id}/diagram", "/v1/workflows/{dag}/diagram")
     for part in ("", "/lineage", "/why"):
@@ -66,6 +72,8 @@ def _reads() -> Iterator[Ask]:
     yield get(RECORDS, "/v1/operations/{operation_id}", "/v1/operations/{operation}")
     for part in ("", "/cells"):
         yield get(RECORDS, f"/v1/replenishments/{{replenishment_id}}{part}", f"/v1/replenishments/{{queued}}{part}")
+    for part in ("", "/preview"):
+        yield get(RECORDS, f"/v1/windows/{{window_id}}{part}", f"/v1/windows/{{window}}{part}")
     yield get(RECORDS, "/v1/alarms/rules/{rule_id}", "/v1/alarms/rules/{rule}")
     yield get(ALARM, "/v1/alarms/events/{event_id}", "/v1/alarms/events/{event}")
 
@@ -129,6 +137,40 @@ def _alarms() -> Iterator[Ask]:
         yield Ask(ACKNOWLEDGE, f"POST {event}_id}}/{verb}", f"{event}}}/{verb}", {})
     on_project = {"project": "{project}", "kind": "failed", "recipients": {"addresses": ["ops@example.com"]}}
     yield Ask(PROJECT_RULES, "POST /v1/alarms/rules", "/v1/alarms/rules", on_project)
+
+
+_WINDOW = {
+    "name": "night",
+    "kinds": ["pause"],
+    "scope": {"tasks": [{"dag_id": "{dag}", "task_id": "load"}]},
+    "times": {"begin": "2190-06-01T00:00:00Z", "end": "2190-06-02T00:00:00Z"},
+}
+_CALENDAR = "\r\n".join(
+    [
+        "BEGIN:VCALENDAR",
+        "BEGIN:VEVENT",
+        "SUMMARY:night",
+        "DTSTART:21900601T000000Z",
+        "DTEND:21900602T000000Z",
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+)
+
+
+def _windows() -> Iterator[Ask]:
+    one = "/v1/windows/{window"
+    yield Ask(WINDOWS, "POST /v1/windows", "/v1/windows", _WINDOW)
+    yield Ask(WINDOWS, "POST /v1/windows/preview", "/v1/windows/preview", _WINDOW, changes=False)
+    imported = {"content": _CALENDAR, "kinds": ["pause"], "scope": _WINDOW["scope"]}
+    yield Ask(WINDOWS, "POST /v1/windows/import", "/v1/windows/import", imported)
+    yield Ask(WINDOWS, f"PATCH {one}_id}}", f"{one}}}", {"reason": "later"})
+    yield Ask(WINDOWS, f"DELETE {one}_id}}", f"{one}}}")
+    yield Ask(WINDOWS, "POST /v1/windows/skip-next", "/v1/windows/skip-next", {"workflows": ["{dag}"]})
+    for scope in ({"folders": ["x"]}, {"tags": ["x"]}, {"everything": True}):
+        yield Ask(OPEN_WINDOWS, "POST /v1/windows", "/v1/windows", {**_WINDOW, "scope": scope}, of_side=False)
+    yield Ask(OPEN_WINDOWS, "POST /v1/windows/hold-all", "/v1/windows/hold-all", {}, of_side=False)
+    yield Ask(OPEN_WINDOWS, "POST /v1/windows/release-all", "/v1/windows/release-all", {}, of_side=False)
 
 
 def _others() -> Iterator[Ask]:

@@ -19,12 +19,18 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.permissions import UserPermissions
+from taskops_provider.domain.states import Downstream
+from taskops_provider.domain.windows.kinds import WindowKind, WindowPurpose
+from taskops_provider.domain.windows.scope import WindowScope
+from taskops_provider.domain.windows.times import ALWAYS, UNTIL_RELEASED
+from taskops_provider.inputs.windows.window import WindowDefinition
 from taskops_provider.models import Replenishment, ReplenishmentRun
 from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.exports.request import request_export
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.windows.stored import new_row
 from tests.contract.golden import tables
 from tests.contract.golden.world import Database
 from tests.support.airflow_db import BUNDLE, write_dags
@@ -34,6 +40,7 @@ from tests.support.exports import prepare
 from tests.support.instances import run_id_of, write_runs
 from tests.support.replenishing import asked, days
 from tests.support.warehouse import ALICE, chain, install, operate
+from tests.support.windowing import make, once
 
 TASK_IDS = ("extract", "clean", "load", "publish")
 VAULT_BUNDLE = "vault-bundle"
@@ -157,6 +164,7 @@ def _furnish(session: Session, dag_id: str, owner: str, folder: str, bundle: str
     operate(session, "pause", f"{dag_id}.clean", downstream="hold", **words)
     operate(session, "offline", f"{dag_id}.publish", downstream="run", **words)
     operate(session, "offline", old, downstream="run", **words)
+    numbers["window"] = _windows(session, dag_id, hidden, bundle)
     numbers["operation"] = (
         operate(session, "set-owners", f"{dag_id}.load", owners=[owner, TOLD], notify_owners=True).operation_id or 0
     )
@@ -170,6 +178,29 @@ def _furnish(session: Session, dag_id: str, owner: str, folder: str, bundle: str
     numbers["cleared"] = _replenishment(session, dag_id, f"{hidden} cleared", None)
     _clear(session, numbers["cleared"])
     return Side(dag_id, old, bundle, numbers)
+
+
+def _windows(session: Session, dag_id: str, hidden: str, bundle: str) -> int:
+    """A window that opens some day, and a project that is held, of which nothing is left to hold."""
+    now = datetime.now(UTC)
+    times = once(datetime(2190, 6, 1, tzinfo=UTC), datetime(2190, 6, 2, tzinfo=UTC))
+    kinds = ["pause", "freeze"]
+    made = make(
+        session, now, f"{dag_id}.load", name=f"{hidden} window", kinds=kinds, reason=f"{hidden} why", times=times
+    )
+    held = WindowDefinition(
+        name=f"{hidden} hold",
+        kinds=(WindowKind.PAUSE,),
+        downstream=Downstream.HOLD,
+        scope=WindowScope(projects=(bundle,)),
+        times=None,
+        written={"begin": ALWAYS.isoformat(), "end": UNTIL_RELEASED.isoformat()},
+        reason=None,
+        enabled=True,
+    )
+    session.add(new_row(held, "alice", now, WindowPurpose.HOLD_ALL))
+    session.commit()
+    return made.window_id
 
 
 def _clear(session: Session, number: int) -> None:

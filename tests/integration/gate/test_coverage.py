@@ -25,6 +25,7 @@ from tests.support.gates import note_of, settle, task
 from tests.support.queries import counted_queries
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import install, operate
+from tests.support.windowing import make, once
 
 ENDS = {"skip": "skipped", "run": "success", "fail": "failed", "hold": "up_for_retry"}
 
@@ -104,6 +105,38 @@ def test_a_run_of_a_process_without_the_gate_is_gated_before_it_executes(session
     assert "1 instance gated in time and 0 executed: d run_1 (by cli)" in told.message
     assert check(session, datetime.now(UTC) + timedelta(days=2)).level == "ok"
     assert cover(session) == 0
+
+
+@pytest.mark.parametrize("scope", ["d.g", "everything"])
+def test_windows_are_covered_too_and_the_strictest_effect_counts(session, scope):
+    scheduler = prepare(session, "skip")
+    now = datetime.now(UTC)
+    hour = timedelta(hours=1)
+    # laid before it is open, so that nothing was on its way when it was
+    names, more = ((), {"scope": {"everything": True}}) if scope == "everything" else ((scope,), {})
+    make(session, now - hour, *names, times=once(now - hour / 2, now + hour), downstream="hold", **more)
+    cover(session)
+    with no_gate():
+        scheduler.create_run("d", "run_0")
+    cover(session, now + timedelta(minutes=2))
+    with no_gate():
+        scheduler.create_run("d", "run_2")
+    assert cover(session, now + timedelta(minutes=2)) == (1 if scope == "d.g" else 3)
+    assert scheduler.states("d", "run_2")["g"] == "up_for_retry"
+    scheduler.run_to_end("d", "run_2")
+    assert scheduler.states("d", "run_2")["g"] == "up_for_retry"
+    assert scheduler.executed_tasks("run_2") == (["u"] if scope == "d.g" else [])
+
+
+def test_a_window_that_is_over_is_not_looked_at(session):
+    scheduler = prepare(session, "skip")
+    operate(session, "start", "d.g")
+    now = datetime.now(UTC)
+    make(session, now - timedelta(hours=2), "d.g", times=once(now - timedelta(hours=1), now + timedelta(minutes=1)))
+    cover(session)
+    with no_gate():
+        scheduler.create_run("d")
+    assert cover(session, now + timedelta(minutes=2)) == 0
 
 
 def test_what_executed_is_told(session, caplog):

@@ -373,6 +373,7 @@ def test_the_steps_of_the_shipped_monitor():
         "replenishments",
         "drain",
         "index",
+        "windows",
         "alarms",
         "exports",
         "first_runs",

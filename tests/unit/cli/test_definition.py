@@ -52,6 +52,17 @@ def test_the_commands_are_those_of_the_specification():
             f"alarms {verb}"
             for verb in ("list", "create", "update", "delete", "events", "acknowledge", "confirm", "test")
         ),
+        "windows list",
+        "windows show",
+        "windows create",
+        "windows update",
+        "windows delete",
+        "windows preview",
+        "windows import",
+        "windows export",
+        "windows skip-next",
+        "windows hold-all",
+        "windows release-all",
         *(
             f"instances {verb}"
             for verb in ("rerun", "force", "hold", "release", "terminate", "set-success", "set-failed", "held")

@@ -52,6 +52,7 @@ VALUES: dict[str, Any] = {
     "fill_gap": st.just(True),
     "owners": st.lists(IDS, min_size=1, max_size=4, unique=True),
     "notify_owners": st.just(True),
+    "override_freeze": st.just(True),
 }
 
 

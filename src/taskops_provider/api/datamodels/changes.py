@@ -11,7 +11,7 @@ from taskops_provider.api.datamodels.operations import Counts, TargetOutcome
 from taskops_provider.domain.operations.limits import MAX_TARGETS
 from taskops_provider.domain.operations.outcomes import OperationOutcome
 from taskops_provider.domain.operations.targets import Scope, Target
-from taskops_provider.domain.states import Verb
+from taskops_provider.domain.states import Downstream, Verb
 from taskops_provider.inputs.fields import Input, Name
 from taskops_provider.inputs.operation import Options, Request
 from taskops_provider.inputs.replenishment import TaskTarget
@@ -102,6 +102,16 @@ class Notified(BaseModel):
     channels: list[str] = Field(description="By what they are told, names of channels; none where nobody is told.")
 
 
+class WindowNotice(BaseModel):
+    """A window that targets are in."""
+
+    window_id: int
+    name: str
+    downstream: Downstream
+    until: str = Field(examples=["2026-01-12 06:00:00 UTC"])
+    tasks: int = Field(description="How many of the targets.")
+
+
 class Gap(BaseModel):
     """What the started tasks have missed since they were paused."""
 
@@ -159,6 +169,9 @@ class ChangeAnswer(BaseModel):
     plan_hash: Sometimes[str] = Field(None, description="Of a preview: send it along to apply exactly this plan.")
     affects: Sometimes[Affects] = Field(None, description="Of a preview.")
     notified: Sometimes[Notified] = Field(None, description="With `notify_owners`.")
+    windows: Sometimes[list[WindowNotice]] = Field(
+        None, description="start and submit: windows that the tasks are in, and that go on pausing them."
+    )
     gap: Sometimes[Gap] = Field(None, description="With `fill_gap`.")
     replenishment_id: Sometimes[int] = Field(
         None, description="With `fill_gap`: what replenishes the gap, if anything."

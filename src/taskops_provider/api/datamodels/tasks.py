@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from taskops_provider.api.datamodels.common import PageQuery
+from taskops_provider.api.datamodels.common import PageQuery, Sometimes
 from taskops_provider.api.datamodels.operations import Operation
 from taskops_provider.domain.periods import Period
 from taskops_provider.domain.states import Downstream, TaskState, TaskStatus
@@ -39,6 +39,11 @@ class Task(BaseModel):
     effective_to: datetime | None
     source_tables: list[str] = Field(description="Its inlets.")
     target_tables: list[str] = Field(description="Its outlets.")
+    window: Sometimes[str] = Field(
+        None,
+        description="The window that it is in. Left out where it is in none.",
+        examples=["night until 2026-01-12 06:00:00 UTC"],
+    )
 
 
 class TaskDetails(Task):

@@ -40,7 +40,7 @@ def change_runs(
 
     It needs the permission to edit the Dag and its runs.
     """
-    request = RunRequest(dag_id, verb, body.run_ids, body.explanation())
+    request = RunRequest(dag_id, verb, body.run_ids, body.explanation(), body.override_freeze)
     if body.dry_run:
         refuse_hash_of_preview(body.plan_hash)
         return preview_on_runs(session, actor, request, now).answer()

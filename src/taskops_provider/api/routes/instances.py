@@ -103,7 +103,13 @@ def change_instances(
     It needs the permission to edit the Dag's task instances; a rerun everywhere leaves out what you may not edit.
     """
     request = InstanceRequest(
-        dag_id, task_id, verb, [Ref(*key) for key in body.names()], body.explanation(), body.with_downstream
+        dag_id,
+        task_id,
+        verb,
+        [Ref(*key) for key in body.names()],
+        body.explanation(),
+        body.with_downstream,
+        body.override_freeze,
     )
     if body.dry_run:
         refuse_hash_of_preview(body.plan_hash)

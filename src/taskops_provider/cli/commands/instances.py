@@ -108,6 +108,7 @@ def _change_instances(args: Namespace, verb: InstanceVerb) -> int:
         "with_downstream": getattr(args, "with_downstream", None) or "none",
         "reason": args.reason,
         "ticket": args.ticket,
+        "override_freeze": args.override_freeze,
     }
     wanted = read(InstancesInput, given, name=_named)
     request = InstanceRequest(
@@ -117,6 +118,7 @@ def _change_instances(args: Namespace, verb: InstanceVerb) -> int:
         [Ref(*key) for key in wanted.names()],
         wanted.explanation(),
         wanted.with_downstream,
+        wanted.override_freeze,
     )
     return _change(
         args,
@@ -133,9 +135,14 @@ def _named(path: Path) -> str:
 
 
 def _change_runs(args: Namespace, verb: RunVerb) -> int:
-    given = {"run_ids": args.run_ids, "reason": args.reason, "ticket": args.ticket}
+    given = {
+        "run_ids": args.run_ids,
+        "reason": args.reason,
+        "ticket": args.ticket,
+        "override_freeze": args.override_freeze,
+    }
     wanted = read(RunsInput, given, name=_named)
-    request = RunRequest(args.dag_id, verb, wanted.run_ids, wanted.explanation())
+    request = RunRequest(args.dag_id, verb, wanted.run_ids, wanted.explanation(), wanted.override_freeze)
     return _change(
         args,
         lambda work: preview_on_runs(work.session, work.actor, request, work.now),

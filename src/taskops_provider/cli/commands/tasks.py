@@ -35,7 +35,7 @@ COLUMNS: Columns = {
     "period": lambda row: row.period,
     "downstream": lambda row: row.downstream,
     "resume_at": lambda row: row.resume_at,
-    "reason": lambda row: " ".join(filter(None, (row.ticket, row.reason))),
+    "reason": lambda row: " ".join(filter(None, (row.ticket, row.reason, row.window and f"(window {row.window})"))),
 }
 
 INSTANCE_COLUMNS: Columns = {

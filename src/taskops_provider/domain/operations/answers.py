@@ -108,6 +108,21 @@ class Affects:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowNotice:
+    """A window that targets are in: what is started inside it does not execute in runs that are created in it.
+
+    :param until: in words
+    :param tasks: how many of the targets
+    """
+
+    window_id: int
+    name: str
+    downstream: str
+    until: str
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notified:
     """Who is told of an operation (``notify_owners``).
 
@@ -191,6 +206,7 @@ class ChangeAnswer:
     follows: Sequence[Follower] | None = field(default=None, metadata=OMIT_NONE)
     plan_hash: str | None = field(default=None, metadata=OMIT_NONE)
     affects: Affects | None = field(default=None, metadata=OMIT_NONE)
+    windows: Sequence[WindowNotice] | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, slots=True)

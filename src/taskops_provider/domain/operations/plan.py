@@ -15,6 +15,7 @@ from taskops_provider.domain.operations.answers import (
     Gap,
     Notified,
     TargetOutcome,
+    WindowNotice,
 )
 from taskops_provider.domain.operations.outcomes import OperationOutcome, Outcome
 from taskops_provider.domain.operations.targets import Scope
@@ -77,6 +78,7 @@ class Plan:
     :param strict_projects: those of the targets' projects that are in strict mode, where the verb heeds it
     :param gap: with ``fill_gap``
     :param notified: with ``notify_owners``, once it is done
+    :param windows: those that the targets are in, of a preview of a start
     """
 
     verb: str
@@ -90,6 +92,7 @@ class Plan:
     operation_id: int | None = None
     dry_run: bool = True
     notified: Notified | None = None
+    windows: Sequence[WindowNotice] = ()
 
     def applied(self) -> list[Item]:
         """The items that it applies to."""
@@ -129,4 +132,5 @@ class Plan:
             replenishment_id=self.gap.replenishment_id if self.gap else None,
             plan_hash=self.plan_hash if self.dry_run else None,
             affects=self.affects if self.dry_run else None,
+            windows=self.windows or None,
         )

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, SQLColumnExpression, and_, case, or_, select
 from sqlalchemy.orm import Session
 
-from taskops_provider.domain.answers import INTERNAL, field_names
+from taskops_provider.domain.answers import INTERNAL, OMIT_NONE, field_names
 from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import AssetRef, Task, Workflow
 from taskops_provider.services.catalog.filters import TaskFilter, counting_tasks, filter_tasks, join_for_tasks
@@ -20,6 +20,7 @@ from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.owners import owners_by_key
 from taskops_provider.services.shared.paging import Page, check_page, order
 from taskops_provider.services.shared.task_keys import queries_by_key
+from taskops_provider.services.shared.window_pauses import window_pauses
 
 #: rows fetched at once when a whole list is walked
 CHUNK = 2000
@@ -54,6 +55,8 @@ class TaskRow:
     effective_to: datetime | None
     source_tables: list[str]
     target_tables: list[str]
+    #: the window that it is in: ``night until 2026-01-12 06:00:00 UTC``
+    window: str | None = field(metadata=OMIT_NONE)
     # beyond the list's JSON, for pages and details
     display_name: str = field(metadata=INTERNAL)
     state: str = field(metadata=INTERNAL)
@@ -138,7 +141,7 @@ def list_tasks(
     query = filter_tasks(_columns(now), where, actor, now)
     query = order(query, order_by, _sortable(actor, now), (Task.dag_id, Task.task_id))
     found = session.execute(query.limit(limit).offset(offset)).all()
-    return Page(_rows(session, actor, found), count_tasks(session, actor, where, now), limit, offset)
+    return Page(_rows(session, actor, found, now), count_tasks(session, actor, where, now), limit, offset)
 
 
 def count_tasks(session: Session, actor: Actor, where: TaskFilter, now: datetime) -> int:
@@ -156,7 +159,7 @@ def walk_tasks(
     query = filter_tasks(_columns(now), where, actor, now)
     query = order(query, order_by, _sortable(actor, now), (Task.dag_id, Task.task_id))
     for chunk in session.execute(query.execution_options(yield_per=CHUNK)).partitions(CHUNK):
-        yield from _rows(session, actor, chunk)
+        yield from _rows(session, actor, chunk, now)
 
 
 def tasks_after(
@@ -170,7 +173,7 @@ def tasks_after(
     if after is not None:
         dag_id, task_id = after
         query = query.where(or_(Task.dag_id > dag_id, and_(Task.dag_id == dag_id, Task.task_id > task_id)))
-    return _rows(session, actor, session.execute(query).all())
+    return _rows(session, actor, session.execute(query).all(), now)
 
 
 def get_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: datetime) -> TaskRow:
@@ -180,14 +183,14 @@ def get_task(session: Session, actor: Actor, dag_id: str, task_id: str, now: dat
     """
     where = TaskFilter(dag_ids=(dag_id,), deleted=True, absent=True)
     query = filter_tasks(_columns(now), where, actor, now).where(Task.task_id == task_id)
-    rows = _rows(session, actor, session.execute(query).all())
+    rows = _rows(session, actor, session.execute(query).all(), now)
     if not rows:
         raise ResourceNotFound(f"Task {task_id!r} of Dag {dag_id!r} does not exist")
     return rows[0]
 
 
-def _rows(session: Session, actor: Actor, found: Sequence[Any]) -> list[TaskRow]:
-    """Add owners and tables to the rows of a page, as the actor may see them: two queries, whatever their number."""
+def _rows(session: Session, actor: Actor, found: Sequence[Any], now: datetime) -> list[TaskRow]:
+    """Add owners, tables and windows to the rows of a page, as the actor may see them: three queries at most."""
     keys = {(row.dag_id, row.task_id) for row in found}
     owners = owners_by_key(session, keys)
     tables: dict[tuple[str, str, str], list[str]] = defaultdict(list)
@@ -197,9 +200,11 @@ def _rows(session: Session, actor: Actor, found: Sequence[Any]) -> list[TaskRow]
     for query in queries_by_key(columns, AssetRef.dag_id, AssetRef.task_id, of_assets, order_by="asset"):
         for dag_id, task_id, direction, asset in session.execute(query):
             tables[dag_id, task_id, direction].append(asset)
+    windows = window_pauses(session, keys, now)
     return [
         TaskRow(
             **{**row._mapping, "first_run_at": row.first_run_at if actor.may_read_instances(row.dag_id) else None},
+            window=windows[key][0].words if (key := (row.dag_id, row.task_id)) in windows else None,
             owners=owners.get((row.dag_id, row.task_id), []),
             source_tables=tables.get((row.dag_id, row.task_id, "inlet"), []),
             target_tables=tables.get((row.dag_id, row.task_id, "outlet"), []),

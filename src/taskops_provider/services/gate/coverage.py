@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -21,7 +22,9 @@ from taskops_provider import metrics
 from taskops_provider.adapter import coverage, dag_state
 from taskops_provider.adapter.coverage import Escaped, LiveScheduler
 from taskops_provider.adapter.runs import Run
+from taskops_provider.domain.gate import IntervalInForce, effect_for, effects_with_windows
 from taskops_provider.domain.metrics import ESCAPED
+from taskops_provider.domain.states import Downstream
 from taskops_provider.models import CoveredScheduler, EscapedRun, Setting
 from taskops_provider.services.gate.existing_instances import gate_before_execution
 from taskops_provider.services.shared.actor import MONITOR, Actor
@@ -113,7 +116,7 @@ def dags_to_cover(session: Session, now: datetime) -> list[str]:
     mark, newest = _mark(row[0]), row[1] or 0
     if newest <= mark.looked_at:
         return []
-    found = coverage.dags_with_escaped(session, mark.looked_at)
+    found = coverage.dags_with_escaped(session, mark.looked_at, now)
     if now - mark.at >= WATCHED_FOR:
         # what is above the newer number is looked at for as long again
         _write_mark(session, _Mark(mark.newest, newest, now), now)
@@ -128,25 +131,39 @@ def cover_dag(session: Session, dag_id: str, now: datetime) -> int:
         return 0
     take_writer_lock(session, MONITOR.name)
     dag_state.lock_runs_and_dags(session, [dag_id])
+    rows = coverage.escaped(session, dag_id, mark.looked_at, now)
+    effects = _effects(rows)
     by_run: dict[Run, list[Escaped]] = defaultdict(list)
-    for one in _without_overruled(coverage.escaped(session, dag_id, mark.looked_at)):
+    for one in {row.instance.id: row for row in rows}.values():
         by_run[Run(one.instance.dag_id, one.instance.run_id)].append(one)
-    hosts = coverage.hosts_of_jobs(session, {one.by_job for found in by_run.values() for one in found if one.by_job})
-    return sum(_cover_run(session, run, found, hosts, now) for run, found in by_run.items())
+    hosts = coverage.hosts_of_jobs(session, {row.by_job for row in rows if row.by_job})
+    return sum(_cover_run(session, run, found, effects, hosts, now) for run, found in by_run.items())
 
 
-def _without_overruled(found: Sequence[Escaped]) -> list[Escaped]:
-    """A task's own interval counts, not that of its workflow."""
-    own = {one.instance.id for one in found if one.is_own}
-    return [one for one in found if one.is_own or one.instance.id not in own]
+def _effects(rows: Iterable[Escaped]) -> dict[UUID, Downstream]:
+    """What becomes of each instance by all that stops its task, as the gate has it."""
+    intervals: dict[tuple[UUID, str], list[IntervalInForce]] = defaultdict(list)
+    for one in rows:
+        intervals[one.instance.id, one.instance.task_id].append(one.interval)
+    return {
+        ti_id: effect_for(task_id, effects_with_windows(found)) or Downstream.HOLD
+        for (ti_id, task_id), found in intervals.items()
+    }
 
 
-def _cover_run(session: Session, run: Run, found: Sequence[Escaped], hosts: dict[int, str], now: datetime) -> int:
+def _cover_run(
+    session: Session,
+    run: Run,
+    found: Sequence[Escaped],
+    effects: Mapping[UUID, Downstream],
+    hosts: dict[int, str],
+    now: datetime,
+) -> int:
     gated = 0
     by_effect = defaultdict(list)
     for one in found:
         if not one.has_begun:
-            by_effect[one.downstream].append(one.instance)
+            by_effect[effects[one.instance.id]].append(one.instance)
     for effect, instances in by_effect.items():
         gated += gate_before_execution(session, instances, effect, now)
     executed = sum(one.has_begun for one in found)

@@ -16,6 +16,7 @@ from taskops_provider.domain.gate import ENDED_STATE, ended_note, foreign_note, 
 from taskops_provider.domain.states import Downstream
 from taskops_provider.services.gate.whose_pause import own_pools, woken_since
 from taskops_provider.services.gate.why_gated import GateMoment, replenishments_of, why_gated
+from taskops_provider.services.gate.window_holds import without_held_by_windows
 from taskops_provider.services.shared.task_keys import TaskKey
 
 
@@ -25,6 +26,7 @@ def release(
     held: Literal["run", "skip"] | str,
     *,
     stays_paused: Collection[str] = (),
+    only: Collection[UUID] | None = None,
 ) -> int:
     """Let the held instances of tasks run, or have them skipped once their turn comes; return how many.
 
@@ -33,13 +35,17 @@ def release(
     :param pairs: (dag_id, task_id) of tasks that are being started
     :param stays_paused: Dags whose pause a person's start does not lift; while such a one is awake for a replenishment,
         what is held in its other new runs waits from now on for the Dag, as the rest of those runs does
+    :param only: these instances alone; None: all but those that a window holds now
     :raises ValueError: when ``held`` is neither ``run`` nor ``skip``
     """
     if held == "skip":
-        return regate_held(session, pairs, Downstream.SKIP)
+        return regate_held(session, pairs, Downstream.SKIP, only=only, by_windows=False)
     if held != "run":
         raise ValueError(f"held is {held!r}; allowed are run, skip")
-    waiting = _without_foreign(session, _held(session, pairs), stays_paused)
+    held_ones = _held(session, pairs, only)
+    if only is None:
+        held_ones = without_held_by_windows(session, held_ones, datetime.now(UTC))
+    waiting = _without_foreign(session, held_ones, stays_paused)
     if not waiting:
         return 0
     pool_of = own_pools(session, {(ti.dag_id, ti.task_id) for ti in waiting})
@@ -66,12 +72,25 @@ def _without_foreign(session: Session, held: list[Instance], stays_paused: Colle
     return [ti for ti in held if ti.id not in foreign]
 
 
-def regate_held(session: Session, pairs: Collection[TaskKey], downstream: Downstream) -> int:
-    """Give the held instances of tasks another effect, for their tasks went offline, say; return how many."""
-    waiting = _held(session, pairs)
+def regate_held(
+    session: Session,
+    pairs: Collection[TaskKey],
+    downstream: Downstream,
+    *,
+    only: Collection[UUID] | None = None,
+    by_windows: bool = True,
+) -> int:
+    """Give the held instances of tasks another effect, for their tasks went offline, say; return how many.
+
+    :param only: these instances alone
+    :param by_windows: also those that a window holds now
+    """
+    waiting = _held(session, pairs, only)
+    now = datetime.now(UTC)
+    if only is None and not by_windows:
+        waiting = without_held_by_windows(session, waiting, now)
     if not waiting or downstream is Downstream.HOLD:
         return 0
-    now = datetime.now(UTC)
     moved = runs.gate_instances(session, [ti.id for ti in waiting], downstream, now)
     _put_gated_notes(session, waiting, downstream, now)
     return moved
@@ -147,10 +166,11 @@ def gate_before_execution(
     return changed
 
 
-def _held(session: Session, pairs: Collection[TaskKey]) -> list[Instance]:
+def _held(session: Session, pairs: Collection[TaskKey], only: Collection[UUID] | None = None) -> list[Instance]:
     wanted = set(pairs)
     unfinished = runs.unfinished_runs(session, {dag_id for dag_id, _ in wanted}, lock=True)
-    return [ti for ti in runs.unfinished(session, unfinished, held=True) if (ti.dag_id, ti.task_id) in wanted]
+    found = [ti for ti in runs.unfinished(session, unfinished, held=True) if (ti.dag_id, ti.task_id) in wanted]
+    return found if only is None else [ti for ti in found if ti.id in only]
 
 
 def _put_gated_notes(session: Session, instances: Iterable[Instance], downstream: Downstream, now: datetime) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.chunks import chunks
-from taskops_provider.domain.gate import ANY_TASK, Cause
-from taskops_provider.models import GateInterval, Operation, Replenishment, ReplenishmentRun
+from taskops_provider.domain.gate import ANY_TASK, Cause, effects, strictest
+from taskops_provider.domain.states import OUT_OF_SERVICE
+from taskops_provider.domain.windows.scope import ANY_DAG
+from taskops_provider.models import GateInterval, Operation, Replenishment, ReplenishmentRun, Window
+from taskops_provider.services.shared.window_pauses import until_words
 
 
 class GateMoment(NamedTuple):
@@ -75,13 +78,21 @@ def _intervals(session: Session, moments: set[GateMoment]) -> dict[tuple[str, st
                 GateInterval.from_at,
                 GateInterval.to_at,
                 GateInterval.operation_id,
+                GateInterval.downstream,
+                GateInterval.window_id,
+                GateInterval.by_cycle,
                 Operation.actor,
-                Operation.reason,
+                func.coalesce(Operation.reason, Window.reason).label("reason"),
+                Window.name.label("window"),
             )
             .outerjoin(Operation, Operation.id == GateInterval.operation_id)
+            .outerjoin(Window, Window.id == GateInterval.window_id)
             .where(
-                GateInterval.dag_id.in_(some),
-                or_(GateInterval.to_at.is_(None), and_(GateInterval.from_at <= last, GateInterval.to_at > first)),
+                GateInterval.dag_id.in_([*some, ANY_DAG]),
+                or_(
+                    GateInterval.to_at.is_(None),
+                    and_(GateInterval.from_at <= last, or_(GateInterval.to_at > first, GateInterval.by_cycle)),
+                ),
             )
             .order_by(GateInterval.from_at, GateInterval.id)
         )
@@ -91,18 +102,57 @@ def _intervals(session: Session, moments: set[GateMoment]) -> dict[tuple[str, st
 
 
 def _cause(moment: GateMoment, intervals: dict[tuple[str, str], list[Any]]) -> Cause:
-    for task_id in (moment.task_id, ANY_TASK):
-        for row in reversed(intervals.get((moment.dag_id, task_id), [])):
-            if row.from_at <= moment.at and (row.to_at is None or row.to_at > moment.at):
-                return _as_cause(row)
+    operation = _by_operation(moment, intervals, open_now=False)
+    window = _by_window(moment, intervals)
+    if operation is not None and not _is_stricter(window, operation):
+        return _as_cause(operation)
+    if window is not None:
+        return _as_cause(window)
     # another machine's clock: what is open is why, though it began after the run by its own account
+    operation = _by_operation(moment, intervals, open_now=True)
+    return Cause() if operation is None else _as_cause(operation)
+
+
+def _by_operation(moment: GateMoment, intervals: dict[tuple[str, str], list[Any]], *, open_now: bool) -> Any:
     for task_id in (moment.task_id, ANY_TASK):
         for row in reversed(intervals.get((moment.dag_id, task_id), [])):
-            if row.to_at is None:
-                return _as_cause(row)
-    return Cause()
+            if row.window_id is not None:
+                continue
+            if row.to_at is None if open_now else _covers(row, moment):
+                return row
+    return None
+
+
+def _by_window(moment: GateMoment, intervals: dict[tuple[str, str], list[Any]]) -> Any:
+    """The strictest window; cycles that are left out are told of where nothing else is why."""
+    keys = ((moment.dag_id, moment.task_id), (moment.dag_id, ANY_TASK), (ANY_DAG, ANY_TASK))
+    found = [row for key in keys for row in intervals.get(key, []) if row.window_id is not None]
+    covering = [row for row in found if not row.by_cycle and _covers(row, moment)]
+    best = next((row for row in covering if row.downstream == _strictest_of(covering)), None)
+    # such a run is created some time after it was due
+    return best or next((row for row in reversed(found) if row.by_cycle and row.from_at <= moment.at), None)
+
+
+def _covers(row: Any, moment: GateMoment) -> bool:
+    return row.from_at <= moment.at and (row.to_at is None or row.to_at > moment.at)
+
+
+def _strictest_of(rows: Iterable[Any]) -> str | None:
+    # one that this version does not know holds
+    return strictest(*(effects([("", row.downstream)])[""] for row in rows))
+
+
+def _is_stricter(window: Any, operation: Any) -> bool:
+    if window is None or operation.state in OUT_OF_SERVICE or window.downstream == operation.downstream:
+        return False
+    return bool(_strictest_of([window, operation]) == window.downstream)
 
 
 def _as_cause(row: Any) -> Cause:
     known = row.actor is not None
-    return Cause(row.state, row.operation_id if known else None, row.actor, row.reason)
+    number = row.operation_id if known else None
+    if row.window_id is None:
+        return Cause(row.state, number, row.actor, row.reason)
+    until = None if row.by_cycle else until_words(row.to_at)
+    # of a window that was deleted nothing but its number is left
+    return Cause(row.state, None, None, row.reason, row.window or str(row.window_id), until)

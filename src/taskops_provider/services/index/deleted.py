@@ -1,8 +1,9 @@
 """Forgetting Dags that were deleted in Airflow, so that another Dag that gets the name inherits nothing.
 
 Airflow's ``delete_dag`` takes away everything of a Dag but its audit log. So do we: rows of the index, owners, gate
-intervals and alarm rules go, and replenishments end. Records stay, under a name that no Dag can have. That is done as
-soon as the Dag is missed, or found to be another one, and never for a Dag that is only stale: its file may come back.
+intervals and alarm rules go, windows no longer name it, and replenishments end. Records stay, under a name that no Dag
+can have. That is done as soon as the Dag is missed, or found to be another one, and never for a Dag that is only stale:
+its file may come back.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from taskops_provider.models import (
     ReplenishmentRole,
     ReplenishmentRun,
     Task,
+    Window,
     Workflow,
 )
 from taskops_provider.models.base import Base
@@ -81,9 +83,28 @@ def forget_dags(session: Session, dag_ids: Iterable[str], now: datetime) -> None
         for model, column in _FORGOTTEN:
             table = _table(model)
             session.execute(delete(table).where(table.c[column].in_(some)))
+        _forget_in_windows(session, set(some), now)
         _record(session, {names[dag_id]: reasons[dag_id] for dag_id in some}, now)
     # objects that were loaded before do not know what was written past them
     session.expire_all()
+
+
+def _forget_in_windows(session: Session, dag_ids: set[str], now: datetime) -> None:
+    """Take Dags out of the windows that name them; a window on nothing else is deleted. One query."""
+    for row in session.scalars(select(Window).where(Window.deleted_at.is_(None))):
+        scope = row.body.get("scope")
+        if not isinstance(scope, dict):  # written by hand: it is set aside
+            continue
+        tasks = [one for one in scope.get("tasks", ()) if one.get("dag_id") not in dag_ids]
+        workflows = [one for one in scope.get("workflows", ()) if one not in dag_ids]
+        if len(tasks) + len(workflows) == len(scope.get("tasks", ())) + len(scope.get("workflows", ())):
+            continue
+        left = {**scope, "tasks": tasks, "workflows": workflows}
+        row.body = {**row.body, "scope": left}
+        row.version += 1
+        if not any(left.values()):
+            row.deleted_at = now
+    session.flush()
 
 
 def _reasons(session: Session, dag_ids: Sequence[str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, use
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.changed_since import changed_since
 from taskops_provider.services.operations.plan import (
+    check_reason_of_override,
     complete,
     make_plan,
     refuse_before_locks,
@@ -64,6 +65,8 @@ def apply_operation(
     :raises Forbidden: when the actor may do it with none of the targets
     :raises OperationPlanChanged: with the difference, when the plan is not the one that was looked at
     """
+    if request.options.override_freeze:
+        check_reason_of_override(request.options.reason)
     allowed = refuse_before_locks(session, actor, request, now or datetime.now(UTC))
     take_writer_lock(session, actor.name)
     if request.verb is not Verb.SET_OWNERS:

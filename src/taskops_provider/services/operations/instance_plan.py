@@ -23,9 +23,10 @@ from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
 from taskops_provider.services.catalog.tasks import get_task
 from taskops_provider.services.gate.instance_orders import HeldBy, InstanceKey, holds_of
 from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
-from taskops_provider.services.operations.plan import CHANGES_NO_INSTANCES, GONE
+from taskops_provider.services.operations.plan import CHANGES_NO_INSTANCES, GONE, refuse_frozen
 from taskops_provider.services.operations.rerun_reach import Reached, reach_of
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.windows.in_force import frozen
 
 HELD = "held"
 ALREADY_HELD = "is held already"
@@ -78,7 +79,9 @@ def make_plan(
     found = Found(_find(session, request, wanted, lock=lock))
     _refuse_unknown(task_id, [ref for ref in wanted if ref not in found.chosen])
     wanted = list({found.chosen[ref].instance.id: ref for ref in reversed(wanted)}.values())[::-1]
-    reached = reach_of(session, actor, dag_id, task_id, wanted, request.downstream)
+    # what is frozen is not rerun, and so nothing with it
+    begins = [] if _is_frozen(session, actor, request, now) else wanted
+    reached = reach_of(session, actor, dag_id, task_id, begins, request.downstream)
     allowed = {one for one in {each.dag_id for each in reached.instances} if _may_change(actor, one)}
     found.following = adapter.find_following(
         session, [one for one in reached.instances if one.dag_id in allowed], lock=lock
@@ -91,6 +94,8 @@ def make_plan(
         if item := _following_item(one, found, allowed):
             items.append(item)
             refs.append(Ref(one.run_id, one.map_index, one.region_id))
+    refuse_frozen(session, actor, items, now, override=request.override_freeze)
+    _leave_out_blocked(found, items, refs)
     plan = Plan(f"instances-{verb.value}", Scope.TASK, items, plan_hash=_hash(request, items, refs, reached))
     return InstancePlan(plan, refs, reached.followers), found
 
@@ -102,6 +107,17 @@ def _check(request: InstanceRequest, wanted: Sequence[Ref]) -> None:
         raise BadInput(f"{len(wanted)} instances are selected; at most {MAX_INSTANCES} are changed at once")
     if request.downstream is not Reach.NONE and request.verb is not InstanceVerb.RERUN:
         raise BadInput(f"with_downstream goes with rerun, not with {request.verb}")
+
+
+def _is_frozen(session: Session, actor: Actor, request: InstanceRequest, now: datetime) -> bool:
+    asks = request.downstream is not Reach.NONE and not request.override_freeze
+    return asks and bool(frozen(session, actor, [(request.dag_id, request.task_id)], now))
+
+
+def _leave_out_blocked(found: Found, items: Sequence[Item], refs: Sequence[Ref]) -> None:
+    for item, ref in zip(items, refs, strict=True):
+        if item.outcome is Outcome.BLOCKED:
+            found.following.pop(Following(item.dag_id, item.task_id, *ref), None)
 
 
 def _find(session: Session, request: InstanceRequest, wanted: Sequence[Ref], *, lock: bool) -> dict[Ref, LiveInstance]:

@@ -19,6 +19,7 @@ class InstanceRequest:
     """One operation on instances of a task as it was asked for.
 
     :param downstream: what is rerun with them (``with_downstream`` on every surface)
+    :param override_freeze: do it although a window freezes a task
     """
 
     dag_id: str
@@ -27,6 +28,7 @@ class InstanceRequest:
     refs: Sequence[Ref]
     explanation: ReasonAndTicket
     downstream: Reach = Reach.NONE
+    override_freeze: bool = False
 
     def asked(self) -> list[object]:
         """What is asked for, as JSON: what a plan rests on."""

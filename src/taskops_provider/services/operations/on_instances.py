@@ -13,6 +13,7 @@ from taskops_provider.adapter import audit
 from taskops_provider.adapter import instance_operations as adapter
 from taskops_provider.adapter.instance_operations import LiveInstance, Ref
 from taskops_provider.adapter.runs import Run
+from taskops_provider.domain.answers import Json
 from taskops_provider.domain.instances import InstanceVerb, Reach
 from taskops_provider.domain.operations.fingerprint import is_same_plan, newest_operation_of
 from taskops_provider.domain.operations.outcomes import Outcome
@@ -29,7 +30,7 @@ from taskops_provider.services.operations.instance_plan import (
     name_of,
 )
 from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
-from taskops_provider.services.operations.plan import GONE
+from taskops_provider.services.operations.plan import GONE, check_reason_of_override
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items
@@ -77,6 +78,8 @@ def apply_on_instances(
     :raises OperationPlanChanged: when the plan is not the one that was looked at
     """
     request.explanation.check_lengths()
+    if request.override_freeze:
+        check_reason_of_override(request.explanation.reason)
     if not (actor.may_read(request.dag_id) and actor.permissions.may_change_instances(request.dag_id)):
         # refused before anybody waits for it
         make_plan(session, actor, request, now or datetime.now(UTC), lock=False)
@@ -180,7 +183,7 @@ def record_operation(
         at=now,
         actor=actor.recorded_name,
         source=actor.source,
-        options={"with_downstream": request.downstream.value} if request.downstream is not Reach.NONE else {},
+        options=_options(request),
         reason=request.explanation.reason,
         ticket=request.explanation.ticket,
         outcome=plan.outcome().value,
@@ -194,6 +197,15 @@ def record_operation(
     record_items(session, operation.id, recorded(of_instances))
     _write_audit(session, actor, operation, of_instances, now)
     return operation
+
+
+def _options(request: InstanceRequest) -> Json:
+    options: Json = {}
+    if request.downstream is not Reach.NONE:
+        options["with_downstream"] = request.downstream.value
+    if request.override_freeze:
+        options["override_freeze"] = True
+    return options
 
 
 def recorded(of_instances: InstancePlan) -> list[Item]:

@@ -27,7 +27,7 @@ from taskops_provider.services.gate.instance_orders import HeldBy, InstanceKey
 from taskops_provider.services.operations.instance_plan import ALREADY_HELD, HELD
 from taskops_provider.services.operations.instance_request import InstancePlan
 from taskops_provider.services.operations.on_instances import check_plan_hash, recorded
-from taskops_provider.services.operations.plan import CHANGES_NO_RUNS
+from taskops_provider.services.operations.plan import CHANGES_NO_RUNS, check_reason_of_override, refuse_frozen
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items, write_audit
@@ -44,6 +44,8 @@ class RunRequest:
     verb: RunVerb
     run_ids: Sequence[str]
     explanation: ReasonAndTicket
+    #: do it although a window freezes something of the workflow
+    override_freeze: bool = False
 
 
 def preview_on_runs(session: Session, actor: Actor, request: RunRequest, now: datetime | None = None) -> InstancePlan:
@@ -75,6 +77,8 @@ def apply_on_runs(
     :raises OperationPlanChanged: when the plan is not the one that was looked at
     """
     request.explanation.check_lengths()
+    if request.override_freeze:
+        check_reason_of_override(request.explanation.reason)
     if not (actor.may_read(request.dag_id) and may_change_runs(actor, request.dag_id)):
         # refused before anybody waits for it
         _plan(session, actor, request, now or datetime.now(UTC), lock=False)
@@ -121,6 +125,7 @@ def _plan(
     counts_begun = request.verb is RunVerb.HOLD and actor.may_read_instances(request.dag_id)
     begun = adapter.begun_by_run(session, request.dag_id, wanted) if counts_begun else {}
     items = [_item(request, runs[key.run_id], holds.get(key), begun.get(key.run_id, 0)) for key in keys]
+    refuse_frozen(session, actor, items, now, override=request.override_freeze)
     asked = [request.dag_id, request.verb.value, sorted(wanted), "runs"]
     plan = Plan(
         f"runs-{request.verb.value}",
@@ -157,7 +162,7 @@ def _record(session: Session, actor: Actor, plan: InstancePlan, request: RunRequ
         at=now,
         actor=actor.recorded_name,
         source=actor.source,
-        options={},
+        options={"override_freeze": True} if request.override_freeze else {},
         reason=request.explanation.reason,
         ticket=request.explanation.ticket,
         outcome=plan.outcome().value,

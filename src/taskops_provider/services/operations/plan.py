@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from taskops_provider import config
 from taskops_provider.domain.answers import Json
-from taskops_provider.domain.operations.answers import Affects
+from taskops_provider.domain.operations.answers import Affects, WindowNotice
 from taskops_provider.domain.operations.fingerprint import plan_hash
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
@@ -44,6 +44,8 @@ from taskops_provider.services.replenishments.gap import plan_gap
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.large_work import WorkSlot, large_work
 from taskops_provider.services.shared.task_keys import TaskKey
+from taskops_provider.services.shared.window_pauses import until_words, window_pauses
+from taskops_provider.services.windows.in_force import frozen
 
 NOT_EDITABLE = "you may not change this Dag"
 NOT_DELETABLE = "you may not delete this Dag"
@@ -132,6 +134,7 @@ def _make_plan(
         means.slot.take()
     items = _task_items(request, snapshot) if request.scope is Scope.TASK else _workflow_items(request, snapshot)
     _forbid(actor, request, items, within)
+    refuse_frozen(session, actor, items, now, override=request.options.override_freeze)
     if request.verb in BECOMES and BECOMES[request.verb] in GATED_STATES and request.options.downstream:
         forbid_to_end_held(session, actor, [(item, request.options.downstream) for item in items])
     strict: list[str] = []
@@ -168,7 +171,17 @@ def _preview(
         affects = replace(affects, drains=left_without_scheduling(session, stopping, now)[:NAMED])
     missed = plan_gap(session, actor, plan, request, now, slot)
     held = existing_instances.count_held(session, _seen(actor, pairs)) if pairs and request.verb is Verb.START else 0
-    return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None)
+    windows = _windows(session, pairs, now) if request.verb in (Verb.START, Verb.SUBMIT) else []
+    return replace(plan, affects=affects, held_instances=held, gap=missed.gap if missed else None, windows=windows)
+
+
+def _windows(session: Session, pairs: list[TaskKey], now: datetime) -> list[WindowNotice]:
+    """The windows that the tasks are in: what is started inside one goes on being paused by it."""
+    found = [pause for pauses in window_pauses(session, pairs, now).values() for pause in pauses]
+    return [
+        WindowNotice(pause.window_id, pause.name, pause.downstream.value, until_words(pause.until), number)
+        for pause, number in Counter(found).items()
+    ]
 
 
 def _affects(session: Session, actor: Actor, verb: Verb, pairs: list[TaskKey], links: DownstreamLinks) -> Affects:
@@ -285,6 +298,48 @@ def _forbid(actor: Actor, request: Request, items: Iterable[Item], within: Colle
     for item in items:
         if item.dag_id not in may_instances:
             block(item, reason if item.dag_id not in allowed else NOT_CHANGEABLE_INSTANCES)
+
+
+def refuse_frozen(session: Session, actor: Actor, items: Iterable[Item], now: datetime, *, override: bool) -> None:
+    """Block the targets that a window freezes, unless somebody who may overrides it.
+
+    :raises Forbidden: where the actor may not override
+    """
+    if override:
+        check_override(actor)
+    else:
+        block_frozen(session, actor, items, now)
+
+
+def check_override(actor: Actor) -> None:
+    """Refuse to override a freeze without the right.
+
+    :raises Forbidden: where the actor may not override
+    """
+    if not actor.permissions.may_change_settings():
+        raise Forbidden("overriding a freeze needs the permission to edit every Dag")
+
+
+def check_reason_of_override(reason: str | None) -> None:
+    """Refuse to override a freeze without saying why; a preview may.
+
+    :raises BadInput: where the reason is missing
+    """
+    if not (reason or "").strip():
+        raise BadInput("override_freeze needs a reason")
+
+
+def block_frozen(session: Session, actor: Actor, items: Iterable[Item], now: datetime) -> None:
+    """Block what is planned for targets that a window freezes now."""
+    acts = (Outcome.APPLIED, Outcome.SIDE_EFFECT)
+    # of instances there are many for a task
+    planned: dict[TaskKey, list[Item]] = defaultdict(list)
+    for item in items:
+        if item.outcome in acts:
+            planned[item.dag_id, item.task_id].append(item)
+    for pair, reason in frozen(session, actor, planned, now).items():
+        for item in planned[pair]:
+            block(item, reason)
 
 
 def forbid_to_end_held(session: Session, actor: Actor, effects: Iterable[tuple[Item, Downstream]]) -> None:

@@ -43,6 +43,8 @@ SOURCES = ("ui", "cli", "api", "operator", "monitor")
 EXPORT = "export"
 #: how verbs on alarm rules begin
 OF_RULES = "alarm-"
+#: those on windows
+OF_WINDOWS = "window-"
 #: and those on strict mode
 OF_STRICT_MODE = "strict-mode-"
 NEWEST_FIRST = "-operation_id"
@@ -158,8 +160,9 @@ def _touching(where: RecordFilter) -> list[ColumnElement[bool]]:
 def visible(query: Select[*tuple[Any, ...]], actor: Actor) -> Select[*tuple[Any, ...]]:
     """Keep the operations that the actor may know of: those that touched a Dag they may read.
 
-    Operations without targets are of settings and of rules on projects, which are seen with a workflow of the project;
-    and downloads, whose filter may name anything: those are seen by who asked for them, and by who may read everything.
+    Operations without targets are of settings, and of rules and windows on projects, which are seen with a workflow of
+    the project; and downloads, whose filter may name anything: those are seen by who asked for them, and by who may
+    read everything.
     """
     readable = actor.permissions.readable()
     if readable is None:
@@ -168,7 +171,7 @@ def visible(query: Select[*tuple[Any, ...]], actor: Actor) -> Select[*tuple[Any,
     touched = any_item.where(OperationItem.dag_id.in_(readable))
     projects = select(Workflow.project).where(Workflow.dag_id.in_(readable))
     is_of_rule = Operation.verb.startswith(OF_RULES)
-    is_of_settings = Operation.verb.startswith(OF_STRICT_MODE)
+    is_of_settings = or_(Operation.verb.startswith(OF_STRICT_MODE), Operation.verb.startswith(OF_WINDOWS))
     # of other verbs it may be anything
     named_projects = json_texts(case((is_of_settings, Operation.options["projects"]))).table_valued("value")
     others = or_(
@@ -296,11 +299,15 @@ def _record(
 
 #: of the options, what undo needs and what is shown elsewhere
 _INTERNAL = (PAUSED_BEFORE, PAUSED_BY_US_BEFORE, NOTIFIED, ASKED_BY)
+#: with operations on windows: of all that the window covers, whoever may see it
+_COUNTED_BY_WINDOWS = ("instances", "workflows")
 
 
 def _options(operation: Operation, actor: Actor) -> Json:
     """What was chosen with an operation, without what only undo and who may read everything want."""
     options = {key: value for key, value in operation.options.items() if key not in _INTERNAL}
+    if "window_id" in options and actor.permissions.instances_readable() is not None:
+        options = {key: value for key, value in options.items() if key not in _COUNTED_BY_WINDOWS}
     return readable_inputs(actor, options) if operation.verb == REPLENISH else options
 
 

@@ -43,6 +43,7 @@ from taskops_provider.services.operations.changed_since import changed_since
 from taskops_provider.services.operations.plan import (
     LARGE,
     NOT_EDITABLE,
+    block_frozen,
     refuse_without_permission,
     state_to_restore,
 )
@@ -225,7 +226,9 @@ def _items(
     :param within: the Dags that are locked for it; targets in others are blocked. None: no matter
     """
     if operation.verb in HOLDS:
-        return items_of_hold(session, actor, operation)
+        held = items_of_hold(session, actor, operation)
+        block_frozen(session, actor, held, now)
+        return held
     recorded = session.execute(_recorded(operation)).all()
     current = _current(session, recorded, now)
     owners = (
@@ -260,6 +263,7 @@ def _items(
                 item.restore = _restore_of_undo(row, by, owners)
         items.append(item)
     judge_restored(session, actor, items, now)
+    block_frozen(session, actor, items, now)
     return items
 
 

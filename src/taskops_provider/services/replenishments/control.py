@@ -28,6 +28,7 @@ from taskops_provider.services.replenishments.stop_runs import cancel_runs, paus
 from taskops_provider.services.shared.actor import NEEDS, Actor, replenishable
 from taskops_provider.services.shared.locks import lock_if_allowed
 from taskops_provider.services.shared.retries import retried
+from taskops_provider.services.windows.in_force import frozen
 
 
 class ControlVerb(StrEnum):
@@ -66,6 +67,7 @@ def control_replenishment(
         rights = rights_to_control(session, actor, [replenishment_id])[replenishment_id]
         rights.refuse(verb, end_running=end_running)
         _check(replenishment, verb)
+        _refuse_frozen(session, actor, rights, verb, now)
         return replenishment, rights
 
     replenishment, rights = lock_if_allowed(session, actor.name, look)
@@ -208,6 +210,12 @@ def _scopes(session: Session, ids: Collection[int]) -> defaultdict[int, _Scope]:
         if has_cleared:
             found[key].cleared.add(dag_id)
     return found
+
+
+def _refuse_frozen(session: Session, actor: Actor, rights: Rights, verb: ControlVerb, now: datetime) -> None:
+    if stopped := frozen(session, actor, [(dag_id, "") for dag_id in sorted(rights.dag_ids)], now):
+        (dag_id, _), why = min(stopped.items())
+        raise Conflict(f"{verb.value} is refused: {dag_id} is {why}")
 
 
 def _check(replenishment: Replenishment, verb: ControlVerb) -> None:

@@ -41,6 +41,7 @@ from taskops_provider.services.shared.actor import MONITOR, Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items, write_audit
 from taskops_provider.services.shared.retries import retried
+from taskops_provider.services.windows.in_force import frozen
 
 #: replenishments that one person may have that have not ended
 MAX_UNFINISHED = 50
@@ -74,6 +75,7 @@ def create_replenishment(
         classes = ", ".join(sorted(request.cells))
         raise BadInput(f"nothing is to be done: the ranges hold no cell that is {classes}")
     refuse_busy(plan, busy_workflows(session, plan))
+    refuse_frozen(session, actor, plan, now)
     replenishment = queue(session, actor, plan, now)
     details = show_replenishment(session, actor, replenishment.id, now)
     return copy_as(CreatedReplenishment, details, warnings=list(plan.warnings))
@@ -115,6 +117,17 @@ def queue(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime
     for grid in plan.grids:
         _store(session, replenishment.id, grid, request)
     return replenishment
+
+
+def refuse_frozen(session: Session, actor: Actor, plan: ReplenishmentPlan, now: datetime) -> None:
+    """Refuse a plan that executes something which a window freezes.
+
+    :raises Conflict: naming the first task
+    """
+    executed = {(grid.dag_id, row.task_id) for grid in plan.grids for row in grid.rows if any(row.executes)}
+    if stopped := frozen(session, actor, executed, now):
+        dag_id, task_id = min(stopped)
+        raise Conflict(f"nothing was created: {dag_id} {task_id} is {stopped[dag_id, task_id]}")
 
 
 def refuse_too_many(session: Session, actor: Actor, owner: str) -> None:

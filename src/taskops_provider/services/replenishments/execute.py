@@ -30,6 +30,7 @@ from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.progress import ReplenishmentState, state_when_over
 from taskops_provider.domain.replenishment import WaitFor
 from taskops_provider.domain.replenishment_run import RunState
+from taskops_provider.domain.windows.kinds import WindowKind
 from taskops_provider.models import Replenishment, ReplenishmentRun, Workflow
 from taskops_provider.services.replenishments.clear_runs import clear_next
 from taskops_provider.services.replenishments.make_runs import make_next
@@ -51,6 +52,7 @@ from taskops_provider.services.shared.actor import MONITOR
 from taskops_provider.services.shared.in_whose_name import Askers
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.public_errors import public_cause
+from taskops_provider.services.windows.in_force import stopped_by
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +186,7 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
         return False
     if end_those_without_past(session, replenishment, dag_id, active, waits, now):
         return True
-    if not _has_turn(session, replenishment, dag_id, waits):
+    if not _has_turn(session, replenishment, dag_id, waits, now):
         return False
     did, waits_for = _start(session, replenishment, dag_id, active, now)
     if not did and waits_for is None:
@@ -197,13 +199,17 @@ def _feed(session: Session, replenishment: Replenishment, dag_id: str, waits: li
     return did
 
 
-def _has_turn(session: Session, replenishment: Replenishment, dag_id: str, waits: list[str]) -> bool:
+def _has_turn(session: Session, replenishment: Replenishment, dag_id: str, waits: list[str], now: datetime) -> bool:
     if replenishment.state == ReplenishmentState.CANCELLED:
         return False
     older = _older_at_work(session, replenishment, dag_id)
     if older is not None:
         waits.append(f"{TURN}replenishment {older} has {dag_id} first")
-    return older is None
+        return False
+    window = stopped_by(session, WindowKind.NO_REPLENISH, [(dag_id, "")], now).get((dag_id, ""))
+    if window is not None:
+        waits.append(f"{dag_id} is in {window.words}")
+    return window is None
 
 
 def _right_lost(session: Session, replenishment: Replenishment, dag_id: str) -> str | None:

@@ -214,7 +214,9 @@ def _earlier_ends(session: Session, dag_id: str, task_ids: Collection[str]) -> d
     found: dict[str, list[datetime]] = defaultdict(list)
     for some in chunks([(dag_id, task_id) for task_id in task_ids]):
         query = select(GateInterval.task_id, GateInterval.to_at).where(
-            is_one_of(GateInterval.dag_id, GateInterval.task_id, some), GateInterval.to_at.is_not(None)
+            is_one_of(GateInterval.dag_id, GateInterval.task_id, some),
+            GateInterval.to_at.is_not(None),
+            GateInterval.window_id.is_(None),
         )
         for task_id, ended_at in session.execute(query):
             if ended_at is not None:

@@ -20,7 +20,7 @@ from taskops_provider.domain.gate import EFFECT_OF_POOL, SETTLED_STATE
 from taskops_provider.domain.leaving import WaitingInstances
 from taskops_provider.domain.states import Downstream, TaskState
 from taskops_provider.exceptions import Conflict
-from taskops_provider.models import GateInterval, InstanceOrder, Lease, Task, Workflow
+from taskops_provider.models import GateInterval, InstanceOrder, Lease, Task, Window, Workflow
 from taskops_provider.models.db_manager import TaskOpsDBManager
 from taskops_provider.services.gate.draining import stop_draining
 from taskops_provider.services.gate.existing_instances import regate_held
@@ -154,6 +154,14 @@ def _set_dags_right(session: Session, plan: UninstallPlan, now: datetime) -> Non
 def _forget_states(session: Session, now: datetime) -> None:
     for statement in (
         update(GateInterval).where(GateInterval.to_at.is_(None)).values(to_at=now, held="run", seen_run_id=None),
+        # windows stay to be looked at and enabled again, and stop nothing until then
+        delete(GateInterval).where(GateInterval.window_id.is_not(None), GateInterval.from_at > now),
+        update(GateInterval)
+        .where(GateInterval.window_id.is_not(None), GateInterval.to_at > now)
+        .values(to_at=now, seen_run_id=None),
+        update(Window)
+        .where(Window.deleted_at.is_(None), Window.enabled)
+        .values(enabled=False, version=Window.version + 1),
         update(Task)
         .where(Task.state != TaskState.SCHEDULING.value)
         .values(state=TaskState.SCHEDULING.value, downstream=None, resume_at=None, reason=None, ticket=None),

@@ -15,12 +15,14 @@ from taskops_provider.adapter.dag_state import unfinished_run_counts
 from taskops_provider.adapter.waiting import DagFacts
 from taskops_provider.domain.states import Downstream, TaskState, TaskStatus
 from taskops_provider.domain.text import plural
+from taskops_provider.domain.windows.times import ALWAYS, UNTIL_RELEASED
 from taskops_provider.exceptions import Forbidden, ResourceNotFound
 from taskops_provider.services.catalog.instances import NO_INSTANCES
 from taskops_provider.services.catalog.task_facts import TaskFacts, task_facts
 from taskops_provider.services.catalog.tasks import TaskRow, get_task
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.monitor_life import monitor_life
+from taskops_provider.services.shared.window_pauses import window_pauses
 from taskops_provider.services.why.instance import InstanceContext, instance_reasons
 from taskops_provider.services.why.reason import Explanation, InstanceWhy, Reason
 
@@ -38,6 +40,7 @@ _MEANWHILE = {
     Downstream.FAIL: "it fails without executing",
     Downstream.HOLD: "it waits until it is started",
 }
+_IN_WINDOW = {Downstream.HOLD: "it waits until the window ends"}
 _WAY_BACK = {TaskState.PAUSED: "start it", TaskState.OFFLINE: "resubmit it", TaskState.DELETED: "resubmit it"}
 
 
@@ -55,6 +58,7 @@ def why(
     dag = waiting.dag_facts(session, dag_id)
     answer = Explanation(dag_id, task_id, task.status, run_id)
     answer.reasons += _of_task(task, facts, now)
+    answer.reasons += _of_windows(session, task, now)
     answer.reasons += _of_workflow(session, actor, task, facts, dag)
     if actor.permissions.may_read_instances(dag_id):
         _tell_of_instances(session, actor, answer, task, dag, now)
@@ -87,6 +91,23 @@ def _of_task(task: TaskRow, facts: TaskFacts, now: datetime) -> list[Reason]:
         found.append(
             Reason("not_yet_effective", "Its effective date (start_date) lies ahead.", until=task.effective_from)
         )
+    return found
+
+
+def _of_windows(session: Session, task: TaskRow, now: datetime) -> list[Reason]:
+    """The windows that the task is in, and the cycles of it that are left out."""
+    found = []
+    key = (task.dag_id, task.task_id)
+    for pause in window_pauses(session, [key], now).get(key, ()):
+        because = f": {pause.reason}" if pause.reason else ""
+        until = None if pause.until >= UNTIL_RELEASED else pause.until
+        if pause.by_cycle:
+            text = f"Left out: {pause.name}{because}; in runs that are due until then {_MEANWHILE[pause.downstream]}."
+        else:
+            effect = _IN_WINDOW.get(pause.downstream) or _MEANWHILE[pause.downstream]
+            ends = "" if until else ", which ends when somebody releases it"
+            text = f"Paused by window {pause.name}{because}; in runs made in it {effect}{ends}."
+        found.append(Reason("window", text, since=None if pause.since <= ALWAYS else pause.since, until=until))
     return found
 
 

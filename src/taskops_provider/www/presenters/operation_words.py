@@ -55,6 +55,12 @@ VERBS: Mapping[str, OperationWords] = {
     "alarm-create": OperationWords("Set alarm", "Set an alarm on {}", "set an alarm on {}"),
     "alarm-update": OperationWords("Change alarm", "Changed an alarm on {}", "change an alarm on {}"),
     "alarm-delete": OperationWords("Delete alarm", "Deleted an alarm on {}", "delete an alarm on {}"),
+    "window-create": OperationWords("Make window", "Made a window on {}", "make a window on {}"),
+    "window-update": OperationWords("Change window", "Changed a window on {}", "change a window on {}"),
+    "window-delete": OperationWords("Delete window", "Deleted a window on {}", "delete a window on {}"),
+    "window-skip-next": OperationWords("Skip next cycles", "Left out cycles of {}", "leave out cycles of {}"),
+    "window-hold-all": OperationWords("Hold all", "Held {}", "hold {}"),
+    "window-release-all": OperationWords("Release all", "Released {}", "release {}"),
     "strict-mode-on": OperationWords(
         "Turn strict mode on", "Turned strict mode on for {}", "turn strict mode on for {}"
     ),

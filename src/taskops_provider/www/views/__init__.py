@@ -15,6 +15,7 @@ from taskops_provider.www.views.settings import TaskOpsSettingsView
 from taskops_provider.www.views.task import TaskOpsTaskView
 from taskops_provider.www.views.tasks import TaskOpsTasksView
 from taskops_provider.www.views.undo import TaskOpsUndoView
+from taskops_provider.www.views.windows import TaskOpsWindowsView
 from taskops_provider.www.views.workflow import TaskOpsWorkflowView
 from taskops_provider.www.views.workflows import TaskOpsWorkflowsView
 
@@ -36,6 +37,7 @@ ALL_VIEWS = (
     TaskOpsAlarmsView,
     TaskOpsSettingsView,
     TaskOpsUndoView,
+    TaskOpsWindowsView,
     TaskOpsWorkflowView,
 )
 
@@ -56,6 +58,7 @@ __all__ = [
     "TaskOpsTaskView",
     "TaskOpsTasksView",
     "TaskOpsUndoView",
+    "TaskOpsWindowsView",
     "TaskOpsWorkflowView",
     "TaskOpsWorkflowsView",
 ]

@@ -25,13 +25,16 @@ from taskops_provider.services.operations.on_instances import (
     preview_on_instances,
 )
 from taskops_provider.services.operations.on_runs import RunRequest, apply_on_runs, preview_on_runs
+from taskops_provider.services.windows.in_force import FROZEN
 from taskops_provider.www.page_request import PageRequest
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.answer import CHANGED, WHOLE, DialogAnswer, refused
 from taskops_provider.www.presenters.instances.badges import name_of, state_badge
 from taskops_provider.www.presenters.instances.words import REACHES, RUN_VERBS, VERBS, InstanceWords
-from taskops_provider.www.presenters.operations.form import explanation_of, reason_of, step_of
+from taskops_provider.www.presenters.operations.form import explanation_of, reason_of, step_of, ticked
 
+#: the box that overrides a freeze
+OVERRIDE = "override_freeze"
 #: rows of one section; the others are counted
 SHOWN = 100
 
@@ -145,6 +148,8 @@ class InstancesDialog(InstancesPlanPart):
     effect: str
     is_danger: bool
     reaches: Sequence[ReachChoice]
+    #: a window freezes some of them, and the actor may do it nevertheless
+    may_override: bool
     max_reason: int = MAX_REASON_LENGTH
     max_ticket: int = MAX_TICKET_LENGTH
 
@@ -183,7 +188,13 @@ class _Form:
 def _instances_form(asked: PageRequest, verb: InstanceVerb) -> _Form:
     reach = _reach_of(asked)
     request = InstanceRequest(
-        asked.one("dag_id"), asked.one("task_id"), verb, refs_of(asked), explanation_of(asked), reach
+        asked.one("dag_id"),
+        asked.one("task_id"),
+        verb,
+        refs_of(asked),
+        explanation_of(asked),
+        reach,
+        ticked(asked, OVERRIDE),
     )
     choices = [ReachChoice(one.value, label, one is reach) for one, label in REACHES.items()]
     return _Form(
@@ -199,9 +210,14 @@ def _instances_form(asked: PageRequest, verb: InstanceVerb) -> _Form:
 
 
 def _runs_form(asked: PageRequest, verb: RunVerb) -> _Form:
-    given = {"run_ids": asked.many("target"), "reason": reason_of(asked), "ticket": asked.one("ticket")}
+    given = {
+        "run_ids": asked.many("target"),
+        "reason": reason_of(asked),
+        "ticket": asked.one("ticket"),
+        OVERRIDE: ticked(asked, OVERRIDE),
+    }
     wanted = read(RunsInput, given)
-    request = RunRequest(asked.one("dag_id"), verb, wanted.run_ids, wanted.explanation())
+    request = RunRequest(asked.one("dag_id"), verb, wanted.run_ids, wanted.explanation(), wanted.override_freeze)
     return _Form(
         words=RUN_VERBS[verb],
         noun="run",
@@ -252,6 +268,7 @@ def _preview(asked: PageRequest, form: _Form, *, problem: str = "", status: int 
         effect=words.effect,
         is_danger=form.is_danger,
         reaches=form.reaches,
+        may_override=_is_frozen(plan) and asked.actor.permissions.may_change_settings(),
     )
     return DialogAnswer("instances/dialog.html", dialog)
 
@@ -268,6 +285,10 @@ def _apply(asked: PageRequest, form: _Form) -> DialogAnswer:
     record_url = asked.urls.page("operation", {"id": number})
     result = InstancesResult(title, shown, number, record_url, _followers(done), form.noun)
     return DialogAnswer("instances/result.html", result, headers=WHOLE | (CHANGED if applied else {}))
+
+
+def _is_frozen(plan: InstancePlan) -> bool:
+    return any((item.reason or "").startswith(FROZEN) for item in plan.plan.items)
 
 
 def _followers(plan: InstancePlan) -> list[str]:

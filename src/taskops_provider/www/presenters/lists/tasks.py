@@ -239,4 +239,4 @@ def _why(row: TaskRow) -> str:
         return "with its workflow"
     if row.status in (TaskStatus.PAUSED, TaskStatus.OFFLINE):
         return row.reason or ""
-    return ""
+    return f"paused by window {row.window}" if row.window else ""

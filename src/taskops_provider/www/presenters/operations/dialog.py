@@ -49,6 +49,7 @@ class ChangeDialog(ChangePlanPart):
     """What the template ``operations/dialog.html`` shows: the whole dialog.
 
     :param is_adjustable: an option may change what it applies to
+    :param may_override: the actor may do it although a window freezes it
     """
 
     address: str
@@ -59,6 +60,7 @@ class ChangeDialog(ChangePlanPart):
     notify_help: str
     can_apply: bool
     is_adjustable: bool
+    may_override: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def _preview(
     )
     if form.is_part:
         return DialogAnswer("operations/plan.html", part, status)
+    may_override = asked.actor.permissions.may_change_settings()
     dialog = copy_as(
         ChangeDialog,
         part,
@@ -130,9 +133,16 @@ def _preview(
         hint=hints(form.request),
         notify_help=notices.help_text(verb),
         can_apply=bool(shown.counts.applied),
-        is_adjustable=bool(shown.counts.applied) or (verb is Verb.OFFLINE and bool(shown.strict)),
+        is_adjustable=_is_adjustable(shown, verb, may_override=may_override),
+        may_override=may_override,
     )
     return DialogAnswer("operations/dialog.html", dialog, status)
+
+
+def _is_adjustable(shown: ShownPlan, verb: Verb, *, may_override: bool) -> bool:
+    if shown.counts.applied or (shown.is_frozen and may_override):
+        return True
+    return verb is Verb.OFFLINE and bool(shown.strict)
 
 
 def _strict_words(verb: Verb) -> str:

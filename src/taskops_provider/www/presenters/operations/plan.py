@@ -16,6 +16,7 @@ from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Verb, WorkflowStatus
 from taskops_provider.services.operations.target_details import TargetDetails, target_details
 from taskops_provider.services.shared.task_keys import TaskKey
+from taskops_provider.services.windows.in_force import FROZEN
 from taskops_provider.www.presenters import text
 from taskops_provider.www.presenters.text import Badge, Name
 from taskops_provider.www.urls import Urls
@@ -91,6 +92,10 @@ class ShownPlan:
     #: what filling the gap replenishes, in a few words; empty where that is not asked for
     gap: str = ""
     gap_notes: Sequence[str] = ()
+    #: a line for each window that the targets are in
+    windows: Sequence[str] = ()
+    #: a window freezes some of them
+    is_frozen: bool = False
     gap_url: str = ""
     #: downstream workflows, and workflows that will drain: id and address
     affected_workflows: Sequence[tuple[str, str]] = ()
@@ -141,6 +146,12 @@ def shown_plan(session: Session, plan: Plan, urls: Urls) -> ShownPlan:
         held=plan.held_instances,
         gap="" if gap is None else text.count(gap.cells, "missed cell") if gap.cells else "Nothing",
         gap_notes=gap.notes if gap else (),
+        windows=[
+            f"{text.count(window.tasks, 'task')} in window {window.name} until {window.until}: "
+            "runs created in it do not execute them"
+            for window in plan.windows
+        ],
+        is_frozen=any((item.reason or "").startswith(FROZEN) for item in plan.items),
         affected_workflows=_linked(plan.affects.workflows, urls),
         more_affected=plan.affects.downstream_workflows - len(plan.affects.workflows),
         drains=_linked(plan.affects.drains, urls),

@@ -46,6 +46,7 @@ class StopFacts:
     """What stands beside the status: by whom, when, why, until when, with which effect.
 
     :param with_workflow: it is paused with its workflow
+    :param window: the window that it is in, and until when; empty: none
     """
 
     with_workflow: bool
@@ -57,6 +58,7 @@ class StopFacts:
     ticket: str | None = None
     resume_at: text.Time | None = None
     effect: str = ""
+    window: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def _head(page: TaskPage) -> TaskHead:
 
 def _state(row: TaskRow, facts: TaskFacts, page: TaskPage) -> StopFacts:
     if row.state == TaskState.SCHEDULING:
-        return StopFacts(with_workflow=row.status == TaskStatus.PAUSED)
+        return StopFacts(with_workflow=row.status == TaskStatus.PAUSED, window=row.window or "")
     return StopFacts(
         with_workflow=False,
         operation_url=page.operation_url(facts.operation_id) if facts.operation_id else "",
@@ -181,6 +183,7 @@ def _state(row: TaskRow, facts: TaskFacts, page: TaskPage) -> StopFacts:
         ticket=row.ticket,
         resume_at=text.time(row.resume_at) if row.state == TaskState.PAUSED else None,
         effect=_EFFECTS.get(row.downstream or "", ""),
+        window=row.window or "",
     )
 
 

@@ -1,6 +1,6 @@
 """Alarms know in which execution of a loop their instance was: several have the same map index there.
 
-Revision ID: 0013
+Revision ID: 0015
 Revises: 0014
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
+revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None

@@ -1,6 +1,6 @@
 """A channel finds its own due messages by an index.
 
-Revision ID: 0011
+Revision ID: 0010
 Revises: 0009
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None

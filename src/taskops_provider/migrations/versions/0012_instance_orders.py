@@ -1,7 +1,7 @@
 """What people ordered for single task instances and whole runs: hold, force.
 
-Revision ID: 0015
-Revises: 0017
+Revision ID: 0012
+Revises: 0011
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 from taskops_provider.models.base import BigKey, StringID, UtcDateTime
 
-revision = "0015"
-down_revision = "0017"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

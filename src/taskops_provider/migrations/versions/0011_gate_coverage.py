@@ -1,7 +1,7 @@
 """Schedulers that have the gate, and runs that a process without it created.
 
-Revision ID: 0017
-Revises: 0011
+Revision ID: 0011
+Revises: 0010
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from airflow.models.base import StringID
 from airflow.utils.sqlalchemy import UtcDateTime
 from alembic import op
 
-revision = "0017"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

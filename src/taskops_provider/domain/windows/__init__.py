@@ -1,0 +1,1 @@
+"""Windows: planned pauses, freezes, and times in which nothing is replenished."""

@@ -1,0 +1,1 @@
+"""Windows: laid ahead as gate intervals, asked for by operations and replenishments."""
