@@ -73,7 +73,7 @@ class Unstarted(NamedTuple):
     mark: str
 
 
-class Waiting(NamedTuple):
+class HeldInstance(NamedTuple):
     """An instance that waits although no order holds it any more."""
 
     id: UUID
@@ -292,13 +292,13 @@ def gate_under_hold(
             _execute(session, update(TI).where(TI.id.in_(ids), _waits_marked()).values(**values))
 
 
-def to_free(session: Session, runs: Sequence[tuple[str, str]]) -> list[Waiting]:
+def to_free(session: Session, runs: Sequence[tuple[str, str]]) -> list[HeldInstance]:
     """Return (and lock) what waits in some runs although no order holds it. The runs are locked."""
-    found: list[Waiting] = []
+    found: list[HeldInstance] = []
     for chunk in chunks(runs, 200):
         for query in _to_free(select(TI.id, TI.dag_id, TI.task_id, TI.retry_reason)):
             query = with_row_locks(query.where(of_runs(chunk)).order_by(TI.id), session, of=TI, key_share=False)
-            found += [Waiting(*row) for row in session.execute(query)]
+            found += [HeldInstance(*row) for row in session.execute(query)]
     return found
 
 

@@ -16,7 +16,7 @@ from taskops_provider.adapter.runs import GATED_POOLS, unfinished_instance
 from taskops_provider.domain.gate import FOREIGN_MARK
 
 
-class Waiting(NamedTuple):
+class WaitingInstance(NamedTuple):
     """An unfinished instance in a pool of the gate."""
 
     id: UUID
@@ -27,11 +27,11 @@ class Waiting(NamedTuple):
     for_dag: bool
 
 
-def waiting(session: Session) -> list[Waiting]:
+def waiting(session: Session) -> list[WaitingInstance]:
     """Return all unfinished instances in the gate's pools. One query."""
     columns = (TI.id, TI.dag_id, TI.task_id, TI.pool, TI.retry_reason)
     query = select(*columns).where(TI.pool.in_(GATED_POOLS), unfinished_instance()).order_by(TI.id)
-    return [Waiting(row[0], row[1], row[2], row[3], row[4] == FOREIGN_MARK) for row in session.execute(query)]
+    return [WaitingInstance(row[0], row[1], row[2], row[3], row[4] == FOREIGN_MARK) for row in session.execute(query)]
 
 
 def count_waiting(session: Session) -> dict[str, int]:

@@ -15,6 +15,7 @@ from taskops_provider.api.deprecated import describe_old_words, refuse_doubled
 from taskops_provider.api.errors import ANYWHERE, add_error_handlers
 from taskops_provider.api.lifespan import lifespan
 from taskops_provider.api.no_store import NoStore
+from taskops_provider.api.repeated import refuse_repeated
 from taskops_provider.api.routes import (
     alarms,
     exports,
@@ -72,7 +73,7 @@ def create_app() -> FastAPI:
 
 def _routes() -> APIRouter:
     """All routes that need to know who asks, whatever a route itself forgets."""
-    guarded = APIRouter(dependencies=[Depends(get_actor), Depends(refuse_doubled)], responses=ANYWHERE)
+    guarded = APIRouter(dependencies=[Depends(get_actor), Depends(refuse_doubled), Depends(refuse_repeated)], responses=ANYWHERE)
     for module in _GUARDED:
         guarded.include_router(module.router)
     guarded.include_router(health.checks_router)

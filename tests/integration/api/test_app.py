@@ -112,3 +112,20 @@ def test_lifespan_runs_the_monitor_while_the_server_is_up(monkeypatch: pytest.Mo
         assert events == ["up"]
         assert client.app.state.auth_manager is web.manager  # type: ignore[attr-defined]
     assert events == ["up", "down"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("limit=1&limit=2", 422),
+        ("order_by=task_id&order_by=dag_id", 422),
+        ("owner=a&owner=b", 200),
+        ("limit=1", 200),
+    ],
+)
+def test_a_parameter_of_one_value_is_given_once(web: WebApp, query: str, status: int) -> None:
+    """All but the last were dropped without a word."""
+    answer = web.client("admin").get(f"/taskops/v1/tasks?{query}")
+    assert answer.status_code == status
+    if status == 422:
+        assert answer.json()["detail"] == f"{query.partition('=')[0]} is given 2 times; give it once"

@@ -15,6 +15,7 @@ from airflow.cli.cli_parser import get_parser
 
 from taskops_provider.cli.definition import get_taskops_cli_commands
 from taskops_provider.services.catalog import tasks, workflows
+from taskops_provider.services.shared.actor import MONITOR
 
 CHANGING = {"start", "pause", "offline", "delete", "submit", "set-owners"}
 
@@ -106,7 +107,7 @@ def test_help_shows_what_was_written(path):
 @pytest.mark.parametrize(
     ("group", "columns"),
     [
-        ("tasks", tasks._sortable(datetime.now(UTC))),
+        ("tasks", tasks._sortable(MONITOR, datetime.now(UTC))),
         ("workflows", {*workflows._SORTABLE, "status", "task_count"}),
     ],
 )

@@ -52,7 +52,7 @@ def test_the_class_of_a_cell(seen, expected):
 
 
 def test_what_is_wanted():
-    assert wanted_classes([CellSelection.MISSING]) == {CellClass.NO_RUN, CellClass.GATED}
+    assert wanted_classes([CellSelection.MISSING]) == {CellClass.NO_RUN, CellClass.GATED, CellClass.CUT_OFF}
     assert wanted_classes([CellSelection.FAILED]) == {CellClass.FAILED, CellClass.UPSTREAM_FAILED}
     assert CellClass.DONE in wanted_classes([CellSelection.ALL])
     assert CellClass.RUNNING not in wanted_classes([CellSelection.ALL])

@@ -15,7 +15,7 @@ from taskops_provider.services.shared.owners import owners_by_key
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class RuleReach:
     """Whom a rule would reach now.
 
     :param unreachable: owners and users without an address, for a rule with a channel that needs one
@@ -26,7 +26,7 @@ class Reach:
     is_nobody: bool = False
 
 
-def reach_of(session: Session, rules: Sequence[Rule]) -> list[Reach]:
+def reach_of(session: Session, rules: Sequence[Rule]) -> list[RuleReach]:
     """Return whom rules would reach, in their order: three queries for however many.
 
     Owners differ from task to task: those of a rule on a workflow or project are not looked at.
@@ -39,12 +39,12 @@ def reach_of(session: Session, rules: Sequence[Rule]) -> list[Reach]:
     for rule in rules:
         tells_people = [released.tells_people(channel) for channel in released.usable(rule.channels)]
         if not any(tells_people):
-            found.append(Reach())
+            found.append(RuleReach())
             continue
         own = owners.get((rule.dag_id, rule.task_id), []) if _names_owners(rule) else []
         people = book.people(names_of(rule.recipients, own), rule.recipients.addresses)
         is_known = _names_owners(rule) or not rule.recipients.owners
-        found.append(Reach(people.unreachable, is_known and all(tells_people) and not people.addresses))
+        found.append(RuleReach(people.unreachable, is_known and all(tells_people) and not people.addresses))
     return found
 
 

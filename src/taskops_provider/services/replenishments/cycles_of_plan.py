@@ -102,7 +102,7 @@ def clamped(warnings: list[str], graph: DagGraph, ranges: list[Range]) -> list[R
 
 
 @dataclass(frozen=True)
-class Layout:
+class PlanOfCycles:
     """What the cycles of one Dag are laid out with.
 
     :param tasks: how many of its tasks are in the plan
@@ -117,7 +117,9 @@ class Layout:
     warnings: list[str]
 
 
-def lay_out(of: Layout, ranges: Sequence[Range], runs: Sequence[RunRow]) -> tuple[list[Cycle], list[RunRow | None]]:
+def lay_out(
+    of: PlanOfCycles, ranges: Sequence[Range], runs: Sequence[RunRow]
+) -> tuple[list[Cycle], list[RunRow | None]]:
     """Return the cycles of a Dag, oldest first, each with its run.
 
     The runs that its timetable would make, and those that were made at other dates, under an earlier timetable or

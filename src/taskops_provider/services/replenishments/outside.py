@@ -31,7 +31,7 @@ Inside = Callable[[str, str, datetime], bool]
 _KINDS = frozenset({"sensor", "marker", "trigger"})
 
 
-class Waiting(NamedTuple):
+class PlannedRun(NamedTuple):
     """A run in which something is to execute.
 
     :param start: of its interval
@@ -54,7 +54,7 @@ class Blocker(NamedTuple):
 
 
 def blockers(
-    session: Session, dag_id: str, downstream: Mapping[str, Collection[str]], runs: Sequence[Waiting], inside: Inside
+    session: Session, dag_id: str, downstream: Mapping[str, Collection[str]], runs: Sequence[PlannedRun], inside: Inside
 ) -> dict[datetime, Blocker]:
     """Return what keeps runs of a Dag from starting: logical date -> the first cell that has not succeeded.
 
@@ -90,7 +90,7 @@ def _above(
 
 
 def _unsuccessful(
-    run: Waiting, dag_id: str, nodes: Mapping[str, Sequence[Node]], states: Mapping[str, _States], inside: Inside
+    run: PlannedRun, dag_id: str, nodes: Mapping[str, Sequence[Node]], states: Mapping[str, _States], inside: Inside
 ) -> Iterator[Blocker]:
     for task_id in sorted(run.executes):
         for up_dag, up_task in nodes[task_id]:
@@ -108,7 +108,7 @@ class _States:
         self._runs = runs_between(session, dag_id, ranges)
         self._facts = cell_facts_between(session, dag_id, task_ids, ranges) if self._runs else {}
 
-    def has_succeeded(self, task_id: str, run: Waiting, *, inside_interval: bool) -> bool:
+    def has_succeeded(self, task_id: str, run: PlannedRun, *, inside_interval: bool) -> bool:
         """Whether a task succeeded, or was skipped by Airflow, for a run."""
         exact = [one for one in self._runs if one.logical_date == run.logical_date]
         if not exact and inside_interval:
@@ -147,12 +147,12 @@ def count_waiting(session: Session, grids: Sequence[Grid], actor: Actor) -> Iter
             )
 
 
-def _planned(grid: Grid) -> Iterator[Waiting]:
+def _planned(grid: Grid) -> Iterator[PlannedRun]:
     for i, busy in enumerate(grid.busy()):
         if busy:
             cycle = grid.cycles[i]
             executes = frozenset(row.task_id for row in grid.rows if row.executes[i])
-            yield Waiting(cycle.logical_date, cycle.start, cycle.end, executes)
+            yield PlannedRun(cycle.logical_date, cycle.start, cycle.end, executes)
 
 
 def may_start(
@@ -171,7 +171,7 @@ def may_start(
         return (of, task_id) in excluded or task_id in cells.get((of, date), ())
 
     waiting = [
-        Waiting(run.logical_date, run.interval_start, run.interval_end, frozenset(cells[dag_id, run.logical_date]))
+        PlannedRun(run.logical_date, run.interval_start, run.interval_end, frozenset(cells[dag_id, run.logical_date]))
         for run in runs
         if cells.get((dag_id, run.logical_date))
     ]

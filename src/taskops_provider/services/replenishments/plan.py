@@ -28,7 +28,7 @@ from taskops_provider.services.catalog.lineage import links_around
 from taskops_provider.services.gate.whose_pause import paused_or_woken_dags
 from taskops_provider.services.replenishments.cycles_of_plan import (
     Budget,
-    Layout,
+    PlanOfCycles,
     cell_budget,
     clamped,
     lay_out,
@@ -229,7 +229,7 @@ def lay_grid(  # noqa: PLR0913 - the plan's state becomes one object with the re
     pulled_in = _pull_in(graph, asked_for, excluded)
     task_ids = [task_id for task_id in topological(graph.downstream) if task_id in asked_for or task_id in pulled_in]
     runs = runs_between(session, dag_id, ranges) if ranges else []
-    cycles, of_cycle = lay_out(Layout(session, graph, len(task_ids), now, budget, plan.warnings), ranges, runs)
+    cycles, of_cycle = lay_out(PlanOfCycles(session, graph, len(task_ids), now, budget, plan.warnings), ranges, runs)
     cut_off = cut_off_between(session, dag_id, ranges) if any(of_cycle) else {}
     seen = cell_facts_between(session, dag_id, task_ids, ranges, releases_held=releases_held) if any(of_cycle) else {}
     size = len(cycles)

@@ -122,7 +122,7 @@ def open_gates(session: Session, actor: Actor, plan: UninstallPlan) -> None:
     audit.write(session, event="taskops.uninstall", actor=actor.name, at=now, entries=entries)
 
 
-def _release(session: Session, found: list[leaving.Waiting], now: datetime) -> None:
+def _release(session: Session, found: list[leaving.WaitingInstance], now: datetime) -> None:
     own = own_pools(session, {(one.dag_id, one.task_id) for one in found})
     by_pool: dict[str, list[UUID]] = defaultdict(list)
     for one in found:
@@ -132,7 +132,7 @@ def _release(session: Session, found: list[leaving.Waiting], now: datetime) -> N
     notes.remove(session, [one.id for one in found])
 
 
-def _end(session: Session, found: list[leaving.Waiting], now: datetime) -> None:
+def _end(session: Session, found: list[leaving.WaitingInstance], now: datetime) -> None:
     """End what is left, before its turn: as its effect says, held ones as skipped."""
     by_state: dict[str, list[UUID]] = defaultdict(list)
     for one in found:

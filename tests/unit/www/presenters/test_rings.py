@@ -85,7 +85,7 @@ def run(number: int, *, seconds: float | None = None, state: str = "success", **
         "duration": seconds if has_ended else None,
         **values,
     }
-    return RunHistoryRow(f"manual__{number}+00:00", **facts)
+    return RunHistoryRow(f"manual__{number}+00:00", held=False, **facts)
 
 
 def test_bars_are_as_high_as_runs_were_long() -> None:
