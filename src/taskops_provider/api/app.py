@@ -73,7 +73,9 @@ def create_app() -> FastAPI:
 
 def _routes() -> APIRouter:
     """All routes that need to know who asks, whatever a route itself forgets."""
-    guarded = APIRouter(dependencies=[Depends(get_actor), Depends(refuse_doubled), Depends(refuse_repeated)], responses=ANYWHERE)
+    guarded = APIRouter(
+        dependencies=[Depends(get_actor), Depends(refuse_doubled), Depends(refuse_repeated)], responses=ANYWHERE
+    )
     for module in _GUARDED:
         guarded.include_router(module.router)
     guarded.include_router(health.checks_router)
