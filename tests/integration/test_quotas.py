@@ -21,7 +21,7 @@ from taskops_provider.services.alarms.stored_rules import rule_of
 from taskops_provider.services.operations import plan as operation_plan
 from taskops_provider.services.operations import undo
 from taskops_provider.services.operations.apply import apply_operation
-from taskops_provider.services.replenishments import create, plan
+from taskops_provider.services.replenishments import create, cycles_of_plan
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
 from taskops_provider.services.replenishments.create import create_replenishment
 from taskops_provider.services.replenishments.plan import plan_replenishment
@@ -64,14 +64,39 @@ def test_large_plans_are_made_two_at_a_time(web, session, monkeypatch):
     plan_replenishment(session, ALICE, asked("orders"), now)
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another plan")).take()
+            others.enter_context(large_work("another plan", "")).take()
         # small ones need no turn
         plan_replenishment(session, ALICE, asked("orders"), now)
-        monkeypatch.setattr(plan, "LARGE", 2)
+        monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
         with pytest.raises(Conflict, match="2 other large requests; ask for the plan in a moment"):
             plan_replenishment(session, ALICE, asked("orders"), now)
     for _ in range(AT_ONCE + 1):  # each gives its turn back
         plan_replenishment(session, ALICE, asked("orders"), now)
+
+
+def test_one_person_leaves_a_turn_to_the_others(web, session, monkeypatch):
+    """Whoever asks for large plans on and on, from many windows, keeps nobody else from theirs."""
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
+    monkeypatch.setattr("taskops_provider.services.operations.plan.LARGE", 1)
+    monkeypatch.setattr("taskops_provider.services.operations.undo.LARGE", 0)
+    monkeypatch.setattr("taskops_provider.www.presenters.diagram.LARGE", 1)
+    done = operate(session, "pause", "orders.clean").operation_id
+    body = {"targets": [{"dag_id": "orders"}], "dry_run": True}
+    ranges = [{"from": "2026-01-01", "to": "2026-01-02"}]
+    op, viewer = Api(web, "op"), Api(web, "viewer")
+    with large_work("a plan", "op") as own:
+        own.take()
+        said = "another large request of yours is under way"
+        assert said in op.refused(409, "POST", "workflows/pause", json=body)
+        assert said in op.refused(409, "POST", f"operations/{done}/undo", json={"dry_run": True})
+        planned = {"workflows": ["orders"], "ranges": ranges, "cells": ["all"]}
+        assert said in op.refused(409, "POST", "replenishments/plan", json=planned)
+        told = Dialogs(web, "op").post("change/workflows/pause", 409, target="orders").problem
+        assert said in told.lower()
+        drawn = web.client("op").get("/pluginsv2/taskops/diagram?dag_id=orders")
+        assert (drawn.status_code, said in drawn.text) == (409, True)
+        viewer.post("workflows/pause", **body)
+    op.post("workflows/pause", **body)
 
 
 @pytest.mark.parametrize("name", ["viewer", "op"])
@@ -83,12 +108,12 @@ def test_a_large_operation_is_previewed_in_turn(web, session, monkeypatch, name)
     api.post("workflows/start", dry_run=True, **body)
     monkeypatch.setattr(operation_plan, "LARGE", 2)
     monkeypatch.setattr(undo, "LARGE", 2)
-    monkeypatch.setattr(plan, "LARGE", 1)
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 1)
     with ExitStack() as others:
-        others.enter_context(large_work("another plan")).take()
+        others.enter_context(large_work("another plan", "")).take()
         # one that is large twice takes one turn
         api.post("workflows/start", dry_run=True, **body)
-        others.enter_context(large_work("another plan")).take()
+        others.enter_context(large_work("another plan", "")).take()
         assert "busy" in api.refused(409, "POST", "workflows/start", json={**body, "dry_run": True})
         assert "busy" in Dialogs(web, name).post("change/workflows/start", 409, target="orders").problem
         assert "busy" in Dialogs(web, name).post("undo", 409, operation_id=done).problem
@@ -99,7 +124,7 @@ def test_a_large_operation_is_previewed_in_turn(web, session, monkeypatch, name)
     if name == "op":
         with ExitStack() as others:
             for _ in range(AT_ONCE):
-                others.enter_context(large_work("another plan")).take()
+                others.enter_context(large_work("another plan", "")).take()
             api.post("workflows/start", targets=[{"dag_id": "orders"}])
 
 
@@ -145,7 +170,7 @@ def test_a_large_diagram_needs_a_turn(web, monkeypatch):
     assert client.get(path).status_code == 200
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another")).take()
+            others.enter_context(large_work("another", "")).take()
         refused = client.get(path)
     assert (refused.status_code, "ask for the diagram in a moment" in refused.text) == (409, True)
     monkeypatch.setattr("taskops_provider.domain.layering.layout.MAX_BOXES", 2)
@@ -175,11 +200,11 @@ def paused_for_hours(session, **options) -> dict:
 def test_a_large_gap_needs_a_turn_like_any_other_plan(web, session, monkeypatch):
     start = paused_for_hours(session)
     api, dialogs = Api(web), Dialogs(web)
-    monkeypatch.setattr(plan, "LARGE", 2)
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
     before = session.scalar(select(func.count()).select_from(Operation))
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another plan")).take()
+            others.enter_context(large_work("another plan", "")).take()
         for body in ({**start, "dry_run": True}, start):
             refused = api.refused(409, "POST", "tasks/start", json=body)
             assert "2 other large requests; ask for the plan in a moment" in refused
@@ -210,10 +235,10 @@ def test_what_the_monitor_fills_at_its_time_needs_no_turn_and_is_no_persons(web,
     """Nobody is there to ask again, and the tasks would stay paused."""
     paused_for_hours(session, resume_at=later(hours=1), fill_gap=True)
     monkeypatch.setattr(create, "MAX_UNFINISHED", 0)
-    monkeypatch.setattr(plan, "LARGE", 2)
+    monkeypatch.setattr(cycles_of_plan, "LARGE", 2)
     with ExitStack() as others:
         for _ in range(AT_ONCE):
-            others.enter_context(large_work("another plan")).take()
+            others.enter_context(large_work("another plan", "")).take()
         assert resume_due_tasks(session, later(hours=2))
         session.commit()
     assert stored(session, "orders")["clean"] == "scheduling"

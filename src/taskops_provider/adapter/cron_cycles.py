@@ -38,7 +38,7 @@ def cron_cycles(timetable: Any, earliest: datetime | None, latest: datetime | No
     :param earliest: as the Dag restricts the timetable
     :param latest: as the Dag restricts the timetable
     """
-    shape = _Shape.of(timetable)
+    shape = _CronFields.of(timetable)
     begin = shape.begin(first)
     if earliest is None or earliest < begin:
         earliest = begin
@@ -68,7 +68,7 @@ def cron_cycles(timetable: Any, earliest: datetime | None, latest: datetime | No
             last = DataInterval(coerce_datetime(newest.start), coerce_datetime(newest.end))
 
 
-class _Shape(NamedTuple):
+class _CronFields(NamedTuple):
     """What a cron timetable is made of.
 
     :param crons: timetables with one expression each; whichever is due makes a run
@@ -79,7 +79,7 @@ class _Shape(NamedTuple):
     interval: Any
 
     @classmethod
-    def of(cls, timetable: Any) -> _Shape:
+    def of(cls, timetable: Any) -> _CronFields:
         """Take a timetable apart."""
         if type(timetable) is CronDataIntervalTimetable:
             return cls([timetable], None)

@@ -76,10 +76,13 @@ def _below(dags: DBDagBag, run: DagRun, task_ids: frozenset[str], session: Sessi
     return frozenset(part.task_dict) - task_ids
 
 
-def instances_to_rerun(session: Session, dag_id: str, tasks: Mapping[str, Collection[str]]) -> list[Following]:
+def instances_to_rerun(
+    session: Session, dag_id: str, tasks: Mapping[str, Collection[str]], at_most: int
+) -> list[Following]:
     """Return the instances of tasks in runs that have run, or are running: what has not runs when its turn comes.
 
     :param tasks: run id -> ids of tasks
+    :param at_most: one more is returned where there are more: mapped tasks have any number
     """
     by_tasks: dict[frozenset[str], list[str]] = defaultdict(list)
     for run_id, task_ids in tasks.items():
@@ -98,7 +101,9 @@ def instances_to_rerun(session: Session, dag_id: str, tasks: Mapping[str, Collec
                     TI.state.not_in(not_yet),
                     ~waits,
                 )
-                found += _with_regions(session, session.execute(query).all())
+                found += _with_regions(session, session.execute(query.limit(at_most + 1 - len(found))).all())
+                if len(found) > at_most:
+                    return found
     return sorted(found, key=lambda one: one._replace(region_id=one.region_id or ""))
 
 

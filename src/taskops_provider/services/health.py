@@ -97,7 +97,7 @@ def check_health(session: Session, now: datetime, actor: Actor | None = None) ->
     checks = [_airflow(), tables, _gate()]
     if tables.level is CheckLevel.OK:
         signs = signs_of_life(session, now)
-        checks.append(_coverage(session, now, readable, with_host=with_host))
+        checks.append(_coverage(session, now, actor, with_host=with_host))
         checks += [_pools(session), _index(signs), _monitor(signs, with_note=with_errors, with_host=with_host)]
         checks.append(_drains(session, now, actor))
         checks += _renames(session, readable)
@@ -170,9 +170,9 @@ def _gate() -> Check:
     return Check("gate", CheckLevel.OK, f"the cluster policy is loaded (in this process){also}")
 
 
-def _coverage(session: Session, now: datetime, readable: frozenset[str] | None, *, with_host: bool) -> Check:
+def _coverage(session: Session, now: datetime, actor: Actor | None, *, with_host: bool) -> Check:
     found = scheduler_coverage(session, now)
-    escaped = escaped_runs(session, now, readable)
+    escaped = escaped_runs(session, now, actor)
     told = [
         f"{_scheduler(one, with_host=with_host)} is not known to have the gate: install airflow-provider-taskops there "
         "and restart it"

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from airflow import settings
 from airflow.models.taskinstance import TaskInstance as TI
+from airflow.policies import hookimpl
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from sqlalchemy import select, update
 
-from taskops_provider import policies
 from taskops_provider.policies import decoration
 from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate import settle as gate_settle
@@ -153,7 +153,7 @@ def test_an_operator_that_changes_in_mid_run_is_gated_all_the_same(session, effe
 class _SetsPools:
     """A site's policy that has every task run in a pool of its own."""
 
-    @policies.hookimpl
+    @hookimpl
     def task_instance_mutation_hook(self, task_instance, dag_run):
         task_instance.pool = "default_pool"
 
@@ -183,7 +183,7 @@ def test_another_policy_that_sets_pools_does_not_undo_the_gate(session, effect):
 class _AsksToBeLast:
     """A site's policy that is asked after ours."""
 
-    @policies.hookimpl(trylast=True)
+    @hookimpl(trylast=True)
     def task_instance_mutation_hook(self, task_instance, dag_run):
         task_instance.pool = "default_pool"
 
@@ -191,7 +191,7 @@ class _AsksToBeLast:
 class _WrapsOthers:
     """A site's policy that has the last word, whoever asks to be last."""
 
-    @policies.hookimpl(hookwrapper=True)
+    @hookimpl(hookwrapper=True)
     def task_instance_mutation_hook(self, task_instance, dag_run):
         yield
         task_instance.pool = "default_pool"

@@ -21,6 +21,7 @@ from taskops_provider.adapter import dags as airflow_dags
 from taskops_provider.domain.deleted_dags import name_of_deleted
 from taskops_provider.models import (
     AlarmRule,
+    EscapedRun,
     Operation,
     OperationItem,
     Owner,
@@ -107,6 +108,7 @@ def furnish(session: Session) -> dict[str, int]:
     run.updated_at = datetime.now(UTC)
     session.commit()
     look(session)
+    session.add(EscapedRun(dag_id="d", run_id="r", found_at=datetime.now(UTC), created_by="cli", gated=1, executed=0))
     numbers["replenishment"] = world.create("d.b", "other.a", ranges=[days(2, 3)], conf={"secret": "of the old one"})
     numbers["both"] = operate(session, "set-owners", "d", "other", owners=["zoe"]).operation_id
     return {name: number for name, number in numbers.items() if number is not None}
@@ -368,3 +370,24 @@ class TestKept:
         session.commit()
         refreshed(session)
         assert session.get(AlarmRule, numbers["rule"]).enabled
+
+    @pytest.mark.parametrize("to", ["south", None])
+    def test_one_whose_bundle_goes_to_another_team_stops_it_too(self, session, numbers, to):
+        """The Dag is where it was, and so is its bundle: nothing of either has changed but whose they are."""
+        give_teams(session, {"dags-folder": "north"})
+        refresh(session, datetime.now(UTC), thorough=True)
+        session.commit()
+        assert session.get(AlarmRule, numbers["rule"]).enabled, "the first team of a bundle that was everybody's"
+        bundle = session.get(DagBundleModel, "dags-folder")
+        bundle.teams = [Team(name=to)] if to else []
+        session.commit()
+        for _ in range(2):
+            refresh(session, datetime.now(UTC) + timedelta(minutes=6))
+            session.commit()
+        assert not session.get(AlarmRule, numbers["rule"]).enabled
+        assert session.get(AlarmRule, numbers["of_project"]).enabled
+        shown = World(session).play(numbers["replenishment"])
+        # a replenishment of which nothing was executed
+        assert (shown.state, str(shown.problem).partition(": ")[2]) == ("failed", "it belongs to another team")
+        recorded = select(func.count()).select_from(Operation).where(Operation.verb == "dag-moved")
+        assert session.scalar(recorded) == 1

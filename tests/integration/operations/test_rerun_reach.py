@@ -13,6 +13,7 @@ from airflow.sdk import DAG, Asset
 from sqlalchemy import select
 
 from taskops_provider.adapter.instance_operations import Ref
+from taskops_provider.adapter.rerun_reach import instances_to_rerun
 from taskops_provider.domain.instances import InstanceVerb, Reach
 from taskops_provider.exceptions import BadInput, OperationPlanChanged
 from taskops_provider.inputs.operation import ReasonAndTicket
@@ -128,6 +129,30 @@ def test_what_may_not_be_changed_is_blocked_and_what_may_not_be_read_is_not_told
     plan = preview_on_instances(session, reader, request(Reach.EVERYWHERE))
     assert {item.dag_id for item in plan.plan.items} == {"up"}
     assert list(plan.followers) == []
+
+
+def test_of_another_workflow_no_instances_are_told_that_may_not_be_read(session, played, monkeypatch):
+    """Not that they are blocked, either: which runs there are, and how many instances."""
+    editor = Actor("ed", "api", Limited(["up", "down", "mart"], ["up"]))
+    monkeypatch.setattr(Limited, "instances_readable", lambda self: frozenset({"up"}))
+    monkeypatch.setattr(Limited, "may_change_instances", lambda self, dag_id: dag_id == "up")
+    plan = preview_on_instances(session, editor, request(Reach.EVERYWHERE))
+    assert {item.dag_id for item in plan.plan.items} == {"up"}
+    assert [one.dag_id for one in plan.followers] == ["mart"]
+
+
+def test_more_than_is_rerun_at_once_is_refused_without_being_read(session, played, monkeypatch):
+    monkeypatch.setattr("taskops_provider.services.operations.rerun_reach.MAX_RERUN", 4)
+    assert len(preview_on_instances(session, ANN, request(Reach.EVERYWHERE)).plan.items) == 5
+    monkeypatch.setattr("taskops_provider.services.operations.rerun_reach.MAX_RERUN", 3)
+    read = []
+    monkeypatch.setattr(
+        "taskops_provider.services.operations.rerun_reach.adapter.instances_to_rerun",
+        lambda *asked: read.append(instances_to_rerun(*asked)) or read[-1],
+    )
+    with pytest.raises(BadInput, match="more than 3 instances follow"):
+        preview_on_instances(session, ANN, request(Reach.EVERYWHERE))
+    assert sum(map(len, read)) == 4
 
 
 @pytest.mark.parametrize("effect", ["skip", "run", "fail"])

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter.users_by_name import can_look_up_users
 from taskops_provider.models import Operation, Replenishment
 from taskops_provider.services import retention
+from taskops_provider.services.operations.records import RecordFilter, list_operations
 from taskops_provider.services.operations.resume import due_dags, resume_dag
 from taskops_provider.services.replenishments import make_runs as making
 from taskops_provider.services.replenishments.control import ControlVerb, control_replenishment
@@ -169,6 +170,31 @@ class TestFab:
         unfilled = f"resume_at has come; the gap is not filled: {user}, who asked for it, is no active user any more"
         assert record.reason == (unfilled if how else "resume_at has come")
         assert session.scalar(select(func.count()).select_from(Replenishment)) == (0 if how else 1)
+
+    def test_what_fills_a_gap_goes_on_only_while_who_paused_may(self, world, web, user, monkeypatch):
+        """The monitor queues it, for somebody: it is no less theirs than one that they made themselves."""
+        monkeypatch.setattr(making, "CHUNK", 1)
+        session = world.session
+        make_runs(world, "d", 1)
+        soon = datetime.now(UTC) + timedelta(hours=1)
+        for task_id, name in {"a": "ann", "b": user}.items():
+            actor = Actor(name, "cli" if name == "ann" else "api", UnrestrictedPermissions())
+            operate(session, "pause", f"d.{task_id}", actor=actor, resume_at=soon, fill_gap=True)
+        make_runs(world, "d", 2, 3)
+        resume_dag(session, "d", soon + timedelta(minutes=1))
+        of_ann, of_user = session.scalars(select(Replenishment.id).order_by(Replenishment.id)).all()
+        give_back = self._lose(web, user, "another role")
+        assert world.play(of_ann).state == "success"
+        for _ in range(3):
+            world.round()
+        shown = world.show(of_user)
+        assert shown.problem == (
+            f"waits: {user}, who asked for it, may not replenish d any more: "
+            "it needs to edit the Dag, to create runs of it and to change its task instances"
+        )
+        assert "asked_by" not in str(list_operations(session, ALICE, RecordFilter(), limit=50))
+        give_back()
+        assert world.play(of_user).state == "success"
 
 
 class TestOthers:

@@ -206,7 +206,7 @@ def test_lineage_shows_workflows_that_may_not_be_read_without_their_names(web: W
     graph = lineage(session, limited, SHOP, "wait_for_source", NOW, LineageReach(2, anonymous=True))
     hidden = [node for node in graph.nodes if node.is_hidden]
     assert [(node.level, node.status, node.workflow_name) for node in hidden] == [(-1, None, ""), (1, None, "")]
-    drawn = drawing(graph, URLS, "Lineage", focus=(SHOP, "wait_for_source"), query={"view": "lineage"})
+    drawn = drawing(graph, URLS, "Lineage", who="ann", focus=(SHOP, "wait_for_source"), query={"view": "lineage"})
     assert not re.search("payments|sales_mart|legacy_export", repr((graph, drawn)))
     boxes = dict(zip([(node.dag_id, node.task_id) for node in graph.nodes], drawn.boxes, strict=True))
     assert [box.is_focus for box in boxes.values()].count(True) == 1
@@ -222,13 +222,13 @@ def test_lineage_shows_workflows_that_may_not_be_read_without_their_names(web: W
 
 def test_a_task_that_only_a_sensor_names_has_no_link() -> None:
     graph = Graph("elsewhere", None, [GraphNode("elsewhere", "gone", None, None)], [])
-    (box,) = drawing(graph, URLS, "Lineage").boxes
+    (box,) = drawing(graph, URLS, "Lineage", who="ann").boxes
     assert (box.url, box.badge.text) == ("", "Not in any Dag")
 
 
 def test_long_names_are_cut_in_the_middle_and_boxes_stay_small(web: WebApp, session: Session) -> None:
     graph = workflow_graph(session, ALICE, SHOP, NOW)
-    drawn = drawing(graph, URLS, "Diagram")
+    drawn = drawing(graph, URLS, "Diagram", who="ann")
     long = next(box for box in drawn.boxes if box.facts[0].startswith("build_dim"))
     assert re.fullmatch("build_dim.+….*type_2", long.title)
     assert long.search == "build_dim_customer_with_slowly_changing_attributes_type_2"

@@ -11,11 +11,14 @@ from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.exceptions import BadInput
 
+#: of plans whose refusal names nothing that came since
+NO_OPERATION = 0
+
 
 def plan_hash(asked: Sequence[Any], items: Sequence[Item], *, newest_operation: int) -> str:
-    """Return a hash of all that the plan rests on, led by the newest operation it knew.
+    """Return a hash of all that the plan rests on, led by the newest operation on its targets.
 
-    The number in front lets a refusal name what came since.
+    The newest of all would tell of Dags that may not be read. The number in front lets a refusal name what came since.
 
     :param asked: what was asked for, as JSON
     """

@@ -207,9 +207,9 @@ def _check_there(session: Session, actor: Actor, pairs: Collection[TaskKey]) -> 
     """Refuse what does not exist, or may not be seen; a workflow as such has no task_id."""
     dag_ids = {dag_id for dag_id, _ in pairs}
     there: set[str] = set()
-    for some in chunks([(dag_id, "") for dag_id in dag_ids]):
+    for some in chunks([(dag_id, "") for dag_id in actor.readable_of(dag_ids)]):
         found = session.scalars(select(Workflow.dag_id).where(Workflow.dag_id.in_([dag_id for dag_id, _ in some])))
-        there.update(dag_id for dag_id in found if actor.may_read(dag_id))
+        there.update(found)
     if missing := sorted(dag_ids - there):
         raise ResourceNotFound(f"Dag {missing[0]!r} does not exist; `airflow taskops sync` reads new Dags in")
     tasks = {pair for pair in pairs if pair[1]}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,7 +24,7 @@ from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.metrics import ESCAPED
 from taskops_provider.models import CoveredScheduler, EscapedRun, Setting
 from taskops_provider.services.gate.existing_instances import gate_before_execution
-from taskops_provider.services.shared.actor import MONITOR
+from taskops_provider.services.shared.actor import MONITOR, Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.reporting import after_commit
 from taskops_provider.services.shared.watermarks import read_watermark, write_watermark
@@ -84,13 +84,20 @@ class EscapedRuns:
     newest: tuple[EscapedRun, ...]
 
 
-def escaped_runs(session: Session, now: datetime, readable: Collection[str] | None, limit: int = 5) -> EscapedRuns:
-    """Return the escaped runs of the last day, of Dags that may be read. One query: there are few, or all escape."""
+def escaped_runs(session: Session, now: datetime, actor: Actor | None, limit: int = 5) -> EscapedRuns:
+    """Return the escaped runs of the last day. One query: there are few, or all escape.
+
+    :param actor: to whom: of Dags of which they may read runs and instances; None: whoever holds the database
+    """
     query = select(EscapedRun).where(EscapedRun.found_at > now - TOLD_FOR).order_by(EscapedRun.found_at.desc())
-    found = [run for run in session.scalars(query) if readable is None or run.dag_id in readable]
+    found = [run for run in session.scalars(query) if actor is None or _is_told(actor, run.dag_id)]
     return EscapedRuns(
         len(found), sum(run.gated for run in found), sum(run.executed for run in found), tuple(found[:limit])
     )
+
+
+def _is_told(actor: Actor, dag_id: str) -> bool:
+    return actor.may_read_runs(dag_id) and actor.may_read_instances(dag_id)
 
 
 def dags_to_cover(session: Session, now: datetime) -> list[str]:

@@ -29,6 +29,7 @@ from taskops_provider.models import (
     AlarmRule,
     AssetRef,
     Edge,
+    EscapedRun,
     GateInterval,
     InstanceOrder,
     Operation,
@@ -57,6 +58,7 @@ _FORGOTTEN: Sequence[tuple[type[Base], str]] = (
     (Edge, "source_dag_id"),
     (GateInterval, "dag_id"),
     (InstanceOrder, "dag_id"),
+    (EscapedRun, "dag_id"),
     (AlarmRule, "dag_id"),
     (ReplenishmentRole, "dag_id"),
 )

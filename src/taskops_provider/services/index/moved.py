@@ -6,7 +6,7 @@ rules would tell the old team of the new team's runs, and what its people queued
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import and_, select, update
@@ -18,7 +18,7 @@ from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.progress import CellState
 from taskops_provider.domain.replenishment_run import RunEvent, RunState, after
-from taskops_provider.models import AlarmRule, Replenishment, ReplenishmentCell, ReplenishmentRun
+from taskops_provider.models import AlarmRule, Replenishment, ReplenishmentCell, ReplenishmentRun, Workflow
 from taskops_provider.services.index.deleted import record_by_itself, update_rows
 from taskops_provider.services.shared.actor import MONITOR
 
@@ -26,13 +26,29 @@ VERB = "dag-moved"
 REASON = "the Dag belongs to another team; its alarm rules are off and nothing more of its replenishments starts"
 
 
-def stop_for_new_team(session: Session, dag_ids: Collection[str], now: datetime) -> None:
+def dags_of_given_away(session: Session, before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
+    """Return the Dags of bundles that an administrator took from one team, and perhaps gave to another. One query at
+    most.
+
+    A bundle that gets its first team was everybody's, and what everybody set on it stays.
+
+    :param before: bundle -> its team; now likewise
+    """
+    bundles = sorted(bundle for bundle, team in before.items() if now.get(bundle) != team)
+    if not bundles:
+        return set()
+    return set(session.scalars(select(Workflow.dag_id).where(Workflow.project.in_(bundles))))
+
+
+def stop_for_new_team(session: Session, dag_ids: Collection[str], given_away: Collection[str], now: datetime) -> None:
     """Turn the rules of those of some Dags off that have changed their team since they were indexed, and cancel what
     waits of their replenishments. One query for each 500 Dags if none has changed its bundle. The caller holds the
     writer lock.
+
+    :param given_away: Dags whose bundle has changed its team
     """
-    for some in chunks(sorted(dag_ids)):
-        if moved := _of_another_team(session, some):
+    for some in chunks(sorted({*dag_ids, *given_away})):
+        if moved := sorted({*_of_another_team(session, some), *(one for one in some if one in given_away)}):
             _turn_off(session, moved, now)
             _cancel_waiting(session, moved)
             items = [Item(dag_id, "", Outcome.APPLIED, reason=REASON) for dag_id in moved]
@@ -43,8 +59,8 @@ def _of_another_team(session: Session, dag_ids: Collection[str]) -> list[str]:
     bundles = airflow_dags.bundles_before_and_now(session, dag_ids)
     if not bundles:
         return []
-    teams = airflow_dags.teams_of(session, {bundle for pair in bundles.values() for bundle in pair})
-    return [dag_id for dag_id, (before, now) in sorted(bundles.items()) if teams.get(before) != teams.get(now)]
+    teams = airflow_dags.teams_of_bundles(session)
+    return [dag_id for dag_id, (before, now) in bundles.items() if teams.get(before) != teams.get(now)]
 
 
 def _turn_off(session: Session, dag_ids: Collection[str], now: datetime) -> None:

@@ -10,7 +10,7 @@ that another team has got.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from taskops_provider.services.index import watermark as index_watermark
 from taskops_provider.services.index import write as index_write
 from taskops_provider.services.index.deleted import forget_dags
 from taskops_provider.services.index.merge import Writes, merge
-from taskops_provider.services.index.moved import stop_for_new_team
+from taskops_provider.services.index.moved import dags_of_given_away, stop_for_new_team
 from taskops_provider.services.index.resolvers import Resolvers
 from taskops_provider.services.index.watermark import Watermark
 from taskops_provider.services.shared.locks import take_writer_lock
@@ -68,6 +68,13 @@ class _Differences:
     changed: set[str]
     stale: set[str]
     deleted: set[str]
+    #: bundle -> its team, where every Dag was compared; else what was noted then
+    teams: Mapping[str, str] | None
+    #: Dags whose bundle belongs to another team than when every Dag was last compared
+    given_away: set[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.stale or self.deleted or self.given_away)
 
 
 def refresh(
@@ -92,7 +99,7 @@ def refresh(
     started = time.perf_counter()
     differences = _find_differences(session, now, dag_ids, thorough, force)
     change = IndexChange()
-    if differences.changed or differences.stale or differences.deleted:
+    if differences:
         take_writer_lock(session, "index")
         # another process may have done it meanwhile
         differences = _find_differences(session, now, dag_ids, thorough, force)
@@ -125,21 +132,24 @@ def _find_differences(
             changed |= airflow_dags.outdated(session, dag_ids=some)
         elif since := mark.parsed_since(markers):
             changed |= airflow_dags.outdated(session, parsed_since=since)
-    return _Differences(markers, mark, complete, changed, stale, deleted)
+    teams, given_away = mark.teams, set[str]()
+    if complete and dag_ids is None:
+        teams = airflow_dags.teams_of_bundles(session)
+        given_away = dags_of_given_away(session, mark.teams or {}, teams)
+    return _Differences(markers, mark, complete, changed, stale, deleted, teams, given_away)
 
 
 def _note(session: Session, now: datetime, differences: _Differences, *, wrote: bool) -> None:
     if wrote or differences.complete or differences.mark.is_due(now):
-        index_watermark.write(
-            session, now, differences.markers, now if differences.complete else differences.mark.compared_at
-        )
+        compared_at = now if differences.complete else differences.mark.compared_at
+        index_watermark.write(session, now, differences.markers, compared_at, differences.teams)
 
 
 def _bring_up_to_date(session: Session, differences: _Differences, now: datetime) -> IndexChange:
     index_write.mark_gone(session, sorted(differences.stale))
     deleted = differences.deleted | _replaced(session, differences.changed)
     forget_dags(session, deleted, now)
-    stop_for_new_team(session, differences.changed, now)
+    stop_for_new_team(session, differences.changed, differences.given_away - deleted, now)
     total = IndexChange(workflows_gone=len(differences.stale) + len(deleted))
     resolvers = Resolvers()
     for chunk in chunks(sorted(differences.changed), CHUNK):

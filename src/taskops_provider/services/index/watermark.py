@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,6 +40,8 @@ class Watermark:
     #: how the index was made
     made_by: str
     refreshed_at: datetime | None
+    #: bundle -> its team, when all Dags were last compared; None: it was not noted yet
+    teams: Mapping[str, str] | None = None
 
     @property
     def is_current(self) -> bool:
@@ -74,10 +77,17 @@ def read(session: Session) -> Watermark:
         compared_at=_time(seen.get("compared_at")),
         made_by=seen.get("made_by", ""),
         refreshed_at=_time(values.get(REFRESHED_AT)),
+        teams=seen.get("teams"),
     )
 
 
-def write(session: Session, now: datetime, seen: ChangeMarkers, compared_at: datetime | None) -> None:
+def write(
+    session: Session,
+    now: datetime,
+    seen: ChangeMarkers,
+    compared_at: datetime | None,
+    teams: Mapping[str, str] | None,
+) -> None:
     """Note that the index agreed with Airflow at ``now``."""
     write_watermark(session, REFRESHED_AT, now.isoformat(), "index", now)
     noted = {
@@ -85,6 +95,7 @@ def write(session: Session, now: datetime, seen: ChangeMarkers, compared_at: dat
         "parsed_at": seen.parsed_at.isoformat() if seen.parsed_at else None,
         "compared_at": compared_at.isoformat() if compared_at else None,
         "made_by": _made_by(),
+        "teams": teams,
     }
     write_watermark(session, _WATERMARK, json.dumps(noted), "index", now)
 

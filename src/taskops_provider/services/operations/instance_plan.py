@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import instance_operations as adapter
@@ -14,14 +13,13 @@ from taskops_provider.adapter.instance_operations import AmbiguousInstance, Live
 from taskops_provider.adapter.rerun_reach import Following
 from taskops_provider.domain.gate import effect_of, waits_in_gate
 from taskops_provider.domain.instances import InstanceVerb, Reach, has_begun, why_not
-from taskops_provider.domain.operations.fingerprint import plan_hash
+from taskops_provider.domain.operations.fingerprint import NO_OPERATION, plan_hash
 from taskops_provider.domain.operations.limits import MAX_INSTANCES
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import Downstream
 from taskops_provider.exceptions import BadInput, Forbidden, ResourceNotFound
-from taskops_provider.models import Operation
 from taskops_provider.services.catalog.tasks import get_task
 from taskops_provider.services.gate.instance_orders import HeldBy, InstanceKey, holds_of
 from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
@@ -93,7 +91,7 @@ def make_plan(
         if item := _following_item(one, found, allowed):
             items.append(item)
             refs.append(Ref(one.run_id, one.map_index, one.region_id))
-    plan = Plan(f"instances-{verb.value}", Scope.TASK, items, plan_hash=_hash(session, request, items, refs, reached))
+    plan = Plan(f"instances-{verb.value}", Scope.TASK, items, plan_hash=_hash(request, items, refs, reached))
     return InstancePlan(plan, refs, reached.followers), found
 
 
@@ -235,9 +233,6 @@ def effect_when_rerun(live: LiveInstance) -> Downstream | None:
     return None if effect is None or waits_in_gate(live.state, gated=True) else effect
 
 
-def _hash(
-    session: Session, request: InstanceRequest, items: Sequence[Item], refs: Sequence[Ref], reached: Reached
-) -> str:
-    newest = session.scalar(select(func.max(Operation.id))) or 0
+def _hash(request: InstanceRequest, items: Sequence[Item], refs: Sequence[Ref], reached: Reached) -> str:
     followers = [(one.dag_id, one.by, one.of_task) for one in reached.followers]
-    return plan_hash([*request.asked(), list(refs), followers], items, newest_operation=newest)
+    return plan_hash([*request.asked(), list(refs), followers], items, newest_operation=NO_OPERATION)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import instance_orders as adapter
@@ -14,7 +13,7 @@ from taskops_provider.adapter.instance_operations import Ref
 from taskops_provider.adapter.instance_orders import RunFacts
 from taskops_provider.adapter.runs import Run
 from taskops_provider.domain.instances import RunVerb
-from taskops_provider.domain.operations.fingerprint import plan_hash
+from taskops_provider.domain.operations.fingerprint import NO_OPERATION, plan_hash
 from taskops_provider.domain.operations.limits import MAX_RUNS
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
@@ -118,15 +117,16 @@ def _plan(
         raise ResourceNotFound(f"Dag {request.dag_id!r} has no run {unknown[0]!r}{more}")
     keys = [InstanceKey(request.dag_id, run_id) for run_id in wanted]
     holds = orders.holds_of(session, keys)
-    begun = adapter.begun_by_run(session, request.dag_id, wanted) if request.verb is RunVerb.HOLD else {}
+    # how many instances there are is for who may see them
+    counts_begun = request.verb is RunVerb.HOLD and actor.may_read_instances(request.dag_id)
+    begun = adapter.begun_by_run(session, request.dag_id, wanted) if counts_begun else {}
     items = [_item(request, runs[key.run_id], holds.get(key), begun.get(key.run_id, 0)) for key in keys]
     asked = [request.dag_id, request.verb.value, sorted(wanted), "runs"]
-    newest = session.scalar(select(func.max(Operation.id))) or 0
     plan = Plan(
         f"runs-{request.verb.value}",
         Scope.WORKFLOW,
         items,
-        plan_hash=plan_hash(asked, items, newest_operation=newest),
+        plan_hash=plan_hash(asked, items, newest_operation=NO_OPERATION),
     )
     return InstancePlan(plan, [Ref(run_id) for run_id in wanted]), runs, holds
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from taskops_provider import config
@@ -35,7 +34,7 @@ from taskops_provider.domain.states import (
 )
 from taskops_provider.exceptions import BadInput, Forbidden
 from taskops_provider.inputs.operation import Request, check_options
-from taskops_provider.models import Operation, Task
+from taskops_provider.models import Task
 from taskops_provider.services.catalog.lineage import DownstreamLinks, everything_downstream
 from taskops_provider.services.gate import existing_instances
 from taskops_provider.services.gate.draining import left_without_scheduling
@@ -140,16 +139,9 @@ def _make_plan(
         project_of = {row.dag_id: row.project for row in snapshot.workflows.values()}
         strict = Blocking(session, actor, means.links, snapshot.tasks).apply(request, items, project_of)
     _keep_for_undo(request, items, snapshot)
-    fingerprint = "" if is_draft else fingerprint_of(session, request.asked(), items)
+    number = snapshot.newest_operation()
+    fingerprint = "" if is_draft else plan_hash(request.asked(), items, newest_operation=number)
     return Plan(request.verb.value, request.scope, items, fingerprint, strict_projects=strict)
-
-
-def fingerprint_of(session: Session, asked: Sequence[object], items: Sequence[Item]) -> str:
-    """Return the hash of a plan that is made now.
-
-    :param asked: what was asked for, as JSON
-    """
-    return plan_hash(asked, items, newest_operation=session.scalar(select(func.max(Operation.id))) or 0)
 
 
 def preview_operation(
@@ -160,7 +152,7 @@ def preview_operation(
     :raises Conflict: for a large one while other large requests are under way
     """
     request = complete(request, now, is_draft=is_draft)
-    with large_work("the plan") as slot:
+    with large_work("the plan", actor.name) as slot:
         return _preview(session, actor, request, now, slot, is_draft=is_draft)
 
 
@@ -334,11 +326,11 @@ def refuse_before_locks(session: Session, actor: Actor, request: Request, now: d
     :raises Conflict: if it takes a large plan to tell that, while other large requests are under way
     """
     asked = {target.dag_id for target in request.targets}
-    readable = {dag_id for dag_id in asked if actor.may_read(dag_id)}
+    readable = actor.readable_of(asked)
     allowed = _may_change_instances(actor, request, _changeable(actor, request, readable)) if readable else set()
     if not allowed or readable != asked:
         # so that it is refused in the words that a plan has for it
-        with large_work("it") as slot:
+        with large_work("it", actor.name) as slot:
             request = complete(request, now)
             plan = _make_plan(session, actor, request, now, _Means(DownstreamLinks(session), slot), is_draft=False)
         refuse_without_permission(plan.items)

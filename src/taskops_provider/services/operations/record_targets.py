@@ -74,8 +74,10 @@ def _shown(item: OperationItem, actor: Actor, record: OperationRecord) -> Record
         # an undo gives back what it found in the record that it undoes
         given = item.restore.get("to", record.options)
         after = given.get("owners", [])
-    hides_instance = (record.verb in ON_INSTANCES and not actor.may_read_instances(item.dag_id)) or (
-        record.verb in ON_RUNS and not actor.may_read_runs(item.dag_id)
+    # what was undone says it of an undo
+    verb = record.options.get("verb") if record.verb == "undo" else record.verb
+    hides_instance = (verb in ON_INSTANCES and not actor.may_read_instances(item.dag_id)) or (
+        verb in ON_RUNS and not actor.may_read_runs(item.dag_id)
     )
     blockers = [BlockingTask.recorded(by) for by in item.blocked_by or []]
     return RecordedOutcome(

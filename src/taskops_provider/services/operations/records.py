@@ -33,6 +33,7 @@ from taskops_provider.services.replenishments.progress import VERB as REPLENISH
 from taskops_provider.services.replenishments.recorded import readable_inputs
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.filter_size import check_size
+from taskops_provider.services.shared.in_whose_name import ASKED_BY
 from taskops_provider.services.shared.json_texts import json_texts
 from taskops_provider.services.shared.paging import Page, check_page, order
 
@@ -294,7 +295,7 @@ def _record(
 
 
 #: of the options, what undo needs and what is shown elsewhere
-_INTERNAL = (PAUSED_BEFORE, PAUSED_BY_US_BEFORE, NOTIFIED)
+_INTERNAL = (PAUSED_BEFORE, PAUSED_BY_US_BEFORE, NOTIFIED, ASKED_BY)
 
 
 def _options(operation: Operation, actor: Actor) -> Json:

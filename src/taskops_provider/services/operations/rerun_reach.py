@@ -42,7 +42,7 @@ class Reached:
 
 
 def reach_of(session: Session, actor: Actor, dag_id: str, task_id: str, refs: Sequence[Ref], reach: Reach) -> Reached:
-    """Return what is rerun with instances of a task; what the actor may not read is left out.
+    """Return what is rerun with instances of a task, of other workflows only what the actor may read.
 
     A few queries for each step from workflow to workflow, however many instances there are.
 
@@ -60,14 +60,14 @@ def reach_of(session: Session, actor: Actor, dag_id: str, task_id: str, refs: Se
         for run, tasks in executing.items():
             everything.setdefault(run, set()).update(tasks)
     for one in sorted({run.dag_id for run in everything}):
-        of_runs = {run.run_id: tasks for run, tasks in everything.items() if run.dag_id == one}
-        reached.instances += [
-            following
-            for following in adapter.instances_to_rerun(session, one, of_runs)
-            if (one, following.task_id) != (dag_id, task_id)
-        ]
-    if len(reached.instances) > MAX_RERUN:
-        raise BadInput(f"{len(reached.instances):,} instances follow; at most {MAX_RERUN:,} are rerun at once")
+        if one != dag_id and not actor.may_read_instances(one):
+            continue
+        named = {task_id} if one == dag_id else set()
+        of_runs = {run.run_id: tasks - named for run, tasks in everything.items() if run.dag_id == one}
+        room = MAX_RERUN - len(reached.instances)
+        reached.instances += adapter.instances_to_rerun(session, one, of_runs, room)
+        if len(reached.instances) > MAX_RERUN:
+            raise BadInput(f"more than {MAX_RERUN:,} instances follow; at most so many are rerun at once")
     if reach is Reach.EVERYWHERE:
         reached.followers = steps.followers(everything)
     return reached

@@ -9,16 +9,17 @@ from functools import cache
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
+from taskops_provider.domain.operations.plan import Plan
 from taskops_provider.domain.operations.targets import Scope
 from taskops_provider.domain.states import TaskState, Verb
 from taskops_provider.exceptions import GapRefused
 from taskops_provider.inputs.operation import Options, Request
-from taskops_provider.models import Task
+from taskops_provider.models import Replenishment, Task
 from taskops_provider.services.operations.apply import apply_operation
 from taskops_provider.services.operations.kept_wishes import fill_their_gap
 from taskops_provider.services.operations.plan import targets_of
 from taskops_provider.services.shared.actor import MONITOR
-from taskops_provider.services.shared.in_whose_name import Askers
+from taskops_provider.services.shared.in_whose_name import Asker, Askers, asker_of, note_asker
 from taskops_provider.services.shared.task_keys import TaskKey
 
 REASON = "resume_at has come"
@@ -44,17 +45,22 @@ def resume_dag(session: Session, dag_id: str, now: datetime) -> bool:
     filling = fill_their_gap(session, paused_by)
     askers = Askers()
     why_not = cache(lambda number: askers.why_not_replenish(session, number, dag_id))
-    due: dict[tuple[bool, str | None], list[TaskKey]] = defaultdict(list)
+    asked_by = cache(lambda number: asker_of(session, number))
+    unfilled: dict[str | None, list[TaskKey]] = defaultdict(list)
+    filled: dict[Asker | None, list[TaskKey]] = defaultdict(list)
     for pair, number in paused_by.items():
         refused = why_not(number) if pair in filling else None
-        due[pair in filling and refused is None, refused].append(pair)
-    for (fills, refused), pairs in due.items():
-        if fills:
-            _start_and_fill(session, pairs)
+        if pair in filling and refused is None:
+            filled[asked_by(number)].append(pair)
         else:
-            _apply(session, pairs, _unfilled(refused) if refused else REASON, fills=False)
+            unfilled[refused].append(pair)
+    for refused, pairs in unfilled.items():
+        _apply(session, pairs, _unfilled(refused) if refused else REASON, fills=False)
         session.commit()  # an operation that is done again rolls back what was done before in its transaction
-    return bool(due)
+    for asker, pairs in filled.items():
+        _start_and_fill(session, pairs, asker)
+        session.commit()
+    return bool(paused_by)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
@@ -62,19 +68,26 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     return and_(Task.resume_at <= now, Task.state == TaskState.PAUSED.value)
 
 
-def _start_and_fill(session: Session, pairs: list[TaskKey]) -> None:
-    """Start tasks of one Dag. A gap that is too large keeps no task paused."""
+def _start_and_fill(session: Session, pairs: list[TaskKey], asker: Asker | None) -> None:
+    """Start tasks of one Dag. A gap that is too large keeps no task paused.
+
+    :param asker: in whose name the gap is filled
+    """
     try:
-        _apply(session, pairs, REASON, fills=True)
+        done = _apply(session, pairs, REASON, fills=True)
     except GapRefused as refused:
         # nothing was done yet
         _apply(session, pairs, _unfilled(refused.why), fills=False)
+        return
+    if asker and done.gap and done.gap.replenishment_id:
+        queued = session.get_one(Replenishment, done.gap.replenishment_id)
+        note_asker(session, queued.operation_id, asker)
 
 
 def _unfilled(why: str) -> str:
     return f"{REASON}; the gap is not filled: {why}"
 
 
-def _apply(session: Session, pairs: list[TaskKey], reason: str, *, fills: bool) -> None:
+def _apply(session: Session, pairs: list[TaskKey], reason: str, *, fills: bool) -> Plan:
     options = Options(reason=reason, fill_gap=fills)
-    apply_operation(session, MONITOR, Request(Verb.START, Scope.TASK, targets_of(pairs), options))
+    return apply_operation(session, MONITOR, Request(Verb.START, Scope.TASK, targets_of(pairs), options))

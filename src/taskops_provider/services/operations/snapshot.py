@@ -66,6 +66,7 @@ class WorkflowSnapshot(Protocol):
     dag_id: str
     project: str
     default_state: str
+    owners_operation_id: int | None
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,16 @@ class Snapshot:
     tasks: dict[TaskKey, TaskSnapshot]
     workflows: dict[str, WorkflowSnapshot]
 
+    def newest_operation(self) -> int:
+        """Return the newest operation that these rows come from; any that changes them later has a greater number.
+
+        The newest of all would tell of Dags that may not be read.
+        """
+        numbers = [row.state_operation_id or 0 for row in self.tasks.values()]
+        numbers += [row.owners_operation_id or 0 for row in self.tasks.values()]
+        numbers += [row.owners_operation_id or 0 for row in self.workflows.values()]
+        return max(numbers, default=0)
+
 
 def take_snapshot(session: Session, actor: Actor, request: Request, now: datetime) -> Snapshot:
     """Read the workflows and tasks of a request.
@@ -87,13 +98,11 @@ def take_snapshot(session: Session, actor: Actor, request: Request, now: datetim
     """
     dag_ids = sorted({target.dag_id for target in request.targets})
     many = len(dag_ids) > MANY_DAGS
-    query = select(Workflow.dag_id, Workflow.project, Workflow.default_state)
+    query = select(Workflow.dag_id, Workflow.project, Workflow.default_state, Workflow.owners_operation_id)
+    wanted = actor.readable_of(dag_ids)
     if not many:
-        query = query.where(Workflow.dag_id.in_(dag_ids))
-    wanted = set(dag_ids)
-    workflows: dict[str, WorkflowSnapshot] = {
-        row.dag_id: row for row in session.execute(query) if row.dag_id in wanted and actor.may_read(row.dag_id)
-    }
+        query = query.where(Workflow.dag_id.in_(wanted))
+    workflows: dict[str, WorkflowSnapshot] = {row.dag_id: row for row in session.execute(query) if row.dag_id in wanted}
     _refuse_unknown("Dag", [dag_id for dag_id in dag_ids if dag_id not in workflows])
     tasks: dict[TaskKey, TaskSnapshot] = {}
     for row in read_in_bulk(session, _task_query(dag_ids, request, now, many=many)):

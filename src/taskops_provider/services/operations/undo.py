@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from taskops_provider.adapter import dag_state
 from taskops_provider.domain.answers import Json
 from taskops_provider.domain.operations.answers import OperationRecord
+from taskops_provider.domain.operations.fingerprint import plan_hash
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item, Plan
 from taskops_provider.domain.operations.targets import Scope
@@ -38,10 +39,10 @@ from taskops_provider.services.operations.apply import (
     found_paused,
     keep_others_paused,
 )
+from taskops_provider.services.operations.changed_since import changed_since
 from taskops_provider.services.operations.plan import (
     LARGE,
     NOT_EDITABLE,
-    fingerprint_of,
     refuse_without_permission,
     state_to_restore,
 )
@@ -66,14 +67,16 @@ def preview_undo(session: Session, actor: Actor, operation_id: int) -> Plan:
     :raises Conflict: when it cannot be undone; for a large one while other large requests are under way
     """
     operation = _undoable(session, actor, operation_id)
-    with large_work("the plan") as slot:
+    with large_work("the plan", actor.name) as slot:
         if operation.applied > LARGE:
             slot.take()
         return _plan(session, operation, _items(session, actor, operation, datetime.now(UTC)))
 
 
 def _plan(session: Session, operation: Operation, items: Sequence[Item]) -> Plan:
-    fingerprint = fingerprint_of(session, ["undo", operation.id], items)
+    since = changed_since(session, {(item.dag_id, item.task_id) for item in items}, operation.id)
+    newest = max(since.values(), default=operation.id)
+    fingerprint = plan_hash(["undo", operation.id], items, newest_operation=newest)
     return Plan("undo", Scope(operation.scope), items, fingerprint)
 
 
@@ -142,7 +145,7 @@ def _refuse_before_locks(session: Session, actor: Actor, operation_id: int, now:
     readable = {dag_id for dag_id in session.scalars(query) if actor.may_read(dag_id)}
     allowed = actor.permissions.editable(readable) if readable else set()
     if not allowed:
-        with large_work("it") as slot:
+        with large_work("it", actor.name) as slot:
             if operation.applied > LARGE:
                 slot.take()
             items = _items(session, actor, operation, now, within=allowed)

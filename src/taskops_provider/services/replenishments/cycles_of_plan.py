@@ -70,7 +70,7 @@ def cell_budget(actor: Actor, slot: WorkSlot | None = None) -> Iterator[Budget]:
     if slot:
         yield Budget(config.max_replenishment_cells(), slot)
         return
-    with large_work("the plan") as own:
+    with large_work("the plan", actor.name) as own:
         yield Budget(config.max_replenishment_cells(), None if actor is MONITOR else own)
 
 

@@ -87,14 +87,15 @@ def _excluded(session: Session, actor: Actor, request: ReplenishmentRequest) -> 
 def may_be_planned(actor: Actor, request: ReplenishmentRequest) -> bool:
     """Whether the actor may replenish all that is named; of a selection, any of it."""
     named = {*request.workflows, *(target.dag_id for target in request.tasks)}
-    readable = {dag_id for dag_id in named if actor.may_read(dag_id)}
+    readable = actor.readable_of(named)
     allowed = replenishable(actor, readable) if readable else set()
     return bool(allowed) if request.is_selection else allowed == named
 
 
 def _check_workflows(session: Session, actor: Actor, dag_ids: Collection[str]) -> None:
-    query = select(Workflow.dag_id).where(Workflow.dag_id.in_(dag_ids), Workflow.is_present.is_(True))
-    known = {dag_id for dag_id in session.scalars(query) if actor.may_read(dag_id)}
+    readable = actor.readable_of(dag_ids)
+    query = select(Workflow.dag_id).where(Workflow.dag_id.in_(readable), Workflow.is_present.is_(True))
+    known = set(session.scalars(query))
     if unknown := sorted(set(dag_ids) - known):
         raise ResourceNotFound(
             f"Dag {_names(map(repr, unknown))} does not exist; `airflow taskops sync` reads new Dags in"

@@ -7,6 +7,7 @@ opens, so we ask again for what was asked for at first.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +18,33 @@ from taskops_provider.services.shared.actor import NEEDS, Actor, Permissions, re
 
 #: from where nobody's rights were asked at first: the command line and the monitor hold the database
 _ASKS_NOBODY = frozenset({"cli", "monitor"})
+#: among the options of what the monitor queued: who had asked for that, and from where
+ASKED_BY = "asked_by"
+
+
+class Asker(NamedTuple):
+    """Who asked for something, as records have it."""
+
+    name: str
+    source: str
+
+
+def asker_of(session: Session, operation_id: int | None) -> Asker | None:
+    """Return who asked for an operation; of what the monitor queued for somebody, who that is.
+
+    :return: None if there is no record any more
+    """
+    query = select(Operation.actor, Operation.source, Operation.options).where(Operation.id == operation_id)
+    found = session.execute(query).first()
+    if found is None:
+        return None
+    return Asker(*found.options.get(ASKED_BY, (found.actor, found.source)))
+
+
+def note_asker(session: Session, operation_id: int, asker: Asker) -> None:
+    """Note for whom the monitor queued something: it goes on only while they may have it."""
+    operation = session.get_one(Operation, operation_id)
+    operation.options = {**operation.options, ASKED_BY: list(asker)}
 
 
 @dataclass
@@ -31,14 +59,14 @@ class Askers:
         :return: None if it may, and if that cannot be known: the auth manager finds no users by their names, or there
             is no record any more
         """
-        asker = session.execute(select(Operation.actor, Operation.source).where(Operation.id == operation_id)).first()
+        asker = asker_of(session, operation_id)
         if asker is None or asker.source in _ASKS_NOBODY or not can_look_up_users():
             return None
-        if asker.actor not in self._known:
-            self._known[asker.actor] = permissions_of(session, asker.actor, recorded_name)
-        permissions = self._known[asker.actor]
+        if asker.name not in self._known:
+            self._known[asker.name] = permissions_of(session, asker.name, recorded_name)
+        permissions = self._known[asker.name]
         if permissions is None:
-            return f"{asker.actor}, who asked for it, is no active user any more"
-        if replenishable(Actor(asker.actor, asker.source, permissions), [dag_id]):
+            return f"{asker.name}, who asked for it, is no active user any more"
+        if replenishable(Actor(asker.name, asker.source, permissions), [dag_id]):
             return None
-        return f"{asker.actor}, who asked for it, may not replenish {dag_id} any more: {NEEDS}"
+        return f"{asker.name}, who asked for it, may not replenish {dag_id} any more: {NEEDS}"

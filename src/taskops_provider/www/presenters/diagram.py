@@ -3,7 +3,7 @@
 Usage, for any :class:`~taskops_provider.services.catalog.lineage_graph.Graph`::
 
     graph = lineage(session, actor, dag_id, task_id, now, LineageReach(3, anonymous=True))
-    drawing(graph, urls, f"Lineage of {task_id}", focus=(dag_id, task_id), query={"view": "lineage"})
+    drawing(graph, urls, f"Lineage of {task_id}", who=name, focus=(dag_id, task_id), query={"view": "lineage"})
 
 and in a template, with the result as ``drawing``::
 
@@ -129,12 +129,14 @@ def drawing(
     urls: Urls,
     label: str,
     *,
+    who: str,
     focus: Node | None = None,
     query: Mapping[str, str] | None = None,
 ) -> Drawing:
     """Lay a graph out; boxes name their workflow where they are of several.
 
     :param label: what a screen reader calls the drawing
+    :param who: the name of who asks
     :param focus: the task that stands out
     :param query: what the links to the tasks' pages carry besides the task: ``{"view": "lineage"}``
     :raises BadInput: if it is too large to be drawn within a request
@@ -146,7 +148,7 @@ def drawing(
     box_width = _box_width(graph.nodes, across=across)
     box_height = HEIGHT_WITH_WORKFLOW if across else HEIGHT
     try:
-        with large_work("the diagram") as turn:
+        with large_work("the diagram", who) as turn:
             if len(graph.nodes) + len(links) > LARGE:
                 turn.take()
             laid = layout(len(graph.nodes), links, box_width, box_height)
@@ -316,7 +318,12 @@ def diagram_page(asked: PageRequest) -> DiagramPage:
         name=text.name(name),
         counted=text.count(len(graph.nodes), "task"),
         badge=text.WORKFLOW_BADGES[graph.workflow.status],
-        drawing=drawing(graph, asked.urls, f"Diagram of {name}, {text.count(len(graph.nodes), 'task')}"),
+        drawing=drawing(
+            graph,
+            asked.urls,
+            f"Diagram of {name}, {text.count(len(graph.nodes), 'task')}",
+            who=asked.actor.name,
+        ),
         large_url=asked.urls.page(PAGE, {"dag_id": dag_id}),
         workflow_url=asked.urls.page("workflow", {"dag_id": dag_id}),
         tasks_url=asked.urls.page("tasks", {"dag_id": dag_id}),

@@ -166,7 +166,9 @@ def _drawing(page: TaskPage, graph: Graph, chosen: LineageChoice) -> Drawing:
     # links keep what was chosen, and stay inside Airflow's page of a task as long as they can
     query = {name: value for name, value in chosen.query.items() if name != "mode"}
     label = f"Lineage of {row.display_name or row.task_id}, {text.count(len(graph.nodes), 'task')}"
-    return drawing(graph, page.asked.urls, label, focus=(row.dag_id, row.task_id), query=query | _embedded(page))
+    focus = (row.dag_id, row.task_id)
+    who = page.asked.actor.name
+    return drawing(graph, page.asked.urls, label, who=who, focus=focus, query=query | _embedded(page))
 
 
 def _list(page: TaskPage, graph: Graph, statuses: tuple[str, ...], chosen: LineageChoice) -> LineageList:
