@@ -31,6 +31,9 @@ HAS_DRAINING = hasattr(DagModel, "is_draining")
 #: whether a task can have several instances in one run with the same map index
 HAS_REGIONS = hasattr(TI, "region_id")
 
+#: what takes back the count of a try that was scheduled and has not begun; on 3.4 the row of a try has its number
+UNCOUNTED_TRY: Mapping[str, Any] = {} if HAS_REGIONS else {"try_number": TI.try_number - 1}
+
 #: an instance's map index under that name: on 3.4 ``TI.map_index`` stands for a column of another name, which a UNION
 #: would use
 MAP_INDEX: ColumnElement[int] = TI.map_index.label("map_index")

@@ -22,7 +22,7 @@ from airflow.utils.state import State, TaskInstanceState
 from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, literal, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
-from taskops_provider.adapter.compatibility import MAP_INDEX
+from taskops_provider.adapter.compatibility import MAP_INDEX, UNCOUNTED_TRY
 from taskops_provider.domain.chunks import chunks
 from taskops_provider.domain.gate import (
     EFFECT_OF_POOL,
@@ -269,7 +269,7 @@ def _hold(session: Session, ids: Sequence[UUID], mark: str, state: str | None, n
         values["end_date"] = None  # the delay counts from the end of the last try, if there was one
     if state in (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED):
         # the scheduler counted a try that has not begun
-        values |= {"try_number": TI.try_number - 1, "external_executor_id": None}
+        values |= {**UNCOUNTED_TRY, "external_executor_id": None}
     was = TI.state.is_(None) if state is None else TI.state == state
     for chunk in chunks(ids):
         _execute(session, update(TI).where(TI.id.in_(chunk), was).values(**values))

@@ -110,6 +110,9 @@ def _apply_to_persistent(ti: Any, dag_run: Any, memo: _Memo) -> None:
         _have_wait(ti, ti.retry_reason or WAITING_MARKS[EFFECT_OF_POOL[ti.pool]])
         ti.end_date = None
     elif orders.is_among(_holds(dag_run, memo), ti.task_id, ti.map_index):
+        if ti.state == WAITING_STATE:
+            # Airflow 3.4 gives a next try the pool of its task when it schedules it
+            ti.pool = GATE_POOLS[Downstream.HOLD]
         orders.keep_when_cleared(ti, dag_run)
 
 
