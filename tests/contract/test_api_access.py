@@ -17,7 +17,7 @@ from starlette.routing import Mount
 from taskops_provider.adapter.permissions import UserPermissions
 from taskops_provider.api import docs_page
 from taskops_provider.inputs.windows.holding import HoldAll
-from taskops_provider.models import Window
+from taskops_provider.models import InstanceOrder, Window
 from taskops_provider.services.catalog.filters import TaskFilter
 from taskops_provider.services.exports import prepare as export_prepare
 from taskops_provider.services.exports import request as export_request
@@ -89,6 +89,15 @@ def set_state(session: Session, _web: WebApp, _role: str) -> tuple[str, Any]:
     session.execute(update(TI).values(state="success"))
     session.commit()
     return "/v1/tasks/orders/clean/instances/set-failed", {"instances": [{"run_id": "run_0001"}]}
+
+
+def hold(session: Session, _web: WebApp, _role: str) -> tuple[str, Any]:
+    from airflow.models.dagrun import DagRun
+
+    session.execute(delete(InstanceOrder))
+    session.execute(update(DagRun).values(state="running"))
+    session.commit()
+    return "/v1/workflows/orders/runs/hold", {"run_ids": ["run_0001"]}
 
 
 REPLENISH = {"workflows": ["orders"], "ranges": [{"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T03:00:00Z"}]}
@@ -166,6 +175,8 @@ REQUESTS: dict[Route, Prepare] = {
     ("GET", "/v1/tasks/{dag_id}/{task_id}/instances"): plain("/v1/tasks/orders/clean/instances"),
     ("GET", "/v1/tasks/{dag_id}/{task_id}/curve"): plain("/v1/tasks/orders/clean/curve"),
     ("POST", "/v1/tasks/{dag_id}/{task_id}/instances/{verb}"): set_state,
+    ("POST", "/v1/workflows/{dag_id}/runs/{verb}"): hold,
+    ("GET", "/v1/holds"): plain("/v1/holds"),
     ("GET", "/v1/replenishments"): plain("/v1/replenishments"),
     ("POST", "/v1/replenishments"): lambda _session, _web, _role: ("/v1/replenishments", REPLENISH),
     ("POST", "/v1/replenishments/plan"): lambda _session, _web, _role: ("/v1/replenishments/plan", REPLENISH),

@@ -356,7 +356,7 @@ def test_a_workflow_that_others_need_is_not_deleted(desk: Desk, session: Any) ->
     operate(session, "offline", "orders")
     strict_mode_setting.set_strict_mode(session, ALICE, None, True, datetime.now(UTC))
     session.commit()
-    desk.go(WORKFLOWS).choose("orders").open("Delete", "Delete: nothing to do")
+    desk.go(WORKFLOWS).choose("orders").open("Delete", "Delete: blocked")
     expect(desk.apply).to_have_count(0)
     desk.plan.get_by_role("link", name="wait").click()
     desk.person.page.wait_for_url("**/taskops/task?dag_id=sales&task_id=wait")

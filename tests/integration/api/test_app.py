@@ -62,7 +62,7 @@ def test_all_checks_are_for_signed_in_users(web: WebApp) -> None:
     answer = web.client("viewer").get("/taskops/v1/health/checks")
     assert answer.status_code == 200
     names = [check["name"] for check in answer.json()["checks"]]
-    assert names[:3] == ["tables", "gate", "coverage"]
+    assert names[:4] == ["airflow", "tables", "gate", "coverage"]
 
 
 @pytest.mark.parametrize("path", ["/taskops/docs", "/taskops/openapi.json"])

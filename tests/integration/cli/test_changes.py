@@ -257,7 +257,9 @@ def test_a_person_is_asked_and_may_say_no(warehouse, cli):
     answer = cli("tasks", "pause", "orders", "load", answers="n\n")
     assert answer.code == 1
     assert answer.out == ""
-    assert answer.err.startswith("pause: 1 would be applied\n6 tasks downstream, in 3 workflows\ndag_id ")
+    assert answer.err.startswith(
+        "pause: 1 would be applied\n6 tasks downstream, in 3 workflows: mart, report, sales\ndag_id "
+    )
     assert answer.err.endswith("Go on? [y/N] error: cancelled; nothing was changed\n")
     assert operations_made(warehouse) == 0
     # the end of input is no yes

@@ -34,6 +34,7 @@ READS = {
     "/taskops/replenishments/progress": ("", "looks-again"),
     "/taskops/alarms": ("", "Alarms"),
     "/taskops/alarm_rules": ("", "Alarm rules"),
+    "/taskops/windows": ("", "Windows"),
     "/taskops/settings": ("", "retail"),
 }
 #: what needs a record, and so is 404 here

@@ -500,7 +500,7 @@ def test_lineage_as_a_list_with_a_status_filter(web: WebApp, session: Session) -
 def test_lineage_never_names_a_workflow_that_may_not_be_read(fab: WebApp, session: Session) -> None:
     dags = retail()
     install(session, dags)
-    name = fab_user(fab, "sales_reader", ("can_read", "DAG:sales"))
+    name = fab_user(fab, "sales_reader", ("can_read", "DAG:sales"), ("can_read", "DAG Dependencies"))
     for mode in ("diagram", "list"):
         html = fab.client(name).get(f"{ROOT}/task?dag_id=sales&task_id=wait&mode={mode}&depth=all").text
         assert "sum" in html

@@ -26,6 +26,7 @@ from taskops_provider.services.gate.whose_pause import paused_or_woken_dags, use
 from taskops_provider.services.operations import writes
 from taskops_provider.services.operations.changed_since import changed_since
 from taskops_provider.services.operations.plan import (
+    check_override,
     check_reason_of_override,
     complete,
     make_plan,
@@ -68,6 +69,8 @@ def apply_operation(
     if request.options.override_freeze:
         check_reason_of_override(request.options.reason)
     allowed = refuse_before_locks(session, actor, request, now or datetime.now(UTC))
+    if request.options.override_freeze:
+        check_override(actor)
     take_writer_lock(session, actor.name)
     if request.verb is not Verb.SET_OWNERS:
         # no run is being made of which neither the gate nor the gap would know

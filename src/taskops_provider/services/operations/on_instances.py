@@ -30,7 +30,7 @@ from taskops_provider.services.operations.instance_plan import (
     name_of,
 )
 from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
-from taskops_provider.services.operations.plan import GONE, check_reason_of_override
+from taskops_provider.services.operations.plan import GONE, check_override, check_reason_of_override
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items
@@ -83,6 +83,8 @@ def apply_on_instances(
     if not (actor.may_read(request.dag_id) and actor.permissions.may_change_instances(request.dag_id)):
         # refused before anybody waits for it
         make_plan(session, actor, request, now or datetime.now(UTC), lock=False)
+    if request.override_freeze:
+        check_override(actor)
     take_writer_lock(session, actor.name)
     now = now or datetime.now(UTC)
     plan, found = make_plan(session, actor, request, now, lock=True)

@@ -27,7 +27,12 @@ from taskops_provider.services.gate.instance_orders import HeldBy, InstanceKey
 from taskops_provider.services.operations.instance_plan import ALREADY_HELD, HELD
 from taskops_provider.services.operations.instance_request import InstancePlan
 from taskops_provider.services.operations.on_instances import check_plan_hash, recorded
-from taskops_provider.services.operations.plan import CHANGES_NO_RUNS, check_reason_of_override, refuse_frozen
+from taskops_provider.services.operations.plan import (
+    CHANGES_NO_RUNS,
+    check_override,
+    check_reason_of_override,
+    refuse_frozen,
+)
 from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items, write_audit
@@ -82,6 +87,8 @@ def apply_on_runs(
     if not (actor.may_read(request.dag_id) and may_change_runs(actor, request.dag_id)):
         # refused before anybody waits for it
         _plan(session, actor, request, now or datetime.now(UTC), lock=False)
+    if request.override_freeze:
+        check_override(actor)
     take_writer_lock(session, actor.name)
     now = now or datetime.now(UTC)
     plan, runs, holds = _plan(session, actor, request, now, lock=True)
