@@ -86,7 +86,7 @@ def import_windows(
     body: ImportBody, session: SessionDep, actor: ActorDep, now: NowDep
 ) -> Mapping[str, list[answers.WindowAnswer]]:
     """Make the windows of an iCalendar file: all, or none."""
-    windows = read_windows(body.content, body.defaults())
+    windows = read_windows(body.content, body.defaults(), who=actor.name)
     return {"windows": changes.create_windows(session, actor, windows, now)}
 
 
