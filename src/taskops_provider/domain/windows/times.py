@@ -35,10 +35,13 @@ LONGEST = timedelta(days=366)
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: a recurrence that does not occur for so long never does
 _SEARCHED = timedelta(days=366 * 5)
+#: a rule that does not occur (again) is looked through to the end of the calendar, the year 9999, so it is counted
+#: near to it: the days repeat, with their weeks, after 400 years
+_FAR = timedelta(days=146_097) * 19
 #: begins a day that a rule may have
 MOST_A_DAY = 24
 #: what says on which days a rule occurs; without any it is the day of its start
-_DAYS_OF_RULE = frozenset({"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYEASTER"})
+_DAYS_OF_RULE = frozenset({"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"})
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _CRON = re.compile(r"[0-9A-Za-z*,/#L-]+( [0-9A-Za-z*,/#L-]+){4}", re.ASCII)
 #: croniter has letters of its own, for moments that it makes up
@@ -146,10 +149,9 @@ class Recurrence:
     def _ticks(self, earliest: datetime, latest: datetime) -> Iterator[datetime]:
         if self.cron is not None:
             return _cron_ticks(self.cron, earliest, latest)
-        # a rule that never occurs would be looked through to the end of the calendar
         begin = counted_from(self.rule or "", self.starts, earliest)
-        rule = rrulestr(self.rule or "", dtstart=begin).replace(until=latest)
-        return (tick for tick in rule if tick >= earliest)
+        rule = rrulestr(self.rule or "", dtstart=begin + _FAR).replace(until=latest + _FAR)
+        return (tick - _FAR for tick in rule if tick >= earliest + _FAR)
 
     def _end(self, shown: datetime, begin: datetime) -> datetime:
         if self.until is None:
@@ -246,6 +248,8 @@ def check_rule(text: str) -> tuple[str, str | None]:
     parts = dict(part.partition("=")[::2] for part in rule.split(";"))
     if len(parts) != len(rule.split(";")) or not all(re.fullmatch(r"[A-Z]+=[A-Z0-9,+-]+", p) for p in rule.split(";")):
         raise ValueError(f"is {text[:60]!r}; allowed is a rule of iCalendar, as FREQ=WEEKLY;BYDAY=SA,SU")
+    if "BYEASTER" in parts:  # of the library alone, and Easter does not repeat with the calendar
+        raise ValueError(f"is {text[:60]!r}; BYEASTER is not of iCalendar")
     if parts.get("FREQ") not in _FREQUENCIES:
         raise ValueError(f"is {text[:60]!r}; FREQ has to be one of {', '.join(_FREQUENCIES)}; cron has the others")
     # an interval of 0 has no end, and each day at each second is no window

@@ -54,9 +54,7 @@ def skip_next(session: Session, actor: Actor, asked: SkipNext, now: datetime) ->
     next_of = _next_cycles(session, actor, sorted(scope.named_dags), asked.cycles)
     take_writer_lock(session, actor.name)
     refuse_too_many(session, actor, len(next_of))
-    made = [
-        _leave_out(session, actor, _part(scope, dag_id), cycles, asked, now) for dag_id, cycles in next_of.items()
-    ]
+    made = [_leave_out(session, actor, _part(scope, dag_id), cycles, asked, now) for dag_id, cycles in next_of.items()]
     options = {"window_ids": [row.id for row, _ in made], "cycles": asked.cycles}
     record_change(session, actor, "skip-next", scope, now, reason=asked.reason, options=options)
     return [answer(row, window, now) for row, window in made]

@@ -44,9 +44,7 @@ def test_zones_that_a_file_defines_are_not_counted(rule):
 def test_a_zone_that_a_file_defines_is_not_kept_for_other_files():
     """It would be taken for that of the next file, of somebody else, with another offset."""
     with pytest.raises(BadInput, match="TZID"):
-        read_windows(
-            calendar(zone("Office", "FREQ=YEARLY"), event("DTSTART;TZID=Office:20261224T220000")), DEFAULTS
-        )
+        read_windows(calendar(zone("Office", "FREQ=YEARLY"), event("DTSTART;TZID=Office:20261224T220000")), DEFAULTS)
     from icalendar.timezone import tzp
 
     assert tzp.timezone("Office") is None
