@@ -63,9 +63,9 @@ def _of_template(text: str, dag_id: str) -> Pulls:
     calls = list(islice(_CALL.finditer(text), _MOST_CALLS + 1))
     if not calls:
         return Pulls(is_known=False)  # it is named, so it is called some other way
-    found = Pulls(is_known=len(calls) <= _MOST_CALLS)
+    all_of_them = Pulls(is_known=len(calls) <= _MOST_CALLS)
     texts = (text[call.end() : call.end() + _LONGEST_CALL] for call in calls[:_MOST_CALLS])
-    return found.with_others(_of_text_call(one, dag_id, known) for one in texts)
+    return all_of_them.with_others(_of_text_call(one, dag_id, known) for one in texts)
 
 
 def _set_in(text: str) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ def check(**times: Any) -> Any:
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
 def test_moments_that_other_zones_do_not_have(moment, zone):
-    with pytest.raises(BadInput, match="starts is .* allowed are the years 2000 to 2200"):
+    with pytest.raises(BadInput, match=r"starts is .* allowed are the years 2000 to 2200"):
         check(rrule="FREQ=DAILY", zone=zone, starts=moment)
     for written in (moment, f"{moment}+14:00", f"{moment}-14:00", moment[:10]):
         with pytest.raises(BadInput, match=r"exceptions\[0\] is .* allowed are the years 2000 to 2200"):
