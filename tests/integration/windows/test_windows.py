@@ -35,7 +35,7 @@ from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.why.task import why
 from taskops_provider.services.windows import calendar as calendars
-from taskops_provider.services.windows import calendar_file, changes
+from taskops_provider.services.windows import calendar_file, changes, laying
 from taskops_provider.services.windows import skip_next as skipping
 from taskops_provider.services.windows.calendar import calendar
 from taskops_provider.services.windows.hold_all import hold_all, release_all
@@ -147,6 +147,27 @@ class TestLaying:
             show_window(session, ALICE, alone.window_id, NOW)
         lay_all(session, NOW)
         assert {row[0] for row in laid(session, both.window_id)} == {"sales"}
+
+    def test_a_window_on_many_tasks_lays_fewer_times_ahead(self, session, monkeypatch):
+        """One on a thousand tasks laid 100,000 rows, and a file of 200 such windows 20 million, while others waited."""
+        install(session, [chain("d", *"abcdef")])
+        monkeypatch.setattr(laying, "MOST_ROWS", 24)
+        tasks = [f"d.{name}" for name in "abcdef"]
+        made = make(session, NOW, *tasks)
+        assert len(laid(session, made.window_id)) == 24
+        assert len({row[2] for row in laid(session, made.window_id)}) == 4
+        # laid in time, wherever it stands: the next one is always there
+        moment = NOW
+        for _ in range(40):
+            moment += HOUR * 5
+            lay_all(session, moment)
+            assert {row[1] for row in laid(session, made.window_id) if row[2] > moment} == set("abcdef")
+        monkeypatch.setattr(laying, "MOST_ROWS", 1)
+        few = make(session, NOW, *tasks)
+        assert len({row[2] for row in laid(session, few.window_id)}) == 2
+        monkeypatch.setattr(changes, "MOST_NAMED", 11)
+        with pytest.raises(BadInput, match="12 tasks and workflows are named altogether; at most 11 are at once"):
+            changes.create_windows(session, ALICE, [WindowCreate.read(body(*tasks))] * 2, NOW)
 
     def test_everything_is_one_row_each(self, session):
         install(session, retail())
@@ -469,6 +490,18 @@ class TestWhatIsTold:
         assert [one.what for one in calendar(session, bob("orders"), NOW, NOW + 2 * DAY)] == ["window"] * 2
         with pytest.raises(BadInput):
             calendar(session, ALICE, NOW, NOW + 100 * DAY)
+
+    def test_a_preview_of_years_to_come_takes_a_turn(self, session):
+        """A custom timetable is asked for each run until then, in a request of who may read the workflow."""
+        install(session, retail())
+        far = make(session, NOW, "orders", times=once(utc(2100, 1, 1), utc(2100, 1, 2)))
+        near = make(session, NOW, "orders")
+        with large_work("another plan", "bob") as slot:
+            slot.take()
+            with pytest.raises(Conflict, match="another large request of yours"):
+                preview_kept(session, bob("orders"), far.window_id, NOW)
+            assert preview_kept(session, bob("orders"), near.window_id, NOW).occurrences
+        assert preview_kept(session, bob("orders"), far.window_id, NOW).occurrences
 
     def test_a_calendar_of_many_windows_takes_a_turn(self, session, monkeypatch):
         """A thousand windows took half a minute of the API server for anybody who looked."""

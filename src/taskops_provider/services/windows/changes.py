@@ -29,6 +29,8 @@ from taskops_provider.services.windows.stored import fill_row, new_row, window_o
 MAX_WINDOWS = 1000
 #: those of one person who may not edit every Dag: nobody keeps the others from theirs
 MAX_OF_ONE = 200
+#: what windows that are made at once name: each of these is a row for each time that is laid ahead
+MOST_NAMED = 10_000
 OPEN_SCOPE = "a window on folders, projects, tags or everything needs the permission to edit every Dag"
 
 
@@ -52,6 +54,9 @@ def create_windows(
     :raises TaskOpsError: as :func:`create_window` does
     """
     definitions = [checked(session, actor, window, now) for window in windows]
+    named = sum(len(definition.scope.tasks) + len(definition.scope.workflows) for definition in definitions)
+    if named > MOST_NAMED:
+        raise BadInput(f"{named:,} tasks and workflows are named altogether; at most {MOST_NAMED:,} are at once")
     take_writer_lock(session, actor.name)
     refuse_too_many(session, actor, len(definitions))
     rows = []
