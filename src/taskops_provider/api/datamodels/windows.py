@@ -124,7 +124,7 @@ class PreviewQuery(Input):
 class CalendarQuery(Input):
     """Which part of the calendar."""
 
-    begin: Moment
+    begin: Moment = Field(description="From then.")
     end: Moment = Field(description="At most 62 days later.")
 
 

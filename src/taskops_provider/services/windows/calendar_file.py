@@ -130,6 +130,9 @@ def _events(text: str) -> list[list[str]]:
     """
     found: list[list[str]] = []
     inside: list[str] = []
+    text = text.lstrip("\ufeff \r\n")
+    if not text[:6].upper().startswith("BEGIN:"):
+        raise BadInput("the file is no iCalendar file: it does not begin with BEGIN:VCALENDAR")
     for line in _LINE_END.split(_FOLD.sub("", text)):
         name, _, value = line.partition(":")
         name, value = name.partition(";")[0].strip().upper(), value.strip().upper()

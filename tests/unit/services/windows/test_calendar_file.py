@@ -97,6 +97,10 @@ def test_what_is_no_calendar_is_one_line(text):
         read_windows(text, DEFAULTS)
 
 
+def test_a_mark_of_the_encoding_says_nothing():
+    assert read_windows("\ufeff" + calendar(event()), DEFAULTS)
+
+
 def test_a_large_file_takes_a_turn(monkeypatch):
     monkeypatch.setattr(calendar_file, "_LARGE", 100)
     with large_work("another file", "ann") as slot:
