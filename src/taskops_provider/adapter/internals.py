@@ -23,21 +23,15 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "settings.get_policy_plugin_manager",
         "settings.task_instance_mutation_hook",
     ),
-    "airflow._shared.module_loading": (
-        "import_string",
-    ),
-    "airflow._shared.timezones.timezone": (
-        "coerce_datetime",
-    ),
+    "airflow._shared.module_loading": ("import_string",),
+    "airflow._shared.timezones.timezone": ("coerce_datetime",),
     "airflow.api_fastapi.app": (
         "API_ROOT_PATH",
         "create_auth_manager",
         "get_auth_manager",
         "get_auth_manager_cls",
     ),
-    "airflow.api_fastapi.auth.managers.base_auth_manager": (
-        "COOKIE_NAME_JWT_TOKEN",
-    ),
+    "airflow.api_fastapi.auth.managers.base_auth_manager": ("COOKIE_NAME_JWT_TOKEN",),
     "airflow.api_fastapi.auth.managers.models.resource_details": (
         "AccessView",
         "AccessView.JOBS",
@@ -50,9 +44,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "DagAccessEntity.VERSION",
         "DagDetails",
     ),
-    "airflow.api_fastapi.common.db.common": (
-        "SessionDep",
-    ),
+    "airflow.api_fastapi.common.db.common": ("SessionDep",),
     "airflow.api_fastapi.core_api.security": (
         "GetUserDep",
         "get_user",
@@ -71,9 +63,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "CLICommand",
         "GroupCommand",
     ),
-    "airflow.cli.utils": (
-        "redirect_stdout_log_handlers_to_stderr",
-    ),
+    "airflow.cli.utils": ("redirect_stdout_log_handlers_to_stderr",),
     "airflow.configuration": (
         "conf",
         "conf.get",
@@ -97,9 +87,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "JobState.RUNNING",
         "most_recent_job",
     ),
-    "airflow.listeners": (
-        "hookimpl",
-    ),
+    "airflow.listeners": ("hookimpl",),
     "airflow.models.asset": (
         "AssetActive",
         "AssetActive.name",
@@ -130,9 +118,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "ReprocessBehavior.NONE",
         "_create_backfill_dag_run_non_partitioned",
     ),
-    "airflow.models.base": (
-        "StringID",
-    ),
+    "airflow.models.base": ("StringID",),
     "airflow.models.connection": (
         "Connection",
         "Connection.conn_id",
@@ -169,9 +155,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "DagVersion.id",
         "DagVersion.version_number",
     ),
-    "airflow.models.dagbag": (
-        "DBDagBag",
-    ),
+    "airflow.models.dagbag": ("DBDagBag",),
     "airflow.models.dagbundle": (
         "DagBundleModel",
         "DagBundleModel.name",
@@ -272,27 +256,19 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "Trigger.classpath",
         "Trigger.id",
     ),
-    "airflow.observability": (
-        "stats",
-    ),
+    "airflow.observability": ("stats",),
     "airflow.observability.metrics": (
         "stats_utils",
         "stats_utils.get_stats_factory",
     ),
-    "airflow.plugins_manager": (
-        "AirflowPlugin",
-    ),
-    "airflow.policies": (
-        "DefaultPolicy",
-    ),
+    "airflow.plugins_manager": ("AirflowPlugin",),
+    "airflow.policies": ("DefaultPolicy",),
     "airflow.providers.fab.auth_manager.models": (
         "User",
         "User.active",
         "User.username",
     ),
-    "airflow.providers.smtp.notifications.smtp": (
-        "SmtpNotifier",
-    ),
+    "airflow.providers.smtp.notifications.smtp": ("SmtpNotifier",),
     "airflow.sdk": (
         "BaseHook",
         "BaseOperator",
@@ -310,9 +286,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "BaseHook",
         "BaseHook.get_connection",
     ),
-    "airflow.sdk.bases.notifier": (
-        "BaseNotifier",
-    ),
+    "airflow.sdk.bases.notifier": ("BaseNotifier",),
     "airflow.sdk.exceptions": (
         "AirflowException",
         "AirflowFailException",
@@ -322,45 +296,25 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "mask_secret",
         "redact",
     ),
-    "airflow.sdk.module_loading": (
-        "import_string",
-    ),
-    "airflow.serialization.definitions.dag": (
-        "SerializedDAG",
-    ),
-    "airflow.ti_deps.dep_context": (
-        "DepContext",
-    ),
-    "airflow.ti_deps.dependencies_states": (
-        "EXECUTION_STATES",
-    ),
+    "airflow.sdk.module_loading": ("import_string",),
+    "airflow.serialization.definitions.dag": ("SerializedDAG",),
+    "airflow.ti_deps.dep_context": ("DepContext",),
+    "airflow.ti_deps.dependencies_states": ("EXECUTION_STATES",),
     "airflow.ti_deps.deps.base_ti_dep": (
         "BaseTIDep",
         "BaseTIDep.get_dep_statuses",
     ),
-    "airflow.ti_deps.deps.exec_date_after_start_date_dep": (
-        "ExecDateAfterStartDateDep",
-    ),
-    "airflow.ti_deps.deps.pool_slots_available_dep": (
-        "PoolSlotsAvailableDep",
-    ),
-    "airflow.ti_deps.deps.prev_dagrun_dep": (
-        "PrevDagrunDep",
-    ),
-    "airflow.ti_deps.deps.task_concurrency_dep": (
-        "TaskConcurrencyDep",
-    ),
-    "airflow.timetables.assets": (
-        "AssetOrTimeSchedule",
-    ),
+    "airflow.ti_deps.deps.exec_date_after_start_date_dep": ("ExecDateAfterStartDateDep",),
+    "airflow.ti_deps.deps.pool_slots_available_dep": ("PoolSlotsAvailableDep",),
+    "airflow.ti_deps.deps.prev_dagrun_dep": ("PrevDagrunDep",),
+    "airflow.ti_deps.deps.task_concurrency_dep": ("TaskConcurrencyDep",),
+    "airflow.timetables.assets": ("AssetOrTimeSchedule",),
     "airflow.timetables.base": (
         "DagRunInfo",
         "DataInterval",
         "TimeRestriction",
     ),
-    "airflow.timetables.events": (
-        "EventsTimetable",
-    ),
+    "airflow.timetables.events": ("EventsTimetable",),
     "airflow.timetables.interval": (
         "CronDataIntervalTimetable",
         "DeltaDataIntervalTimetable",
@@ -380,21 +334,11 @@ INTERNALS: dict[str, tuple[str, ...]] = {
         "yaml",
         "yaml.dump",
     ),
-    "airflow.utils.cli": (
-        "suppress_logs_and_warning",
-    ),
-    "airflow.utils.db_manager": (
-        "BaseDBManager",
-    ),
-    "airflow.utils.providers_configuration_loader": (
-        "providers_configuration_loaded",
-    ),
-    "airflow.utils.retries": (
-        "run_with_db_retries",
-    ),
-    "airflow.utils.session": (
-        "create_session",
-    ),
+    "airflow.utils.cli": ("suppress_logs_and_warning",),
+    "airflow.utils.db_manager": ("BaseDBManager",),
+    "airflow.utils.providers_configuration_loader": ("providers_configuration_loaded",),
+    "airflow.utils.retries": ("run_with_db_retries",),
+    "airflow.utils.session": ("create_session",),
     "airflow.utils.sqlalchemy": (
         "UtcDateTime",
         "with_row_locks",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from airflow.models.dagcode import DagCode
@@ -13,12 +14,16 @@ from sqlalchemy.orm import Session
 
 _NAME = "xcom_pull"
 _CALL = re.compile(r"xcom_pull\s*\(")
-#: ``{% set x = ... %}`` of a template
-_SET = re.compile(r"\{%-?\s*set\s+(\w+)\s*=\s*(.+?)\s*-?%\}", re.DOTALL)
+#: ``set x = ...``, between the marks of a template
+_SET = re.compile(r"set\s+(\w+)\s*=(.+)", re.DOTALL)
 #: what functions get to the instance by, and so what they may hand on
 _HANDS_ON = frozenset({"ti", "task_instance", "context", "kwargs"})
 #: a template is not looked at further
 _LONGEST = 100_000
+#: calls of a template that are looked at, characters of one of them, and of a file
+_MOST_CALLS = 100
+_LONGEST_CALL = 5000
+_LONGEST_FILE = 2_000_000
 
 
 class Pulls(NamedTuple):
@@ -54,11 +59,21 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _of_template(text: str, dag_id: str) -> Pulls:
-    known = {name: found for name, value in _SET.findall(text) if (found := _parsed(value)) is not None}
-    calls = list(_CALL.finditer(text))
+    known = {name: found for name, value in _set_in(text) if (found := _parsed(value)) is not None}
+    calls = list(islice(_CALL.finditer(text), _MOST_CALLS + 1))
     if not calls:
         return Pulls(is_known=False)  # it is named, so it is called some other way
-    return Pulls().with_others(_of_text_call(text[call.end() :], dag_id, known) for call in calls)
+    all_of_them = Pulls(is_known=len(calls) <= _MOST_CALLS)
+    texts = (text[call.end() : call.end() + _LONGEST_CALL] for call in calls[:_MOST_CALLS])
+    return all_of_them.with_others(_of_text_call(one, dag_id, known) for one in texts)
+
+
+def _set_in(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what variables of a template are set to, as it is written there."""
+    for block in islice(text.split("{%"), 1, _MOST_CALLS):
+        inside, end, _ = block.partition("%}")
+        if end and len(inside) <= _LONGEST_CALL and (found := _SET.match(inside.strip("-").strip())):
+            yield found[1], found[2].strip()
 
 
 def _of_text_call(text: str, dag_id: str, known: Mapping[str, ast.expr]) -> Pulls:
@@ -110,15 +125,19 @@ def of_call(call: ast.Call, dag_id: str, known: Mapping[str, ast.expr]) -> Pulls
 
 
 def _text(part: ast.expr, known: Mapping[str, ast.expr]) -> str | None:
-    """A text, also if it is put together of several."""
+    """A text, also if it is put together of several: of any number, so it does not recurse."""
     if isinstance(part, ast.Name):
         part = known.get(part.id, part)
-    if isinstance(part, ast.Constant) and isinstance(part.value, str):
-        return part.value
-    if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add):
-        left, right = _text(part.left, {}), _text(part.right, {})
-        return None if left is None or right is None else left + right
-    return None
+    rest, found = [part], []
+    while rest:
+        one = rest.pop()
+        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Add):
+            rest += [one.right, one.left]
+        elif isinstance(one, ast.Constant) and isinstance(one.value, str):
+            found.append(one.value)
+        else:
+            return None
+    return "".join(found)
 
 
 def pulls_of_code(session: Session, dag_id: str, callables: Mapping[str, str]) -> dict[str, Pulls]:
@@ -128,6 +147,8 @@ def pulls_of_code(session: Session, dag_id: str, callables: Mapping[str, str]) -
     """
     try:
         source = DagCode.code(dag_id, session=session)
+        if len(source) > _LONGEST_FILE:
+            return dict.fromkeys(callables, Pulls(is_known=False))
         tree = ast.parse(source)
     except DBAPIError:
         raise
@@ -138,10 +159,10 @@ def pulls_of_code(session: Session, dag_id: str, callables: Mapping[str, str]) -
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             functions.setdefault(node.name, []).append(node)
-    return {
-        task_id: _of_functions(functions.get(name.rpartition(".")[2], []), dag_id, known)
-        for task_id, name in callables.items()
-    }
+    # many tasks may have one function
+    names = {name.rpartition(".")[2] for name in callables.values()}
+    found = {name: _of_functions(functions.get(name, []), dag_id, known) for name in names}
+    return {task_id: found[name.rpartition(".")[2]] for task_id, name in callables.items()}
 
 
 def _constants(tree: ast.Module) -> dict[str, ast.expr]:

@@ -19,9 +19,11 @@ from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dags as airflow_dags
 from taskops_provider.domain.deleted_dags import name_of_deleted
+from taskops_provider.exceptions import ResourceNotFound
 from taskops_provider.models import (
     AlarmRule,
     EscapedRun,
+    GateInterval,
     Operation,
     OperationItem,
     Owner,
@@ -41,11 +43,15 @@ from taskops_provider.services.replenishments.control import ControlVerb, contro
 from taskops_provider.services.replenishments.create import show_replenishment
 from taskops_provider.services.replenishments.listing import list_replenishments
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.windows.in_force import frozen
+from taskops_provider.services.windows.listing import show_window
 from tests.support.airflow_db import write_dags
 from tests.support.alarming import alarms, look, rule
 from tests.support.replenishing import World, days, make_runs
 from tests.support.scheduling import Scheduler
 from tests.support.warehouse import ALICE, Limited, chain, install, operate, outcomes, stored
+from tests.support.windowing import make as make_window
+from tests.support.windowing import once
 
 READER = Actor("reader", "api", Limited(["d"], ["d"]))
 BOTH = Actor("both", "api", Limited(["d", "other"], ["d", "other"]))
@@ -370,6 +376,24 @@ class TestKept:
         session.commit()
         refreshed(session)
         assert session.get(AlarmRule, numbers["rule"]).enabled
+
+    def test_one_of_another_team_leaves_the_windows_of_the_old_one(self, session, before):
+        """A freeze stayed, and nobody of either team could end one that names a Dag of each."""
+        install(session, [chain("stays", "a")])
+        now = datetime.now(UTC)
+        day, soon = timedelta(days=1), timedelta(hours=1)
+        both = make_window(session, now, "d", "stays", kinds="freeze,pause", times=once(now - soon, now + day))
+        alone = make_window(session, now, "d.a", times=once(now + soon, now + day))
+        give_teams(session, {"dags-folder": "north", "elsewhere": "south"})
+        come_again(session, "elsewhere")
+        assert frozen(session, ALICE, [("d", ""), ("stays", "")], now).keys() == {("stays", "")}
+        assert show_window(session, ALICE, both.window_id, now).scope["workflows"] == ["stays"]
+        with pytest.raises(ResourceNotFound):
+            show_window(session, ALICE, alone.window_id, now)
+        of_windows = select(GateInterval.dag_id, GateInterval.window_id).where(
+            GateInterval.window_id.in_([both.window_id, alone.window_id]), GateInterval.to_at > datetime.now(UTC)
+        )
+        assert session.execute(of_windows).all() == [("stays", both.window_id)]
 
     @pytest.mark.parametrize("to", ["south", None])
     def test_one_whose_bundle_goes_to_another_team_stops_it_too(self, session, numbers, to):

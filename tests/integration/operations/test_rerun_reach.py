@@ -15,17 +15,19 @@ from sqlalchemy import select
 from taskops_provider.adapter.instance_operations import Ref
 from taskops_provider.adapter.rerun_reach import instances_to_rerun
 from taskops_provider.domain.instances import InstanceVerb, Reach
-from taskops_provider.exceptions import BadInput, OperationPlanChanged
+from taskops_provider.exceptions import BadInput, Conflict, OperationPlanChanged
 from taskops_provider.inputs.operation import ReasonAndTicket
 from taskops_provider.models import Operation
 from taskops_provider.services.gate import settle as gate_settle
 from taskops_provider.services.index.refresh import refresh
+from taskops_provider.services.operations import on_instances
 from taskops_provider.services.operations.on_instances import (
     InstanceRequest,
     apply_on_instances,
     preview_on_instances,
 )
 from taskops_provider.services.shared.actor import Actor, UnrestrictedPermissions
+from taskops_provider.services.shared.large_work import large_work
 from tests.support.airflow_db import write_dags
 from tests.support.gates import gate, settle, task
 from tests.support.queries import counted_queries
@@ -68,6 +70,19 @@ def played(session) -> Scheduler:
 
 def request(reach: Reach, task_id: str = "load", dag_id: str = "up") -> InstanceRequest:
     return InstanceRequest(dag_id, task_id, InstanceVerb.RERUN, [Ref("run_1")], ReasonAndTicket(), reach)
+
+
+def test_what_follows_many_is_looked_for_in_turn(played, session, monkeypatch):
+    """Each of a thousand runs may have a version of its Dag, and reading one takes a tenth of a second."""
+    monkeypatch.setattr(on_instances, "LARGE", 0)
+    with large_work("another plan", "ann") as slot:
+        slot.take()
+        for do in (preview_on_instances, apply_on_instances):
+            with pytest.raises(Conflict, match="another large request of yours is under way"):
+                do(session, ANN, request(Reach.EVERYWHERE))
+            session.rollback()
+        assert preview_on_instances(session, ANN, request(Reach.NONE)).plan.items
+    assert preview_on_instances(session, ANN, request(Reach.EVERYWHERE)).plan.items
 
 
 def named(plan) -> list[str]:

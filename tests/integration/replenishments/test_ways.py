@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from taskops_provider.exceptions import BadInput, ResourceNotFound
 from taskops_provider.models import Operation, Replenishment
 from taskops_provider.services.replenishments.create import create_replenishment
+from taskops_provider.services.shared.actor import Actor
 from tests.support.replenishing import DAY, World, asked, days, make_runs, plan
 from tests.support.warehouse import ALICE, START, Limited, bash, chain, install
 
@@ -241,6 +242,25 @@ class TestWaitFor:
         assert "a task upstream of down" in str(world.show(number).problem)
         make_runs(world, "up", 1)
         assert world.play(number).state == "success"
+
+    @pytest.mark.parametrize("lacks", ["instances_readable", "dependencies_readable"])
+    def test_states_of_other_workflows_are_told_who_may_see_them(self, session, lacks):
+        """It was named, and so told what has not succeeded, to who may read the Dag but none of its instances."""
+        from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
+
+        from taskops_provider.services.replenishments.plan import plan_replenishment
+
+        with DAG("down", schedule="@daily", start_date=START, catchup=False) as down:
+            ExternalTaskSensor(task_id="s", external_dag_id="up", external_task_id="x")
+        install(session, [chain("up", "x"), down])
+        wanted = asked("down", ranges=[days(1, 1)], wait_for="all")
+        may = Limited(["up", "down"], ["up", "down"])
+        told = plan_replenishment(session, Actor("bob", "api", may), wanted, datetime.now(UTC)).warnings
+        assert any("the first for up x of" in one for one in told)
+        setattr(may, lacks, lambda: frozenset({"down"}))
+        told = plan_replenishment(session, Actor("bob", "api", may), wanted, datetime.now(UTC)).warnings
+        assert any("the first for a task of another workflow of" in one for one in told)
+        assert "up x" not in " ".join(told)
 
     def test_none_has_workflows_begin_at_once(self, session):
         from airflow.providers.standard.sensors.external_task import ExternalTaskSensor

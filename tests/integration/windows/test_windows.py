@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 from sqlalchemy import func, select, update
 
 from taskops_provider.adapter.instance_operations import Ref
+from taskops_provider.adapter.next_cycles import next_cycles
 from taskops_provider.domain.instances import InstanceVerb, Reach, RunVerb
 from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.exceptions import BadInput, Conflict, Forbidden, ResourceNotFound
@@ -31,8 +32,11 @@ from taskops_provider.services.replenishments import execute as replenishment_ex
 from taskops_provider.services.replenishments.create import create_replenishment, show_replenishment
 from taskops_provider.services.retention import delete_old_records
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.why.task import why
-from taskops_provider.services.windows import changes
+from taskops_provider.services.windows import calendar as calendars
+from taskops_provider.services.windows import calendar_file, changes, laying
+from taskops_provider.services.windows import skip_next as skipping
 from taskops_provider.services.windows.calendar import calendar
 from taskops_provider.services.windows.hold_all import hold_all, release_all
 from taskops_provider.services.windows.listing import WindowFilter, list_windows, show_window
@@ -144,6 +148,27 @@ class TestLaying:
         lay_all(session, NOW)
         assert {row[0] for row in laid(session, both.window_id)} == {"sales"}
 
+    def test_a_window_on_many_tasks_lays_fewer_times_ahead(self, session, monkeypatch):
+        """One on a thousand tasks laid 100,000 rows, and a file of 200 such windows 20 million, while others waited."""
+        install(session, [chain("d", *"abcdef")])
+        monkeypatch.setattr(laying, "MOST_ROWS", 24)
+        tasks = [f"d.{name}" for name in "abcdef"]
+        made = make(session, NOW, *tasks)
+        assert len(laid(session, made.window_id)) == 24
+        assert len({row[2] for row in laid(session, made.window_id)}) == 4
+        # laid in time, wherever it stands: the next one is always there
+        moment = NOW
+        for _ in range(40):
+            moment += HOUR * 5
+            lay_all(session, moment)
+            assert {row[1] for row in laid(session, made.window_id) if row[2] > moment} == set("abcdef")
+        monkeypatch.setattr(laying, "MOST_ROWS", 1)
+        few = make(session, NOW, *tasks)
+        assert len({row[2] for row in laid(session, few.window_id)}) == 2
+        monkeypatch.setattr(changes, "MOST_NAMED", 11)
+        with pytest.raises(BadInput, match="12 tasks and workflows are named altogether; at most 11 are at once"):
+            changes.create_windows(session, ALICE, [WindowCreate.read(body(*tasks))] * 2, NOW)
+
     def test_everything_is_one_row_each(self, session):
         install(session, retail())
         made = make(session, NOW, scope={"everything": True})
@@ -204,6 +229,45 @@ class TestRights:
         assert [one.verb for one in records] == []
         records = list_operations(session, limited, RecordFilter(), limit=50).rows
         assert [one.verb for one in records] == ["window-create"] * 3
+
+    def test_whether_a_window_covers_a_dag_is_not_told_who_may_not_read_it(self, session):
+        """``dag_id`` named a Dag that the window covers: who sees the window for another one could ask for each."""
+        install(session, retail())
+        project = session.scalar(select(Workflow.project).limit(1))
+        make(session, NOW, "orders.clean", "mart")
+        make(session, NOW, "orders", "sales")
+        make(session, NOW, scope={"projects": [project]})
+        for hidden in ("mart", "sales", "nothing"):
+            where = WindowFilter(dag_id=hidden)
+            assert list_windows(session, bob("orders"), where, NOW, limit=9).total_entries == 0
+        assert list_windows(session, bob("orders"), WindowFilter(dag_id="orders"), NOW, limit=9).total_entries == 3
+        assert list_windows(session, ALICE, WindowFilter(dag_id="mart"), NOW, limit=9).total_entries == 2
+
+    def test_one_person_does_not_fill_the_table(self, session, monkeypatch):
+        install(session, retail())
+        monkeypatch.setattr(changes, "MAX_OF_ONE", 2)
+        limited = bob("orders", edits=("orders",))
+        make(session, NOW, "orders", actor=limited)
+        (made,) = skip_next(session, limited, SkipNext(workflows=["orders"]), NOW)
+        session.commit()
+        with pytest.raises(Conflict, match="2 of your windows are kept; at most 2 are: delete some"):
+            make(session, NOW, "orders", actor=limited)
+        with pytest.raises(Conflict, match="at most 2 are"):
+            skip_next(session, limited, SkipNext(workflows=["orders"]), NOW)
+        session.rollback()
+        for _ in range(3):  # nobody else is kept from theirs, and who may edit every Dag keeps them in order
+            make(session, NOW, "orders")
+        changes.delete_window(session, limited, made.window_id, NOW)
+        session.commit()
+        make(session, NOW, "orders", actor=limited)
+
+    def test_a_full_table_does_not_keep_anybody_from_holding_everything(self, session, monkeypatch):
+        install(session, retail())
+        make(session, NOW, "orders")
+        monkeypatch.setattr(changes, "MAX_WINDOWS", 1)
+        with pytest.raises(Conflict, match="at most 1 windows"):
+            make(session, NOW, "orders")
+        assert hold_all(session, ALICE, HoldAll(), NOW).workflows
 
     def test_a_list_takes_few_queries(self, session):
         install(session, retail())
@@ -427,6 +491,34 @@ class TestWhatIsTold:
         with pytest.raises(BadInput):
             calendar(session, ALICE, NOW, NOW + 100 * DAY)
 
+    def test_a_preview_of_years_to_come_takes_a_turn(self, session):
+        """A custom timetable is asked for each run until then, in a request of who may read the workflow."""
+        install(session, retail())
+        far = make(session, NOW, "orders", times=once(utc(2100, 1, 1), utc(2100, 1, 2)))
+        near = make(session, NOW, "orders")
+        with large_work("another plan", "bob") as slot:
+            slot.take()
+            with pytest.raises(Conflict, match="another large request of yours"):
+                preview_kept(session, bob("orders"), far.window_id, NOW)
+            assert preview_kept(session, bob("orders"), near.window_id, NOW).occurrences
+        assert preview_kept(session, bob("orders"), far.window_id, NOW).occurrences
+
+    def test_a_calendar_of_many_windows_takes_a_turn(self, session, monkeypatch):
+        """A thousand windows took half a minute of the API server for anybody who looked."""
+        install(session, retail())
+        make(session, NOW, "orders.clean")
+        monkeypatch.setattr(calendars, "MANY", 0)
+        monkeypatch.setattr(calendar_file, "_MANY", 0)
+        with large_work("another plan", "bob") as slot:
+            slot.take()
+            for asked_for in (
+                lambda: calendar(session, bob("orders"), NOW, NOW + DAY),
+                lambda: calendar_file.export_windows(session, bob("orders"), NOW),
+            ):
+                with pytest.raises(Conflict, match="another large request of yours"):
+                    asked_for()
+        assert calendar(session, bob("orders"), NOW, NOW + DAY)
+
 
 class TestSkipNext:
     def test_the_next_cycles_of_a_task(self, session):
@@ -458,6 +550,28 @@ class TestSkipNext:
         changes.delete_window(session, ALICE, made.window_id, datetime.now(UTC))
         session.commit()
         assert session.scalars(select(GateInterval)).all() == []
+
+    def test_many_cycles_keep_nobody_waiting(self, session, monkeypatch):
+        """100,000 of them were counted while everybody's operations waited."""
+        install(session, [chain("d", "a"), chain("e", "a")])
+        monkeypatch.setattr(skipping, "MOST_CYCLES", 3)
+        with pytest.raises(BadInput, match="4 cycles would be left out; at most 3 are at once"):
+            skip_next(session, ALICE, SkipNext(workflows=["d", "e"], cycles=2), NOW)
+        monkeypatch.setattr(skipping, "_LARGE", 1)
+        with large_work("another plan", ALICE.name) as slot:
+            slot.take()
+            with pytest.raises(Conflict, match="another large request of yours"):
+                skip_next(session, ALICE, SkipNext(workflows=["d"], cycles=2), NOW)
+        waiting = []
+        monkeypatch.setattr(skipping, "take_writer_lock", lambda *_: waiting.append(True))
+
+        def counted(*given):
+            assert not waiting
+            return next_cycles(*given)
+
+        monkeypatch.setattr(skipping, "next_cycles", counted)
+        assert len(skip_next(session, ALICE, SkipNext(workflows=["d", "e"]), NOW)) == 2
+        assert waiting
 
     def test_what_has_no_cycles_is_refused(self, session):
         install(session, [chain("manual", "a", schedule=None)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 
 import pytest
 
@@ -53,6 +54,27 @@ def test_templates(template, found):
     assert pulls_of_templates({"env": {"__var": {"X": ["a", template]}}}, "d") == found
 
 
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("xcom_pull(" * 9000, UNKNOWN),
+        ("{% set a=" * 10_000 + "xcom_pull('extract')", EXTRACT),
+        ("{% set a=x" + " " * 90_000 + "xcom_pull('extract')", EXTRACT),
+        ("{% set a=" * 5000 + "%}" * 5000 + "xcom_pull(a)", UNKNOWN),
+        ("xcom_pull(" + "+".join(["'a'"] * 20_000) + ")", UNKNOWN),
+        ("xcom_pull(" + "+".join(["'a'"] * 1200) + ")", Pulls(frozenset({"a" * 1200}))),
+        ("xcom_pull(" + "-" * 90_000 + "1)", UNKNOWN),
+        ("xcom_pull(" + "(" * 90_000, UNKNOWN),
+    ],
+    ids=["calls", "sets", "blanks", "blocks", "long sum", "sum", "signs", "brackets"],
+)
+def test_a_template_that_is_made_to_take_long_does_not(template, found):
+    """Nine thousand calls without an end took two minutes, in the request that plans."""
+    began = time.monotonic()
+    assert pulls_of_templates({"bash_command": template}, "d") == found
+    assert time.monotonic() - began < 2
+
+
 SOURCE = """
 WHO = "extract"
 MANY = ["extract", "load"]
@@ -99,3 +121,17 @@ def test_code(monkeypatch, name, found):
 def test_code_that_is_none(monkeypatch):
     monkeypatch.setattr(xcom_pulls.DagCode, "code", lambda dag_id, session: "PK\x03\x04")
     assert pulls_of_code(None, "d", {"t": "f"}) == {"t": UNKNOWN}
+
+
+def test_code_that_is_made_to_take_long_does_not(monkeypatch):
+    body = "    ti.x(1)\n" * 2000
+    monkeypatch.setattr(xcom_pulls.DagCode, "code", lambda dag_id, session: f"def f(ti):\n{body}")
+    began = time.monotonic()
+    assert pulls_of_code(None, "d", {str(number): "f" for number in range(2000)})["7"] == Pulls()
+    monkeypatch.setattr(xcom_pulls.DagCode, "code", lambda dag_id, session: "#" * 3_000_000)
+    assert pulls_of_code(None, "d", {"t": "f"}) == {"t": UNKNOWN}
+    monkeypatch.setattr(
+        xcom_pulls.DagCode, "code", lambda dag_id, session: f"def f(ti): ti.xcom_pull({'+'.join(['x'] * 2000)})"
+    )
+    assert pulls_of_code(None, "d", {"t": "f"}) == {"t": UNKNOWN}
+    assert time.monotonic() - began < 5

@@ -86,7 +86,7 @@ def import_windows(
     body: ImportBody, session: SessionDep, actor: ActorDep, now: NowDep
 ) -> Mapping[str, list[answers.WindowAnswer]]:
     """Make the windows of an iCalendar file: all, or none."""
-    windows = read_windows(body.content, body.defaults())
+    windows = read_windows(body.content, body.defaults(), who=actor.name)
     return {"windows": changes.create_windows(session, actor, windows, now)}
 
 
@@ -115,7 +115,7 @@ def release_everything(body: ReleaseAll, session: SessionDep, actor: ActorDep, n
 
 @router.get("/{window_id}", response_model=Window, responses=NOT_FOUND)
 def show_window(window_id: Number, session: SessionDep, actor: ActorDep, now: NowDep) -> answers.WindowAnswer:
-    """Show one window."""
+    """Show one window, as far as you may see what it covers."""
     return listing.show_window(session, actor, window_id, now)
 
 

@@ -35,8 +35,13 @@ LONGEST = timedelta(days=366)
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: a recurrence that does not occur for so long never does
 _SEARCHED = timedelta(days=366 * 5)
+#: a rule that does not occur (again) is looked through to the end of the calendar, the year 9999, so it is counted
+#: near to it: the days repeat, with their weeks, after 400 years
+_FAR = timedelta(days=146_097) * 19
 #: begins a day that a rule may have
 MOST_A_DAY = 24
+#: what says on which days a rule occurs; without any it is the day of its start
+_DAYS_OF_RULE = frozenset({"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"})
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _CRON = re.compile(r"[0-9A-Za-z*,/#L-]+( [0-9A-Za-z*,/#L-]+){4}", re.ASCII)
 #: croniter has letters of its own, for moments that it makes up
@@ -144,9 +149,9 @@ class Recurrence:
     def _ticks(self, earliest: datetime, latest: datetime) -> Iterator[datetime]:
         if self.cron is not None:
             return _cron_ticks(self.cron, earliest, latest)
-        # a rule that never occurs would be looked through to the end of the calendar
-        rule = rrulestr(self.rule or "", dtstart=self.starts).replace(until=latest)
-        return (tick for tick in rule if tick >= earliest)
+        begin = counted_from(self.rule or "", self.starts, earliest)
+        rule = rrulestr(self.rule or "", dtstart=begin + _FAR).replace(until=latest + _FAR)
+        return (tick - _FAR for tick in rule if tick >= earliest + _FAR)
 
     def _end(self, shown: datetime, begin: datetime) -> datetime:
         if self.until is None:
@@ -170,6 +175,29 @@ def is_shown_twice(shown: datetime, zone: ZoneInfo) -> bool:
     """Whether a clock shows a time again after it was put back."""
     # a time that is left out has two answers as well, but the second is the earlier one
     return to_utc(shown, zone) < to_utc(shown, zone, fold=1)
+
+
+def counted_from(rule: str, starts: datetime, earliest: datetime) -> datetime:
+    """Return from where a rule may count as well as from its start, to come to a moment soon.
+
+    Rules are asked again and again, also while others wait: years that have passed are not to be counted each time. It
+    is a whole number of its intervals later, and an interval before the moment: the first may be cut short.
+    """
+    parts = dict(part.partition("=")[::2] for part in rule.split(";"))
+    every = int(parts.get("INTERVAL", "1"))
+    if "COUNT" in parts:
+        return starts
+    if parts["FREQ"] in ("DAILY", "WEEKLY"):
+        interval = timedelta(days=every * (7 if parts["FREQ"] == "WEEKLY" else 1))
+        return starts + max((earliest - starts) // interval - 1, 0) * interval
+    if _DAYS_OF_RULE.isdisjoint(parts):
+        return starts  # its days are those of the start, and few
+    if parts["FREQ"] == "YEARLY":
+        years = ((earliest.year - starts.year) // every - 1) * every
+        return starts.replace(year=starts.year + years, month=1, day=1) if years > 0 else starts
+    months = (((earliest.year - starts.year) * 12 + earliest.month - starts.month) // every - 1) * every
+    year, month = divmod(starts.year * 12 + starts.month - 1 + months, 12)
+    return starts.replace(year=year, month=month + 1, day=1) if months > 0 else starts
 
 
 def _cron_ticks(expression: str, earliest: datetime, latest: datetime) -> Iterator[datetime]:
@@ -220,6 +248,8 @@ def check_rule(text: str) -> tuple[str, str | None]:
     parts = dict(part.partition("=")[::2] for part in rule.split(";"))
     if len(parts) != len(rule.split(";")) or not all(re.fullmatch(r"[A-Z]+=[A-Z0-9,+-]+", p) for p in rule.split(";")):
         raise ValueError(f"is {text[:60]!r}; allowed is a rule of iCalendar, as FREQ=WEEKLY;BYDAY=SA,SU")
+    if "BYEASTER" in parts:  # of the library alone, and Easter does not repeat with the calendar
+        raise ValueError(f"is {text[:60]!r}; BYEASTER is not of iCalendar")
     if parts.get("FREQ") not in _FREQUENCIES:
         raise ValueError(f"is {text[:60]!r}; FREQ has to be one of {', '.join(_FREQUENCIES)}; cron has the others")
     # an interval of 0 has no end, and each day at each second is no window
@@ -228,6 +258,10 @@ def check_rule(text: str) -> tuple[str, str | None]:
         raise ValueError(f"has the INTERVAL {interval[:20]}; allowed are 1 to 1000")
     if prod(len(parts.get(name, "").split(",")) for name in ("BYHOUR", "BYMINUTE", "BYSECOND")) > MOST_A_DAY:
         raise ValueError(f"begins more than {MOST_A_DAY} times a day; cron has the others")
+    # it is counted from the start each time somebody asks
+    count = parts.get("COUNT", "1")
+    if not (count.isdigit() and len(count) <= 4 and 1 <= int(count) <= MOST_OCCURRENCES):
+        raise ValueError(f"has the COUNT {count[:20]}; allowed are 1 to {MOST_OCCURRENCES}, or UNTIL in its place")
     until = parts.pop("UNTIL", None)
     rest = ";".join(f"{name}={value}" for name, value in parts.items())
     try:

@@ -46,15 +46,23 @@ def _local(text: str) -> str:
         shown = None
     if shown is None or shown.tzinfo is not None:
         raise ValueError(f"is {text[:40]!r}; allowed are a date and time without a zone, as 2026-12-24T22:00")
+    _check_year(shown, text)
     return shown.isoformat()
 
 
 def _exception(text: str) -> str:
     try:
-        read_iso_time(text)
+        found = read_iso_time(text)
     except ValueError:
         raise ValueError(f"is {text[:40]!r}; allowed are dates and times in ISO 8601, as 2026-12-24") from None
+    _check_year(found, text)
     return text.strip().upper()
+
+
+def _check_year(moment: datetime, text: str) -> None:
+    """Refuse what has no moment in another zone: calendars end with the year 1 and the year 9999."""
+    if not domain.EARLIEST.year <= moment.year <= domain.LATEST.year:
+        raise ValueError(f"is {text[:40]!r}; allowed are the years {domain.EARLIEST.year} to {domain.LATEST.year}")
 
 
 class WindowTimes(Input):
@@ -155,15 +163,17 @@ class WindowTimes(Input):
 
 def _until_of_rule(text: str, zone: str) -> datetime:
     """Read UNTIL of a rule: a moment, what the clock shows, or the whole of a day."""
-    try:
-        if text.endswith("Z"):
-            return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        if "T" in text:
-            return to_utc(datetime.strptime(text, "%Y%m%dT%H%M%S"), parse_zone(zone))
-        day = datetime.strptime(text, "%Y%m%d")
-        return to_utc(datetime.combine(day, time(23, 59, 59)), parse_zone(zone))
-    except (ValueError, OverflowError):
-        raise ValueError(f"has the UNTIL {text[:20]!r}; allowed are 20261224, 20261224T060000Z") from None
+    for form in ("%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d"):
+        try:
+            shown = datetime.strptime(text, form)
+        except ValueError:
+            continue
+        if "T" not in text:
+            shown = datetime.combine(shown, time(23, 59, 59))
+        # for ever is often written as a date that has no moment in another zone
+        shown = min(max(shown, domain.EARLIEST.replace(tzinfo=None)), domain.LATEST.replace(tzinfo=None))
+        return shown.replace(tzinfo=UTC) if text.endswith("Z") else to_utc(shown, parse_zone(zone))
+    raise ValueError(f"has the UNTIL {text[:20]!r}; allowed are 20261224, 20261224T060000Z")
 
 
 def _read_exceptions(texts: tuple[str, ...], zone: str) -> tuple[frozenset[date], frozenset[datetime]]:

@@ -83,14 +83,15 @@ def forget_dags(session: Session, dag_ids: Iterable[str], now: datetime) -> None
         for model, column in _FORGOTTEN:
             table = _table(model)
             session.execute(delete(table).where(table.c[column].in_(some)))
-        _forget_in_windows(session, set(some), now)
+        forget_in_windows(session, set(some), now)
         _record(session, {names[dag_id]: reasons[dag_id] for dag_id in some}, now)
     # objects that were loaded before do not know what was written past them
     session.expire_all()
 
 
-def _forget_in_windows(session: Session, dag_ids: set[str], now: datetime) -> None:
-    """Take Dags out of the windows that name them; a window on nothing else is deleted. One query."""
+def forget_in_windows(session: Session, dag_ids: set[str], now: datetime) -> list[int]:
+    """Take Dags out of the windows that name them, and return these; a window on nothing else is deleted. One query."""
+    named = []
     for row in session.scalars(select(Window).where(Window.deleted_at.is_(None))):
         scope = row.body.get("scope")
         if not isinstance(scope, dict):  # written by hand: it is set aside
@@ -99,12 +100,14 @@ def _forget_in_windows(session: Session, dag_ids: set[str], now: datetime) -> No
         workflows = [one for one in scope.get("workflows", ()) if one not in dag_ids]
         if len(tasks) + len(workflows) == len(scope.get("tasks", ())) + len(scope.get("workflows", ())):
             continue
+        named.append(row.id)
         left = {**scope, "tasks": tasks, "workflows": workflows}
         row.body = {**row.body, "scope": left}
         row.version += 1
         if not any(left.values()):
             row.deleted_at = now
     session.flush()
+    return named
 
 
 def _reasons(session: Session, dag_ids: Sequence[str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """What a Dag that another team has got does not go on doing for those who had it.
 
 Airflow hands over such a Dag with all of its runs and logs, so states, owners and records go with it too. But its alarm
-rules would tell the old team of the new team's runs, and what its people queued would execute in the new team's name.
+rules would tell the old team of the new team's runs, what its people queued would execute in the new team's name, and
+their windows would pause and freeze it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from taskops_provider.adapter import dags as airflow_dags
@@ -18,12 +19,22 @@ from taskops_provider.domain.operations.outcomes import Outcome
 from taskops_provider.domain.operations.plan import Item
 from taskops_provider.domain.progress import CellState
 from taskops_provider.domain.replenishment_run import RunEvent, RunState, after
-from taskops_provider.models import AlarmRule, Replenishment, ReplenishmentCell, ReplenishmentRun, Workflow
-from taskops_provider.services.index.deleted import record_by_itself, update_rows
+from taskops_provider.models import (
+    AlarmRule,
+    GateInterval,
+    Replenishment,
+    ReplenishmentCell,
+    ReplenishmentRun,
+    Workflow,
+)
+from taskops_provider.services.index.deleted import forget_in_windows, record_by_itself, update_rows
 from taskops_provider.services.shared.actor import MONITOR
 
 VERB = "dag-moved"
-REASON = "the Dag belongs to another team; its alarm rules are off and nothing more of its replenishments starts"
+REASON = (
+    "the Dag belongs to another team; its alarm rules are off, nothing more of its replenishments starts and no window "
+    "names it any more"
+)
 
 
 def dags_of_given_away(session: Session, before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
@@ -41,9 +52,9 @@ def dags_of_given_away(session: Session, before: Mapping[str, str], now: Mapping
 
 
 def stop_for_new_team(session: Session, dag_ids: Collection[str], given_away: Collection[str], now: datetime) -> None:
-    """Turn the rules of those of some Dags off that have changed their team since they were indexed, and cancel what
-    waits of their replenishments. One query for each 500 Dags if none has changed its bundle. The caller holds the
-    writer lock.
+    """Turn the rules of those of some Dags off that have changed their team since they were indexed, cancel what waits
+    of their replenishments, and take them out of windows. One query for each 500 Dags if none has changed its bundle.
+    The caller holds the writer lock.
 
     :param given_away: Dags whose bundle has changed its team
     """
@@ -51,6 +62,7 @@ def stop_for_new_team(session: Session, dag_ids: Collection[str], given_away: Co
         if moved := sorted({*_of_another_team(session, some), *(one for one in some if one in given_away)}):
             _turn_off(session, moved, now)
             _cancel_waiting(session, moved)
+            _leave_windows(session, moved, now)
             items = [Item(dag_id, "", Outcome.APPLIED, reason=REASON) for dag_id in moved]
             record_by_itself(session, VERB, items, REASON, now)
 
@@ -71,6 +83,18 @@ def _turn_off(session: Session, dag_ids: Collection[str], now: datetime) -> None
         .values(enabled=False, version=rule.version + 1, changed_at=now, changed_by=MONITOR.recorded_name)
         .execution_options(synchronize_session=False)
     )
+
+
+def _leave_windows(session: Session, dag_ids: Collection[str], now: datetime) -> None:
+    """Take the Dags out of the windows that name them: the old team's plans, which it may not change any more, and the
+    new one may not either where they name other Dags. What is open ends.
+    """
+    interval = GateInterval
+    for some in chunks(forget_in_windows(session, set(dag_ids), now)):
+        of_dags = and_(interval.window_id.in_(some), interval.dag_id.in_(dag_ids))
+        ahead = or_(interval.from_at > now, interval.by_cycle.is_(True))
+        session.execute(delete(interval).where(of_dags, ahead).execution_options(synchronize_session=False))
+        update_rows(session, interval, and_(of_dags, interval.to_at > now), to_at=now, seen_run_id=None)
 
 
 def _cancel_waiting(session: Session, dag_ids: Collection[str]) -> None:

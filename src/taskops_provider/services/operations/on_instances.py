@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -32,6 +33,7 @@ from taskops_provider.services.operations.instance_plan import (
 from taskops_provider.services.operations.instance_request import InstancePlan, InstanceRequest
 from taskops_provider.services.operations.plan import GONE, check_override, check_reason_of_override
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.recording import record_items
 from taskops_provider.services.shared.retries import retried
@@ -46,6 +48,9 @@ __all__ = [
     "preview_on_instances",
 ]
 
+#: instances beyond which it takes a turn to look for what follows them
+LARGE = 50
+
 
 def preview_on_instances(
     session: Session, actor: Actor, request: InstanceRequest, now: datetime | None = None
@@ -55,9 +60,20 @@ def preview_on_instances(
     :raises BadInput: for no or too many instances
     :raises ResourceNotFound: when there is no such task or instance, or the Dag may not be read
     :raises Forbidden: when its instances may not be changed
+    :raises Conflict: for a large one while other large requests are under way
     """
-    plan, _ = make_plan(session, actor, request, now or datetime.now(UTC), lock=False)
+    with _turn(actor, request):
+        plan, _ = make_plan(session, actor, request, now or datetime.now(UTC), lock=False)
     return plan
+
+
+@contextmanager
+def _turn(actor: Actor, request: InstanceRequest) -> Iterator[None]:
+    """Have what follows many instances be looked for in turn: each of their runs may have a version of its Dag."""
+    with large_work("the plan", actor.name) as slot:
+        if request.downstream is not Reach.NONE and len(request.refs) > LARGE:
+            slot.take()
+        yield
 
 
 @retried
@@ -76,6 +92,7 @@ def apply_on_instances(
     :raises ResourceNotFound: when there is no such task or instance, or the Dag may not be read
     :raises Forbidden: when its instances may not be changed
     :raises OperationPlanChanged: when the plan is not the one that was looked at
+    :raises Conflict: for a large one while other large requests are under way
     """
     request.explanation.check_lengths()
     if request.override_freeze:
@@ -85,8 +102,14 @@ def apply_on_instances(
         make_plan(session, actor, request, now or datetime.now(UTC), lock=False)
     if request.override_freeze:
         check_override(actor)
-    take_writer_lock(session, actor.name)
-    now = now or datetime.now(UTC)
+    with _turn(actor, request):
+        take_writer_lock(session, actor.name)
+        return _apply(session, actor, request, now or datetime.now(UTC), expected_hash)
+
+
+def _apply(
+    session: Session, actor: Actor, request: InstanceRequest, now: datetime, expected_hash: str | None
+) -> InstancePlan:
     plan, found = make_plan(session, actor, request, now, lock=True)
     check_plan_hash(plan, expected_hash)
     operation = record_operation(session, actor, plan, request, now)

@@ -139,7 +139,9 @@ def count_waiting(session: Session, grids: Sequence[Grid], actor: Actor) -> Iter
         found = blockers(session, grid.dag_id, grid.graph.downstream, runs, inside) if runs else {}
         if found:
             first = min(found.values(), key=lambda blocker: blocker.logical_date)
-            name = f"{first.dag_id} {first.task_id}" if actor.may_read(first.dag_id) else "a task of another workflow"
+            # its state is told with its name
+            seen = actor.may_read_instances(first.dag_id) and actor.may_follow(first.dag_id, grid.dag_id)
+            name = f"{first.dag_id} {first.task_id}" if seen else "a task of another workflow"
             when = f"{first.logical_date:%Y-%m-%d %H:%M}"
             yield (
                 f"{grid.dag_id}: {len(found)} of {len(runs)} runs wait until what is upstream of them and not part of "

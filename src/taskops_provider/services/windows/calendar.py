@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from taskops_provider.domain.windows.times import UNTIL_RELEASED, merged
 from taskops_provider.exceptions import BadInput
 from taskops_provider.models import Task
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.windows.answers import CalendarEntry
 from taskops_provider.services.windows.listing import visible_windows
 
@@ -20,22 +21,30 @@ LONGEST = timedelta(days=62)
 #: entries of one calendar, occurrences of one window
 MAX_ENTRIES = 2000
 MAX_OF_ONE = 500
+#: windows beyond which it takes a turn
+MANY = 100
 
 
 def calendar(session: Session, actor: Actor, begin: datetime, end: datetime) -> list[CalendarEntry]:
     """Return what overlaps a time, in the order of begin: at most five queries.
 
     :raises BadInput: for a time that is too long, or ends before it begins
+    :raises Conflict: for many windows while other large requests are under way
     """
     if not begin < end <= begin + LONGEST:
         raise BadInput(f"a calendar reaches from one moment to a later one, at most {LONGEST.days} days")
-    found = [
-        CalendarEntry("window", one.begin, one.end, window.name, row.id, window.kinds)
-        for row, window in visible_windows(session, actor)
-        if window.enabled and window.times is not None
-        for one in islice(merged(islice(window.times.occurrences(begin), MAX_OF_ONE)), MAX_OF_ONE)
-        if one.begin < end
-    ]
+    visible = visible_windows(session, actor)
+    with large_work("the calendar", actor.name) as slot:
+        if len(visible) > MANY:
+            slot.take()
+        found = [
+            CalendarEntry("window", one.begin, one.end, window.name, row.id, window.kinds)
+            for row, window in visible
+            if window.enabled and window.times is not None
+            for one in merged(
+                islice(takewhile(lambda one: one.begin < end, window.times.occurrences(begin)), MAX_OF_ONE)
+            )
+        ]
     found += _resumes(session, actor, begin, end)
     return sorted(found, key=lambda entry: (entry.begin, entry.title))[:MAX_ENTRIES]
 

@@ -7,6 +7,7 @@ which other programs keep or leave out.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -23,15 +24,25 @@ from taskops_provider.inputs.free_text import read_object
 from taskops_provider.inputs.windows.window import WindowCreate, WindowDefinition
 from taskops_provider.models import Window
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.windows.listing import visible_windows
 from taskops_provider.services.windows.stored import scope_data
 
 #: characters of a file, and events in it
 MAX_LENGTH = 1_000_000
 MAX_EVENTS = 200
+#: characters of a file, and windows of one that is written, beyond which it takes a turn
+_LARGE, _MANY = 100_000, 50
 #: occurrences of a cron expression that a file lists, for other calendars
 _LISTED = 60
 _KINDS, _EFFECT, _SCOPE, _TIMES = "X-TASKOPS-KINDS", "X-TASKOPS-DOWNSTREAM", "X-TASKOPS-SCOPE", "X-TASKOPS-TIMES"
+#: what is read of an event
+_TOLD = frozenset(
+    {"SUMMARY", "DESCRIPTION", "DTSTART", "DTEND", "DURATION", "RRULE", "EXDATE", _KINDS, _EFFECT, _SCOPE, _TIMES}
+)
+_FOLD, _LINE_END = re.compile(r"\r?\n[ \t]"), re.compile(r"\r?\n")
+#: what ends a line for others
+_OTHER_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 def export_windows(session: Session, actor: Actor, now: datetime) -> str:
@@ -41,11 +52,15 @@ def export_windows(session: Session, actor: Actor, now: datetime) -> str:
     calendar = Calendar()
     calendar.add("prodid", "-//TaskOps//Windows//EN")
     calendar.add("version", "2.0")
-    for row, window in visible_windows(session, actor):
-        if row.purpose == WindowPurpose.WINDOW.value and window.times is not None and window.enabled:
-            event = _event(row, window, window.times, now)
-            if event is not None:
-                calendar.add_component(event)
+    visible = visible_windows(session, actor)
+    with large_work("the file", actor.name) as slot:
+        if len(visible) > _MANY:
+            slot.take()
+        for row, window in visible:
+            if row.purpose == WindowPurpose.WINDOW.value and window.times is not None and window.enabled:
+                event = _event(row, window, window.times, now)
+                if event is not None:
+                    calendar.add_component(event)
     return str(calendar.to_ical().decode())
 
 
@@ -91,26 +106,60 @@ def _rule(times: Recurrence) -> dict[str, list[str]]:
     return found
 
 
-def read_windows(text: str, defaults: Mapping[str, Any]) -> list[WindowCreate]:
+def read_windows(text: str, defaults: Mapping[str, Any], *, who: str = "") -> list[WindowCreate]:
     """Return the windows of an iCalendar file.
 
     :param defaults: kinds, downstream and scope of events that do not say
+    :param who: the name of who brings it
     :raises BadInput: one line, naming the event
+    :raises Conflict: for a large one while other large requests are under way
     """
-    from icalendar import Calendar
-
     if len(text) > MAX_LENGTH:
         raise BadInput(f"the file has {len(text):,} characters; at most {MAX_LENGTH:,} are taken")
+    with large_work("the import", who) as slot:
+        if len(text) > _LARGE:
+            slot.take()
+        return [_window(_parsed(lines), defaults) for lines in _events(text)]
+
+
+def _events(text: str) -> list[list[str]]:
+    """The lines of each event that say something to us.
+
+    The rest of a file is not handed on: zones that it defines itself are rules that recur each second since 1900, and
+    the library keeps them for the files of others.
+    """
+    found: list[list[str]] = []
+    inside: list[str] = []
+    text = text.lstrip("\ufeff \r\n")
+    if not text[:6].upper().startswith("BEGIN:"):
+        raise BadInput("the file is no iCalendar file: it does not begin with BEGIN:VCALENDAR")
+    for line in _LINE_END.split(_FOLD.sub("", text)):
+        name, _, value = line.partition(":")
+        name, value = name.partition(";")[0].strip().upper(), value.strip().upper()
+        if name == "BEGIN":
+            inside.append(value)
+            if value == "VEVENT":
+                found.append([])
+        elif name == "END":
+            if not inside or inside.pop() != value:
+                raise BadInput(f"the file is no iCalendar file: END:{value[:40]} ends nothing")
+        elif name in _TOLD and inside and inside[-1] == "VEVENT":
+            found[-1].append(_OTHER_ENDS.sub(" ", line))
+    if inside or not found:
+        raise BadInput("the file has no events" if not inside else f"the file ends within {inside[-1][:40]}")
+    if len(found) > MAX_EVENTS:
+        raise BadInput(f"the file has {len(found):,} events; at most {MAX_EVENTS} are taken")
+    return found
+
+
+def _parsed(lines: Sequence[str]) -> Any:
+    from icalendar import Event
+
     try:
-        events = Calendar.from_ical(text).walk("VEVENT")
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+        return Event.from_ical("\r\n".join(["BEGIN:VEVENT", *lines, "END:VEVENT", ""]))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         told = " ".join(str(error).split())[:100]
         raise BadInput(f"the file is no iCalendar file: {told}") from None
-    if not events:
-        raise BadInput("the file has no events")
-    if len(events) > MAX_EVENTS:
-        raise BadInput(f"the file has {len(events):,} events; at most {MAX_EVENTS} are taken")
-    return [_window(event, defaults) for event in events]
 
 
 def _window(event: Any, defaults: Mapping[str, Any]) -> WindowCreate:
@@ -138,6 +187,9 @@ def _own(event: Any, name: str) -> Json | None:
 
 
 def _times(event: Any) -> Iterator[tuple[str, Any]]:
+    for name in ("dtstart", "dtend"):
+        if name in event:
+            _check_zone(event[name], event.decoded(name))
     begin = _moment(event.decoded("dtstart"))
     length = _length(event, begin)
     if "rrule" not in event:
@@ -152,6 +204,13 @@ def _times(event: Any) -> Iterator[tuple[str, Any]]:
     yield "duration", f"{round(length.total_seconds() / 60)}m"
     if left_out := list(_left_out(event)):
         yield "exceptions", left_out
+
+
+def _check_zone(written: Any, value: date | datetime) -> None:
+    """Refuse a zone that only the file itself knows: its times would be taken for those of another."""
+    named = written.params.get("TZID")
+    if named is not None and getattr(value, "tzinfo", None) is None:
+        raise BadInput(f"TZID is {str(named)[:60]!r}; allowed are names of time zones, as Europe/Berlin")
 
 
 def _moment(value: date | datetime) -> datetime:
@@ -175,4 +234,5 @@ def _left_out(event: Any) -> Iterator[str]:
     for group in found if isinstance(found, Sequence) else [found]:
         for one in group.dts:
             value = one.dt
+            _check_zone(group, value)
             yield _moment(value).isoformat() if isinstance(value, datetime) else value.isoformat()

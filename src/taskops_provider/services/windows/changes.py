@@ -27,6 +27,10 @@ from taskops_provider.services.windows.stored import fill_row, new_row, window_o
 
 #: windows that are kept: each evaluation looks at all of them
 MAX_WINDOWS = 1000
+#: those of one person who may not edit every Dag: nobody keeps the others from theirs
+MAX_OF_ONE = 200
+#: what windows that are made at once name: each of these is a row for each time that is laid ahead
+MOST_NAMED = 10_000
 OPEN_SCOPE = "a window on folders, projects, tags or everything needs the permission to edit every Dag"
 
 
@@ -50,8 +54,11 @@ def create_windows(
     :raises TaskOpsError: as :func:`create_window` does
     """
     definitions = [checked(session, actor, window, now) for window in windows]
+    named = sum(len(definition.scope.tasks) + len(definition.scope.workflows) for definition in definitions)
+    if named > MOST_NAMED:
+        raise BadInput(f"{named:,} tasks and workflows are named altogether; at most {MOST_NAMED:,} are at once")
     take_writer_lock(session, actor.name)
-    refuse_too_many(session, len(definitions))
+    refuse_too_many(session, actor, len(definitions))
     rows = []
     for definition in definitions:
         row = new_row(definition, actor.recorded_name, now)
@@ -123,13 +130,17 @@ def delete_window(session: Session, actor: Actor, window_id: int, now: datetime)
     return shown
 
 
-def refuse_too_many(session: Session, more: int) -> None:
+def refuse_too_many(session: Session, actor: Actor, more: int) -> None:
     """Keep anybody from filling the table.
 
     :raises Conflict: if there are too many
     """
-    number = session.scalar(select(func.count()).select_from(Window).where(Window.deleted_at.is_(None))) or 0
-    if number + more > MAX_WINDOWS:
+    number = select(func.count()).select_from(Window).where(Window.deleted_at.is_(None))
+    if not actor.permissions.may_change_settings():
+        own = session.scalar(number.where(Window.created_by == actor.recorded_name)) or 0
+        if own + more > MAX_OF_ONE:
+            raise Conflict(f"{own:,} of your windows are kept; at most {MAX_OF_ONE:,} are: delete some")
+    if (session.scalar(number) or 0) + more > MAX_WINDOWS:
         raise Conflict(f"at most {MAX_WINDOWS:,} windows are kept; delete some")
 
 

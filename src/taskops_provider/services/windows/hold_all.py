@@ -28,7 +28,7 @@ from taskops_provider.services.shared.actor import Actor
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.retries import retried
 from taskops_provider.services.windows.answers import HeldOrReleased
-from taskops_provider.services.windows.changes import check_scope, refuse_too_many
+from taskops_provider.services.windows.changes import check_scope
 from taskops_provider.services.windows.places import dag_places
 from taskops_provider.services.windows.recorded import record_change
 from taskops_provider.services.windows.stored import fill_row, new_row, there, window_of
@@ -50,7 +50,6 @@ def hold_all(session: Session, actor: Actor, asked: HoldAll, now: datetime) -> H
     take_writer_lock(session, actor.name)
     if any(window_of(row).scope == scope for row in _held(session, asked.project)):
         raise Conflict(f"{_words(asked.project)} is held already; release it first")
-    refuse_too_many(session, 1)
     dag_ids = sorted(place.dag_id for place in dag_places(session, [scope]) if scope.covers_dag(place))
     dag_state.lock_runs_and_dags(session, dag_ids)
     definition = WindowDefinition(

@@ -29,6 +29,9 @@ from taskops_provider.services.windows.stored import there, window_of
 #: so far ahead, and so many of a window, but at least the next one
 AHEAD = timedelta(days=14)
 MOST_AHEAD = 100
+#: rows that a window lays ahead; one on more than half as many tasks lays two times, so that one is there while the
+#: monitor lays the next
+MOST_ROWS = 2000
 #: what is laid is looked at again no sooner
 _SOONEST = timedelta(minutes=1)
 
@@ -42,11 +45,15 @@ class _Plan:
     again_at: datetime | None
 
 
-def plan_ahead(times: Times, now: datetime) -> _Plan:
-    """Return the occurrences to lay, and when to look again."""
+def plan_ahead(times: Times, now: datetime, keys: int = 1) -> _Plan:
+    """Return the occurrences to lay, and when to look again.
+
+    :param keys: rows that each takes
+    """
+    most = max(2, min(MOST_AHEAD, MOST_ROWS // max(keys, 1)))
     found: list[Occurrence] = []
     for one in merged(islice(times.occurrences(now), MOST_OCCURRENCES)):
-        if found and (one.begin > now + AHEAD or len(found) >= MOST_AHEAD):
+        if found and (one.begin > now + AHEAD or len(found) >= most):
             reach = min(one.begin - now, AHEAD)
             return _Plan(found, now + max(reach / 2, _SOONEST))
         found.append(one)
@@ -63,7 +70,7 @@ def lay(
     :param places: of all Dags, where they are known
     """
     keys = _keys(session, row, window, places)
-    plan = plan_ahead(window.times, now) if keys and window.times is not None else _Plan([], None)
+    plan = plan_ahead(window.times, now, len(keys)) if keys and window.times is not None else _Plan([], None)
     row.laid_for, row.lay_again_at = digest_of(keys), plan.again_at
     effect = window.downstream.value if window.downstream else ""
     wanted = {_key(key, one, effect, now): (key, one) for one in plan.occurrences for key in sorted(keys)}

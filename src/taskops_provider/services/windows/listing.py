@@ -87,7 +87,8 @@ def visible_windows(session: Session, actor: Actor, dag_id: str = "") -> list[tu
     shown = []
     for row, window in found:
         scope = _seen(window.scope, actor, places)
-        if dag_id and not _touches(window.scope, dag_id, places):
+        # of what somebody may not see they cannot ask whether it is covered
+        if dag_id and not _touches(scope, dag_id, places):
             continue
         if scope != WindowScope():
             shown.append((row, replace(window, scope=scope)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from sqlalchemy import func, select
@@ -28,6 +28,8 @@ from taskops_provider.services.windows.places import dag_places
 MAX_DAGS = 50
 MAX_CYCLES = 50
 MAX_OCCURRENCES = 50
+#: how far ahead the cycles of a workflow are soon counted
+_NEAR = timedelta(days=366)
 
 
 def preview_window(
@@ -61,7 +63,8 @@ def _preview(
     places = dag_places(session, [window.scope], named)
     dag_ids = sorted(p.dag_id for p in places if window.scope.covers(p, "") and actor.may_read(p.dag_id))
     with large_work("the preview", actor.name) as slot:
-        if len(dag_ids) > 1:
+        # a custom timetable is asked for each run until then
+        if len(dag_ids) > 1 or any(one.begin > now + _NEAR for one in times):
             slot.take()
         looked_at = dag_ids[:MAX_DAGS] if window.pauses else []
         paused = dag_state.paused_dags(session, looked_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert
@@ -18,6 +19,7 @@ from taskops_provider.inputs.windows.holding import SkipNext
 from taskops_provider.inputs.windows.window import ScopeInput, WindowDefinition
 from taskops_provider.models import GateInterval, Window
 from taskops_provider.services.shared.actor import Actor
+from taskops_provider.services.shared.large_work import large_work
 from taskops_provider.services.shared.locks import take_writer_lock
 from taskops_provider.services.shared.retries import retried
 from taskops_provider.services.windows.answers import WindowAnswer
@@ -26,6 +28,9 @@ from taskops_provider.services.windows.listing import answer
 from taskops_provider.services.windows.recorded import record_change
 from taskops_provider.services.windows.stored import new_row
 
+#: cycles of all workflows together, and those beyond which it takes a turn
+MOST_CYCLES = 10_000
+_LARGE = 1000
 _JUST_AFTER = timedelta(seconds=1)
 
 
@@ -35,26 +40,40 @@ def skip_next(session: Session, actor: Actor, asked: SkipNext, now: datetime) ->
 
     Runs of the schedule count, by when they are due; what somebody triggers is not left out.
 
-    :raises BadInput: where nothing is named, or a workflow has no further cycles
+    :raises BadInput: where nothing is named, too much is, or a workflow has no further cycles
     :raises ResourceNotFound: for what does not exist, or that the actor may not see
     :raises Forbidden: for what the actor may not edit
+    :raises Conflict: for many cycles while other large requests are under way, and for too many windows
     """
     scope = ScopeInput(tasks=asked.tasks, workflows=asked.workflows).scope()
     if scope == WindowScope():
         raise BadInput("nothing is selected: name at least one task or workflow")
     check_scope(session, actor, scope)
     refuse_frozen(session, actor, scope, now)
+    # nobody is kept waiting meanwhile
+    next_of = _next_cycles(session, actor, sorted(scope.named_dags), asked.cycles)
     take_writer_lock(session, actor.name)
-    refuse_too_many(session, len(scope.named_dags))
-    made: list[tuple[Window, WindowDefinition]] = []
-    for dag_id in sorted(scope.named_dags):
-        cycles = next_cycles(session, dag_id, asked.cycles)
-        if not cycles:
-            raise BadInput(f"Dag {dag_id!r} has no next cycle: it is not scheduled by time, or drains, or has ended")
-        made.append(_leave_out(session, actor, _part(scope, dag_id), cycles, asked, now))
+    refuse_too_many(session, actor, len(next_of))
+    made = [_leave_out(session, actor, _part(scope, dag_id), cycles, asked, now) for dag_id, cycles in next_of.items()]
     options = {"window_ids": [row.id for row, _ in made], "cycles": asked.cycles}
     record_change(session, actor, "skip-next", scope, now, reason=asked.reason, options=options)
     return [answer(row, window, now) for row, window in made]
+
+
+def _next_cycles(session: Session, actor: Actor, dag_ids: Sequence[str], number: int) -> dict[str, list[Cycle]]:
+    asked_for = number * len(dag_ids)
+    if asked_for > MOST_CYCLES:
+        raise BadInput(f"{asked_for:,} cycles would be left out; at most {MOST_CYCLES:,} are at once")
+    found: dict[str, list[Cycle]] = {}
+    with large_work("the next cycles", actor.name) as slot:
+        if asked_for > _LARGE:
+            slot.take()
+        for dag_id in dag_ids:
+            found[dag_id] = next_cycles(session, dag_id, number)
+            if not found[dag_id]:
+                told = "it is not scheduled by time, or drains, or has ended"
+                raise BadInput(f"Dag {dag_id!r} has no next cycle: {told}")
+    return found
 
 
 def _part(scope: WindowScope, dag_id: str) -> WindowScope:
