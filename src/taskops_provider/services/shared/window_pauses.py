@@ -18,6 +18,9 @@ from taskops_provider.domain.windows.times import UNTIL_RELEASED
 from taskops_provider.models import GateInterval, Window
 from taskops_provider.services.shared.task_keys import TaskKey
 
+#: Dags in a query: as many as a page of a list may have
+_DAGS = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class WindowPause:
@@ -48,11 +51,11 @@ def until_words(until: datetime) -> str:
 def window_pauses(session: Session, keys: Collection[TaskKey], now: datetime) -> dict[TaskKey, list[WindowPause]]:
     """Return the windows that pause tasks now, those that end last first; tasks without any are missing.
 
-    One query for each 500 Dags.
+    One query for each 1,000 Dags, which is a page of a list.
     """
     by_key: dict[TaskKey, list[WindowPause]] = defaultdict(list)
     everywhere = [ANY_DAG]
-    for some in chunks(sorted({dag_id for dag_id, _ in keys})):
+    for some in chunks(sorted({dag_id for dag_id, _ in keys}), _DAGS):
         query = (
             select(
                 GateInterval.dag_id,
