@@ -37,6 +37,8 @@ COMPONENTS = {
     "api-server": ["api-server", "--workers", "1"],
     "monitor": ["taskops", "monitor"],
 }
+#: how long a process waits for the others to have written; it is five seconds, which a busy machine takes
+LOCKED_SECONDS = 60
 START_SECONDS = 240
 
 _FAB_USERS = """
@@ -87,7 +89,7 @@ class LiveAirflow:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "MARKS": str(self.marks),
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{home}/airflow.db",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{home}/airflow.db?timeout={LOCKED_SECONDS}",
             "AIRFLOW__CORE__AUTH_MANAGER": auth_manager,
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
