@@ -159,8 +159,10 @@ def test_a_channel_finds_its_due_messages_by_an_index(session):
     query = (
         "SELECT id FROM taskops_alarm_delivery WHERE channel_key = 'a' AND state = 'waiting' AND next_attempt_at < 1"
     )
-    how = str(session.execute(text(f"EXPLAIN QUERY PLAN {query}")).all())
-    assert "ix_taskops_alarm_delivery_channel_key_state_next_attempt_at" in how
+    name = "ix_taskops_alarm_delivery_channel_key_state_next_attempt_at"
+    assert name in {index["name"] for index in inspect(session.connection()).get_indexes("taskops_alarm_delivery")}
+    if session.get_bind().dialect.name == "sqlite":  # PostgreSQL takes none for a table without rows
+        assert name in str(session.execute(text(f"EXPLAIN QUERY PLAN {query}")).all())
 
 
 def test_a_large_diagram_needs_a_turn(web, monkeypatch):

@@ -84,20 +84,22 @@ def test_a_window_is_made_changed_and_deleted(session, web):
     shown = plain(post(web, "windows/new", {**NEW, "step": "preview"}))
     assert "It covers 3 workflows, 6 tasks" in shown
     assert "and stops orders" in shown
-    assert "Window 1 is made" in post(web, "windows/new", {**NEW, "step": "apply"})
+    answer = post(web, "windows/new", {**NEW, "step": "apply"})
     (made,) = list_windows(session, ALICE, WindowFilter(), now(), limit=50).rows
+    number = str(made.window_id)
+    assert f"Window {number} is made" in answer
     assert made.scope["workflows"] == ["orders", "mart"]
     assert made.times["exceptions"] == ["2026-12-24", "2026-12-25"]
-    dialog = post(web, "windows/edit", {"id": "1"})
+    dialog = post(web, "windows/edit", {"id": number})
     assert "sales sum</textarea>" in dialog
-    change = {**NEW, "id": "1", "kind": ["freeze"], "cron": "", "until": "", "exceptions": ""}
+    change = {**NEW, "id": number, "kind": ["freeze"], "cron": "", "until": "", "exceptions": ""}
     change |= {"begin": "2027-01-01T00:00", "end": "2027-01-02T00:00", "step": "apply"}
-    assert "Window 1 is changed" in post(web, "windows/edit", change)
+    assert f"Window {number} is changed" in post(web, "windows/edit", change)
     session.rollback()
     (made,) = list_windows(session, ALICE, WindowFilter(), now(), limit=50).rows
     assert made.next_begin == datetime(2026, 12, 31, 23, tzinfo=UTC)
-    assert "Delete window night?" in post(web, "windows/delete", {"id": "1"})
-    assert "Window 1 is deleted" in post(web, "windows/delete", {"id": "1", "step": "apply"})
+    assert "Delete window night?" in post(web, "windows/delete", {"id": number})
+    assert f"Window {number} is deleted" in post(web, "windows/delete", {"id": number, "step": "apply"})
 
 
 def test_what_is_wrong_is_told_in_the_dialog(session, web):
