@@ -172,7 +172,8 @@ def _of_runs(runs: Sequence[Run]) -> ColumnElement[bool]:
 
 def _pool(*, held: bool) -> ColumnElement[bool]:
     if not held:
-        return TI.pool.not_in(GATED_POOLS)
+        # what only waits for its Dag is not gated by its task; what people hold besides is seen to when they release it
+        return or_(TI.pool.not_in(GATED_POOLS), and_(TI.retry_reason == FOREIGN_MARK, ~held_by_order()))
     # what waits for its Dag, or because people hold it, is no task's to release
     is_tasks = and_(TI.retry_reason != FOREIGN_MARK, ~marked_held())
     return and_(TI.pool == HOLD_POOL, or_(TI.retry_reason.is_(None), is_tasks), ~held_by_order())

@@ -107,7 +107,12 @@ def _lay(session: Session, window_id: int, dag_ids: Sequence[str], *, everything
 
 def _hold_what_has_not_begun(session: Session, actor: Actor, dag_ids: Collection[str], now: datetime) -> int:
     unfinished = runs.unfinished_runs(session, dag_ids, lock=True)
-    waiting = [ti for ti in runs.unfinished(session, unfinished, held=False) if ti.state not in runs.AT_WORK_STATES]
+    waiting = [
+        ti
+        for ti in runs.unfinished(session, unfinished, held=False)
+        # what waits for its Dag waits already
+        if ti.state not in runs.AT_WORK_STATES and ti.pool not in runs.GATED_POOLS
+    ]
     # what somebody holds by itself goes on being held when that is released
     instance_orders.gate_under_hold(session, unfinished, None, Downstream.HOLD, now)
     for dag_id in sorted({ti.dag_id for ti in waiting}):
